@@ -1,0 +1,1 @@
+"""Labelled faces: readers, label rules, duplicates and the manifest of what a model was trained on."""

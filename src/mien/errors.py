@@ -1,0 +1,66 @@
+"""Every error mien raises on purpose, and what a user can do about each.
+
+    MienError
+    ├── PictureError          a picture is missing, unreadable, not a picture, truncated or too large
+    ├── ModelError            a model file is unknown, damaged or of another format version
+    │   └── UnknownModel      no model goes by that name
+    ├── DetectorError         a face detector is unknown, or what it needs is missing
+    ├── UnknownExpressionSet  no set of expressions goes by that name
+    ├── DataError             a labelled data set cannot be read as one
+    ├── ConfigError           a training configuration is wrong
+    └── MissingExtra          an optional dependency is not installed
+
+Each message is one line: what was wrong, what was got and what to do.
+"""
+
+from difflib import get_close_matches
+from typing import Self
+
+
+class MienError(Exception):
+    """Base of all errors mien raises on purpose; its message is fit to be shown to a user."""
+
+
+class PictureError(MienError):
+    """A picture cannot be read: missing, unreadable, empty, not a picture, truncated or too large."""
+
+
+class ModelError(MienError):
+    """A model file is damaged, does not match its checksum or is of a format this version cannot read."""
+
+
+class UnknownModel(ModelError):
+    """No shipped model goes by this name, and no file lies at this path."""
+
+
+class DetectorError(MienError):
+    """A face detector is unknown, or the file or package it needs is missing."""
+
+
+class UnknownExpressionSet(MienError):
+    """No set of expressions goes by this name."""
+
+
+class DataError(MienError):
+    """A labelled data set is missing, incomplete or not in a form mien reads."""
+
+
+class ConfigError(MienError):
+    """A training configuration has an unknown key or a value out of range."""
+
+
+class MissingExtra(MienError):
+    """A feature needs packages that are installed only with one of mien's extras."""
+
+    @classmethod
+    def for_feature(cls, feature: str, extra: str, missing: ImportError) -> Self:
+        """The error for `feature`, whose import failed with `missing` because `extra` is not installed."""
+        package = missing.name or str(missing)
+        return cls(f"{feature} needs the package {package!r}; install it with: pip install 'mien[{extra}]'")
+
+
+def choose_from(what: str, got: str, known: tuple[str, ...]) -> str:
+    """A message for an unknown name: what was got, the nearest known name and all of them."""
+    nearest = get_close_matches(got, known, n=1)
+    hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
+    return f"no {what} {got!r}{hint}; choose from {', '.join(known)}"

@@ -1,0 +1,1 @@
+"""Evaluation of any classifier by the protocols, with intervals."""

@@ -1,0 +1,59 @@
+"""The sets of expressions, the order of their classes and how labels map between them: one home.
+
+Class order is the order of every probability vector, confusion matrix and table in mien.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mien.errors import UnknownExpressionSet, choose_from
+
+SetName = Literal["core4", "fer7", "ferplus8"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionSet:
+    """A named, ordered set of expressions.
+
+    Attributes:
+        name: The name by which commands and model files refer to it.
+        labels: Expression names in class order.
+    """
+
+    name: SetName
+    labels: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def index(self, label: str) -> int:
+        """Position of `label` in class order; raises `ValueError` for an unknown label."""
+        return self.labels.index(label)
+
+
+CORE4 = ExpressionSet("core4", ("happy", "sad", "surprise", "neutral"))
+FER7 = ExpressionSet("fer7", ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"))
+FERPLUS8 = ExpressionSet(
+    "ferplus8",
+    ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"),
+)
+
+EXPRESSION_SETS: tuple[ExpressionSet, ...] = (CORE4, FER7, FERPLUS8)
+
+# FER+ speaks in nouns; the other two sets in adjectives.
+_FERPLUS_NAME_OF_CORE = {"happy": "happiness", "sad": "sadness", "surprise": "surprise", "neutral": "neutral"}
+
+
+def expression_set(name: str) -> ExpressionSet:
+    """The set called `name`; raises `UnknownExpressionSet`, naming the nearest, for any other name."""
+    for candidate in EXPRESSION_SETS:
+        if candidate.name == name:
+            return candidate
+    raise UnknownExpressionSet(choose_from("set of expressions", name, tuple(s.name for s in EXPRESSION_SETS)))
+
+
+def core4_positions(wider: ExpressionSet) -> tuple[int, ...]:
+    """Where the four core classes, in `CORE4` order, stand in the class order of a `wider` set."""
+    if wider is FERPLUS8:
+        return tuple(wider.index(_FERPLUS_NAME_OF_CORE[label]) for label in CORE4.labels)
+    return tuple(wider.index(label) for label in CORE4.labels)
