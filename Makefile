@@ -1,0 +1,63 @@
+# Two commands need nothing before them but Python 3.11+ and make: `make demo` and `make test`.
+# Kept to what GNU make 3.81 knows, since macOS ships that.
+
+PYTHON ?= python3
+DEMO := .venv-demo
+DEV := .venv
+BIN := $(DEV)/bin
+ANNOTATED := out/demo
+SOURCES := $(shell find src -type f ! -name '*.pyc')
+
+.PHONY: help demo test lint format bench clean
+
+help:
+	@echo "make demo    recognise the expressions in examples/ (installs the light runtime into $(DEMO))"
+	@echo "make test    run every check and test (installs everything into $(DEV))"
+	@echo "make lint    the checks without the tests"
+	@echo "make format  let ruff format and tidy the code"
+	@echo "make bench   measure speed, start-up, size and memory"
+	@echo "make clean   remove what these commands made"
+
+demo: $(DEMO)/.installed
+	@$(DEMO)/bin/mien recognize examples/*.jpg --format table --annotate $(ANNOTATED)
+	@echo "The annotated pictures lie in $(ANNOTATED)."
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(DEV)/.installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(DEV)/.installed
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: $(DEV)/.installed
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(DEMO) $(DEV) $(ANNOTATED) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+# The demo installs mien as a user's pip would, not editable, so it is installed anew when the sources change.
+$(DEMO)/.installed: pyproject.toml $(SOURCES)
+	$(call make_venv,$(DEMO))
+	@echo "Installing mien into $(DEMO) ..."
+	@$(DEMO)/bin/python -m pip install --quiet --disable-pip-version-check .
+	@touch $@
+
+$(DEV)/.installed: pyproject.toml
+	$(call make_venv,$(DEV))
+	@echo "Installing mien and all its tools into $(DEV); the first time takes some minutes ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# $(call make_venv,FOLDER): a virtual environment, or one line that says what is missing.
+define make_venv
+	@command -v $(PYTHON) > /dev/null || { echo "mien needs Python 3.11 or newer; there is no '$(PYTHON)'. Install it, or name yours: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "mien needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo "'$(PYTHON)' cannot make virtual environments. On Debian and Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }
+	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
+endef

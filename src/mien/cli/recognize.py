@@ -1,0 +1,168 @@
+"""`mien recognize`: the apparent expression of every face in pictures, written as it is found."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO, TypeVar
+
+import typer
+
+from mien.cli.annotated import STANDARD_INPUT, annotated_paths
+from mien.cli.writers import Format, Outcome, format_for, writer_for
+from mien.errors import MienError, PictureError
+from mien.expressions import EXPRESSION_SETS, expression_set
+
+if TYPE_CHECKING:
+    from mien.recognizer import Recognizer
+
+FEW_PICTURES = 3
+"""So many pictures are done before a progress bar could be read."""
+
+Item = TypeVar("Item")
+
+
+def recognize(  # noqa: PLR0913 - one parameter for each option
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            help="Pictures, folders (with all folders in them) or globs; - reads a picture from standard input.",
+            show_default=False,
+        ),
+    ],
+    *,
+    form: Annotated[
+        Format | None,
+        typer.Option("--format", "-f", help="[default: table on a terminal, csv for --output *.csv, else jsonl]"),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file, not to standard output.")
+    ] = None,
+    annotate: Annotated[
+        Path | None, typer.Option(help="Write annotated copies of the pictures into this folder.", metavar="DIR")
+    ] = None,
+    expressions: Annotated[str, typer.Option(help=f"One of {', '.join(s.name for s in EXPRESSION_SETS)}.")] = "core4",
+    model: Annotated[str, typer.Option(help="A shipped model's name, or the path of a model file.")] = "base",
+    detector: Annotated[
+        str, typer.Option(help="mtcnn, yunet (needs --yunet-model) or none (each picture is a face crop).")
+    ] = "mtcnn",
+    yunet_model: Annotated[Path | None, typer.Option(help="The YuNet ONNX file you have.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads to compute with.", show_default="all")] = None,
+) -> None:
+    """Read the apparent expression of every face in pictures.
+
+    Every picture found is in the output: also one without a face, and one that cannot be read. The latter gets a line
+    on standard error, the rest are done, and the exit status is 1.
+
+    JSON Lines and CSV come out picture by picture; the table comes at the end.
+    """
+    pictures, errors = _found(paths)
+    copies = annotated_paths(pictures, annotate) if annotate else {}
+    recognizer = _recognizer(model, expressions, detector, yunet_model, threads)
+    for error in errors:
+        _complain(str(error))
+    tally = _Tally(unread=len(errors))
+    with _opened(output, pictures) as stream:
+        form = form or format_for(output, stream.isatty())
+        # A bar on standard error would be torn apart by lines that run through the same terminal.
+        with_bar = len(pictures) > FEW_PICTURES and (form is Format.TABLE or not stream.isatty())
+        with closing(writer_for(form, stream, expression_set(expressions))) as writer:
+            try:
+                for picture in _with_bar(pictures) if with_bar else pictures:
+                    outcome = _outcome(picture, recognizer, copies)
+                    tally.add(outcome)
+                    writer.write(outcome)
+            except KeyboardInterrupt:
+                tally.interrupted = True
+    if tally.interrupted or len(pictures) + len(errors) > 1:
+        typer.echo(tally.summary(), err=True)
+    if tally.interrupted:
+        raise typer.Exit(130)
+    if tally.unread:
+        raise typer.Exit(1)
+
+
+@dataclass(slots=True)
+class _Tally:
+    pictures: int = 0
+    faces: int = 0
+    unread: int = 0
+    interrupted: bool = False
+
+    def add(self, outcome: Outcome) -> None:
+        if outcome.error is not None:
+            _complain(outcome.error)
+            self.unread += 1
+            return
+        self.pictures += 1
+        self.faces += len(outcome.faces)
+
+    def summary(self) -> str:
+        text = f"{self.pictures:,} pictures, {self.faces:,} faces"
+        if self.unread:
+            text += f"; {self.unread:,} could not be read"
+        return text + "; interrupted" if self.interrupted else text
+
+
+def _complain(message: str) -> None:
+    typer.echo(f"mien: {message}", err=True)
+
+
+def _found(paths: Sequence[str]) -> tuple[list[Path], list[PictureError]]:
+    """The pictures that `paths` lead to, standard input first, and an error for each that leads to none."""
+    from mien.find import find_pictures
+
+    found = list(find_pictures(path for path in paths if path != "-"))
+    pictures = [STANDARD_INPUT] if "-" in paths else []
+    pictures += [entry for entry in found if isinstance(entry, Path)]
+    return pictures, [entry for entry in found if isinstance(entry, PictureError)]
+
+
+def _recognizer(
+    model: str, expressions: str, detector: str, yunet_model: Path | None, threads: int | None
+) -> "Recognizer":
+    from mien.recognizer import Recognizer
+
+    return Recognizer(model, expressions=expressions, detector=detector, threads=threads)
+
+
+def _outcome(picture: Path, recognizer: "Recognizer", copies: dict[Path, Path]) -> Outcome:
+    """What comes of one picture, whose annotated copy is written too if it has a place in `copies`."""
+    from mien.images import read_picture
+
+    try:
+        image_rgb = read_picture(sys.stdin.buffer if picture is STANDARD_INPUT else picture)
+        faces = recognizer.recognize(image_rgb)
+        if copies:
+            from mien.annotate import annotate, save_picture
+
+            save_picture(annotate(image_rgb, faces), copies[picture])
+    except PictureError as error:
+        return Outcome(str(picture), error=str(error))
+    height, width = image_rgb.shape[:2]
+    return Outcome(str(picture), width, height, faces)
+
+
+@contextmanager
+def _opened(output: Path | None, pictures: Iterable[Path]) -> Iterator[TextIO]:
+    """Standard output, or the file to write to, which must not be one of the pictures."""
+    if output is None:
+        yield sys.stdout
+        return
+    if output.resolve() in {picture.resolve() for picture in pictures}:
+        raise MienError(f"--output {output} is one of the pictures to be read; name another file")
+    try:
+        stream = output.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise MienError(f"cannot write to {output}: {error.strerror}; name a file in a folder that exists") from error
+    with stream:
+        yield stream
+
+
+def _with_bar(items: list[Item]) -> Iterable[Item]:
+    """The items, with a progress bar on standard error while they are taken, if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(items, "Reading pictures", console=Console(stderr=True), transient=True)

@@ -1,0 +1,146 @@
+"""Faces that should not be trained on: copies of held-out ones, flat ones and pictures of no face."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.data.faces import VOTE_COLUMNS, LabelledFaces, without_outliers
+
+NEAR_DUPLICATE = 0.99
+"""Correlation of pixels from which on two faces count as the same picture."""
+
+FLAT_BELOW = 1.0
+"""Standard deviation of pixels, in grey levels, below which a face has no contrast."""
+
+_BLOCK = 2048  # faces compared at once: 2048 x 2048 correlations are 16 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Pairs of like faces from two collections, ordered by position in the first, then in the second.
+
+    Attributes:
+        first: int64 of shape (P,), positions in the first collection.
+        second: int64 of shape (P,), positions in the second.
+    """
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """How many training faces are left out, and why; a face may be left out for several reasons.
+
+    Attributes:
+        total: Training faces before any was left out.
+        exact: Same pixels as a held-out face.
+        near: Nearly the same pixels as a held-out face (correlation of `NEAR_DUPLICATE` or more), not exactly.
+        conflicting: Of those two, the ones whose FER2013 label is another than that of a face they copy.
+        flat: No contrast (see `flat`).
+        not_a_face: FER+ voters mostly say that there is no face.
+        kept: Training faces left.
+    """
+
+    total: int
+    exact: int
+    near: int
+    conflicting: int
+    flat: int
+    not_a_face: int
+    kept: int
+
+
+def flat(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which faces show nothing: a standard deviation below `FLAT_BELOW`; pixels uint8 of shape (N, H, W)."""
+    # Face by face: the deviations of all at once would take eight bytes a pixel.
+    return np.array([face.std() < FLAT_BELOW for face in pixels], dtype=np.bool_)
+
+
+def exact_duplicates(pixels_a: NDArray[np.uint8], pixels_b: NDArray[np.uint8]) -> Pairs:
+    """All pairs of one face from each collection with the same pixels; uint8 of shapes (A, H, W) and (B, H, W)."""
+    positions: dict[bytes, list[int]] = {}
+    for index, face in enumerate(pixels_b):
+        positions.setdefault(face.tobytes(), []).append(index)
+    found = [(index, other) for index, face in enumerate(pixels_a) for other in positions.get(face.tobytes(), ())]
+    pairs = np.array(found, dtype=np.int64).reshape(-1, 2)
+    return Pairs(pairs[:, 0], pairs[:, 1])
+
+
+def near_duplicates(
+    pixels_a: NDArray[np.uint8], pixels_b: NDArray[np.uint8], threshold: float = NEAR_DUPLICATE
+) -> Pairs:
+    """All pairs of one face from each collection whose pixels correlate by `threshold` or more.
+
+    Exact duplicates are among them, except faces of one grey level, whose correlation is not defined. A collection
+    compared with itself pairs each face with itself, too, and each pair both ways.
+
+    Args:
+        pixels_a: uint8 of shape (A, H, W).
+        pixels_b: uint8 of shape (B, H, W).
+        threshold: Least Pearson correlation, -1 to 1.
+    """
+    first, second = [], []
+    for start_a, block_a in _standardised_blocks(pixels_a):
+        for start_b, block_b in _standardised_blocks(pixels_b):
+            row, column = np.nonzero(block_a @ block_b.T >= threshold)
+            first.append(row + start_a)
+            second.append(column + start_b)
+    if not first:
+        return Pairs(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+    a, b = np.concatenate(first).astype(np.int64), np.concatenate(second).astype(np.int64)
+    order = np.lexsort((b, a))
+    return Pairs(a[order], b[order])
+
+
+def training_rows_to_keep(train: LabelledFaces, held_out: LabelledFaces) -> tuple[NDArray[np.bool_], LeftOut]:
+    """Which training faces may be trained on, and how many were left out for which reason.
+
+    Left out are exact and near duplicates of any held-out face, flat faces and those which FER+ voters call no face.
+
+    Returns:
+        A mask of shape (N,) over `train`, and the counts.
+    """
+    exact = exact_duplicates(train.pixels, held_out.pixels)
+    near = near_duplicates(train.pixels, held_out.pixels)
+    is_exact, is_near = _marked(exact.first, len(train)), _marked(near.first, len(train))
+    copies = Pairs(np.concatenate([exact.first, near.first]), np.concatenate([exact.second, near.second]))
+    differs = train.fer7[copies.first] != held_out.fer7[copies.second]
+    is_flat, is_no_face = flat(train.pixels), _not_a_face(train.votes)
+    keep = ~(is_exact | is_near | is_flat | is_no_face)
+    return keep, LeftOut(
+        total=len(train),
+        exact=int(is_exact.sum()),
+        near=int((is_near & ~is_exact).sum()),
+        conflicting=int(_marked(copies.first[differs], len(train)).sum()),
+        flat=int(is_flat.sum()),
+        not_a_face=int(is_no_face.sum()),
+        kept=int(keep.sum()),
+    )
+
+
+def _standardised_blocks(pixels: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Start and content of each block: rows of zero mean and unit length, so that a dot product is a correlation."""
+    for start in range(0, len(pixels), _BLOCK):
+        rows = pixels[start : start + _BLOCK].reshape(-1, pixels[0].size).astype(np.float32)
+        rows -= rows.mean(axis=1, keepdims=True)
+        length = np.linalg.norm(rows, axis=1, keepdims=True)
+        yield start, np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
+
+
+def _not_a_face(votes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    kept = without_outliers(votes)
+    no_face = VOTE_COLUMNS.index("nf")
+    others = np.delete(kept, no_face, axis=1)
+    return np.asarray(kept[:, no_face] > others.max(axis=1, initial=0))
+
+
+def _marked(positions: NDArray[np.int64], length: int) -> NDArray[np.bool_]:
+    mask = np.zeros(length, dtype=np.bool_)
+    mask[positions] = True
+    return mask

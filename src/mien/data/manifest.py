@@ -1,0 +1,45 @@
+"""What a model was trained and watched on: counts, hashes and rules, saved with the model."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from mien.data.duplicates import NEAR_DUPLICATE, LeftOut
+from mien.data.faces import LabelledFaces
+from mien.expressions import FER7
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Facts about the data behind a model.
+
+    Attributes:
+        training: Faces trained on.
+        held_out: Faces that training was watched on.
+        training_sha256: Hash of the pixels, labels and votes trained on, in order.
+        held_out_sha256: Likewise for the faces watched.
+        training_by_label: Faces trained on by FER2013 label.
+        left_out: What was left out of training, by reason.
+        near_duplicate_correlation: From which correlation on two pictures count as the same.
+    """
+
+    training: int
+    held_out: int
+    training_sha256: str
+    held_out_sha256: str
+    training_by_label: dict[str, int]
+    left_out: LeftOut
+    near_duplicate_correlation: float = NEAR_DUPLICATE
+
+
+def manifest(training: LabelledFaces, held_out: LabelledFaces, left_out: LeftOut) -> Manifest:
+    """The facts about `training` (after `left_out` was left out) and `held_out`."""
+    counts = {label: int((training.fer7 == position).sum()) for position, label in enumerate(FER7.labels)}
+    return Manifest(len(training), len(held_out), fingerprint(training), fingerprint(held_out), counts, left_out)
+
+
+def fingerprint(faces: LabelledFaces) -> str:
+    """SHA-256 over pixels, FER2013 labels and votes, in order."""
+    digest = sha256()
+    for array in (faces.pixels, faces.fer7, faces.votes):
+        digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,63 @@
+"""Arithmetic on many boxes at once.
+
+Boxes are float64 of shape (N, 4): left, top, right, bottom in pixels, right and bottom exclusive. A pixel is a square
+of side 1 whose upper left corner has its whole-number coordinates, so width is right - left and nothing adds 1.
+"""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Boxes = NDArray[np.float64]
+
+
+def overlaps(boxes: Boxes, of: Literal["union", "smaller"] = "union") -> NDArray[np.float64]:
+    """Area shared by each two of `boxes`, relative to their union or to the smaller one; shape (N, N).
+
+    A box without area overlaps nothing.
+    """
+    corner_low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    corner_high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    shared = np.prod(np.maximum(corner_high - corner_low, 0.0), axis=2)
+    area = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0.0), axis=1)
+    whole = np.minimum.outer(area, area) if of == "smaller" else np.add.outer(area, area) - shared
+    return np.divide(shared, whole, out=np.zeros_like(shared), where=whole > 0)
+
+
+def suppress(
+    boxes: Boxes, scores: NDArray[np.floating], threshold: float, of: Literal["union", "smaller"] = "union"
+) -> NDArray[np.intp]:
+    """Greedy non-maximum suppression: indices of the boxes kept, best first.
+
+    A box goes if it overlaps a kept box of higher score by more than `threshold`. Of equal scores the earlier ranks
+    higher.
+    """
+    order = np.argsort(-scores, kind="stable")
+    # better[i, j]: box i ranks above box j and overlaps it too much.
+    better = np.triu(overlaps(boxes[order], of) > threshold, k=1)
+    kept = np.ones(len(order), dtype=bool)
+    # Whether a box stays depends on better ones alone, so each pass settles at least the next rank; few are needed.
+    while True:
+        revised = ~better[kept].any(axis=0)
+        if np.array_equal(revised, kept):
+            return order[kept]
+        kept = revised
+
+
+def calibrate(boxes: Boxes, offsets: NDArray[np.floating]) -> Boxes:
+    """`boxes` with each edge moved by its offset, in units of the box's width or height."""
+    size = boxes[:, 2:] - boxes[:, :2]
+    return boxes + offsets * np.tile(size, 2)
+
+
+def square(boxes: Boxes) -> Boxes:
+    """The squares with the same centres whose side is the longer of width and height."""
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    half = np.max(boxes[:, 2:] - boxes[:, :2], axis=1, keepdims=True) / 2
+    return np.hstack([centre - half, centre + half])
+
+
+def clip(boxes: Boxes, *, width: float, height: float) -> Boxes:
+    """`boxes` cut to a picture of `width` × `height` pixels."""
+    return np.clip(boxes, 0.0, [width, height, width, height])

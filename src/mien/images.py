@@ -1,0 +1,197 @@
+"""Pictures in: whatever holds a picture becomes upright RGB, and every limit on bad input lives here."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import (
+    BmpImagePlugin,  # noqa: F401  each of these registers the decoder of one format with Pillow
+    GifImagePlugin,  # noqa: F401
+    Image,
+    JpegImagePlugin,  # noqa: F401
+    PngImagePlugin,  # noqa: F401
+    TiffImagePlugin,  # noqa: F401
+    WebPImagePlugin,  # noqa: F401
+)
+
+from mien.errors import PictureError
+from mien.pixels import check_size, to_rgb8
+
+Picture = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | NDArray[Any]
+"""A path, the bytes of a picture file, a binary file object, a PIL image, or an array in RGB order."""
+
+FORMATS = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "WEBP": (".webp",),
+    "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"),
+    "GIF": (".gif",),
+}
+"""The formats that are read, by Pillow's names, and the file name suffixes of each; no other decoder ever runs."""
+
+MAX_PIXELS = 64_000_000
+"""Most pixels a picture may have unless the caller says otherwise: cameras of full frame have up to 61 million.
+
+Decoding that many takes at its peak 0.6 GB for a JPEG, 0.9 GB for one to be turned, 1.3 GB with transparency."""
+
+_EXIF_ORIENTATION = 0x0112
+_UPRIGHT_BY = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def read_picture(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """The picture, upright, as RGB.
+
+    A file's type is told from its first bytes, not from its name; of an animation or a document the first picture is
+    taken. EXIF orientation is applied, transparent parts are laid on white, 16-bit values are scaled to 8 bits, and
+    embedded colour profiles are ignored. Arrays may be grayscale, RGB or RGBA, of shape (H, W), (H, W, 1), (H, W, 3)
+    or (H, W, 4), and hold bool, uint8, uint16, or floats from 0 to 1. A file object is read from where it stands.
+
+    Args:
+        picture: Path, bytes, binary file object, PIL image or array. Web addresses are not fetched.
+        max_pixels: Width times height above which a picture is refused before it is decoded.
+
+    Returns:
+        uint8 of shape (H, W, 3). It may share memory with `picture` and may be read-only.
+
+    Raises:
+        PictureError: The picture is missing, unreadable, empty, of no known format, damaged, or too large.
+    """
+    match picture:
+        case np.ndarray():
+            return to_rgb8(picture, name="picture from an array", max_pixels=max_pixels)
+        case Image.Image():
+            return _from_pil(picture, "picture from a PIL image", max_pixels)
+        case bytes() | bytearray() | memoryview():
+            return _decode(BytesIO(picture), "picture from bytes", max_pixels)
+        case str() | os.PathLike():
+            with open_file(picture) as file:
+                return _decode(file, shown(picture), max_pixels)
+        case _ if hasattr(picture, "read"):
+            return _decode(_read_into_memory(picture), "picture from a file object", max_pixels)
+    raise PictureError(
+        "a picture must be a path, bytes, a binary file object, a PIL image or a NumPy array; "
+        f"got {type(picture).__name__}"
+    )
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """The path as messages show it: on one line, without control characters, and not endless."""
+    text = os.fsdecode(path)
+    if len(text) > 300:
+        text = f"{text[:150]}…{text[-100:]}"
+    return text if text.isprintable() and text else repr(text)
+
+
+def open_file(path: str | os.PathLike[str]) -> IO[bytes]:
+    """The file at `path`, open for reading bytes; raises `PictureError` where that cannot be."""
+    name = shown(path)
+    refuse_url(path)
+    if not os.fspath(path):
+        raise PictureError("the path is empty; give the path of a picture")
+    try:
+        if Path(path).is_dir():
+            raise PictureError(f"{name}: is a folder; give the path of a picture")
+        if Path(path).exists() and not Path(path).is_file():
+            raise PictureError(f"{name}: is not a regular file; give the path of a picture")
+        return Path(path).open("rb")
+    except FileNotFoundError as error:
+        raise PictureError(f"{name}: no such file; check the path") from error
+    except PermissionError as error:
+        raise PictureError(f"{name}: may not be read; check its permissions") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise PictureError(f"{name}: cannot be opened ({reason}); check the path") from error
+
+
+def refuse_url(path: str | os.PathLike[str]) -> None:
+    """Raises `PictureError` for a web address."""
+    if os.fsdecode(path).lower().startswith(("http://", "https://", "http:/", "https:/")):
+        raise PictureError(f"{shown(path)}: web addresses are not fetched; download the picture and give its path")
+
+
+def _read_into_memory(file: Any) -> BytesIO:
+    """What is left in a file object, which need not be able to seek as decoders do."""
+    try:
+        content = file.read()
+    except (OSError, ValueError) as error:
+        raise PictureError(f"picture from a file object: cannot be read ({error})") from error
+    if not isinstance(content, bytes):
+        raise PictureError("picture from a file object: it gives text; open the file in binary mode, 'rb'")
+    if not content:
+        raise PictureError("picture from a file object: nothing to read; if it was read or written, call seek(0) first")
+    return BytesIO(content)
+
+
+def _decode(file: IO[bytes], name: str, max_pixels: int) -> NDArray[np.uint8]:
+    with _explained(name):
+        start = file.read(16)
+        if not start:
+            raise PictureError(f"{name}: is empty (0 bytes)")
+        for decoder, accepts in (Image.OPEN[format_] for format_ in FORMATS):
+            if accepts and accepts(start) is True:
+                file.seek(0)
+                # Not Image.open: it warns of large pictures by a global setting before their size can be asked.
+                with decoder(file, "") as image:
+                    return _from_pil(image, name, max_pixels)
+    known = ", ".join(FORMATS)
+    raise PictureError(f"{name}: is not a picture of a known format ({known}); convert it to JPEG or PNG")
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Turns whatever a decoder raises into a `PictureError` that names the picture."""
+    try:
+        yield
+    except PictureError:
+        raise
+    except (MemoryError, Image.DecompressionBombError) as error:
+        raise PictureError(f"{name}: is too large to decode; make it smaller") from error
+    except Exception as error:  # on damaged input Pillow's decoders raise nearly every exception there is
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PictureError(
+            f"{name}: cannot be decoded ({reason}); it may be damaged or cut off: fetch it again or save it anew"
+        ) from error
+
+
+def _from_pil(image: Image.Image, name: str, max_pixels: int) -> NDArray[np.uint8]:
+    check_size(image.width, image.height, name=name, max_pixels=max_pixels)
+    with _explained(name):
+        image.load()
+        turn = _UPRIGHT_BY.get(_orientation(image))
+        upright = image if turn is None else image.transpose(turn)
+        return to_rgb8(_pixels(upright, name), name=name, max_pixels=max_pixels)
+
+
+def _orientation(image: Image.Image) -> Any:
+    """EXIF orientation, 1 to 8; EXIF that cannot be parsed is no reason to refuse a picture."""
+    try:
+        return image.getexif().get(_EXIF_ORIENTATION, 1)
+    except Exception:  # EXIF holds anything at all, and so may the error
+        return 1
+
+
+def _pixels(image: Image.Image, name: str) -> NDArray[Any]:
+    """Pixel values as an array that `to_rgb8` takes; Pillow's own conversion would clip 16-bit values and floats."""
+    if image.mode == "I":
+        raise PictureError(f"{name}: has 32-bit integer pixels, whose range is not known; save it with 8 or 16 bits")
+    if image.mode == "F" or image.mode.startswith("I;16"):
+        return np.asarray(image)
+    if image.mode == "La":
+        image = image.convert("LA")
+    wanted = "RGBA" if image.has_transparency_data else "RGB"
+    # convert copies even where there is nothing to convert, which a large picture has no memory to spare for.
+    return np.asarray(image if image.mode == wanted else image.convert(wanted))

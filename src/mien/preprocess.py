@@ -1,0 +1,130 @@
+"""From a face in a picture to the model's input: the one copy that training, evaluation and inference share."""
+
+from dataclasses import dataclass
+from math import atan2, ceil, cos, degrees, floor, sin
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mien.results import Box, Detection
+
+Numbers = TypeVar("Numbers")
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How much of a face a crop shows, relative to a detector's box.
+
+    Attributes:
+        scale: Side of the square crop divided by the mean of the box's width and height.
+        shift_down: How far the crop's centre lies below the box's centre, in units of the crop's side.
+        upright: Whether the crop is rotated so that the line through the eyes is level.
+    """
+
+    scale: float = 1.0
+    shift_down: float = 0.0
+    upright: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """What a model's input is made of; read from the model file's metadata.
+
+    Attributes:
+        size_px: Side of the square input.
+        mean: Subtracted from pixel values of 0 to 255.
+        std: Divides what is left.
+        framing: Where the crop lies around a detected face.
+    """
+
+    size_px: int
+    mean: float
+    std: float
+    framing: Framing = Framing()
+
+
+def crop_face(image_rgb: NDArray[np.uint8], detection: Detection, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """The grayscale crop of one detected face, resampled by area.
+
+    What lies beyond the picture repeats its border.
+
+    Args:
+        image_rgb: uint8 of shape (H, W, 3).
+        detection: Where the face is, in pixels of `image_rgb`.
+        preprocessing: Size and framing of the crop.
+
+    Returns:
+        uint8 of shape (size_px, size_px).
+    """
+    square = _frame(detection, preprocessing.framing)
+    if preprocessing.framing.upright and detection.landmarks:
+        tilt_rad = _tilt(detection)
+        reach = _grow(square, abs(cos(tilt_rad)) + abs(sin(tilt_rad)))
+        patch = _resample(image_rgb, reach, round(preprocessing.size_px * reach.width / square.width * 2))
+        turned = patch.rotate(degrees(tilt_rad), Image.Resampling.BICUBIC)
+        edge = (patch.width - preprocessing.size_px * 2) / 2
+        inner = (edge, edge, patch.width - edge, patch.height - edge)
+        sides = (preprocessing.size_px, preprocessing.size_px)
+        return np.asarray(turned.resize(sides, Image.Resampling.BOX, inner))
+    return np.asarray(_resample(image_rgb, square, preprocessing.size_px))
+
+
+def fit_crop(image_rgb: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """A picture that is a face crop already, as a grayscale crop of the model's size.
+
+    Args:
+        image_rgb: uint8 of shape (H, W, 3).
+        preprocessing: Size of the crop; its framing does not apply.
+
+    Returns:
+        uint8 of shape (size_px, size_px). A picture that is not square is squeezed, as data sets of crops are.
+    """
+    grey = Image.fromarray(image_rgb).convert("L")
+    sides = (preprocessing.size_px, preprocessing.size_px)
+    return np.asarray(grey if grey.size == sides else grey.resize(sides, Image.Resampling.BOX))
+
+
+def normalise(pixels: Numbers, preprocessing: Preprocessing) -> Numbers:
+    """Pixel values of 0 to 255 on the scale that the model was trained on; for arrays and tensors alike."""
+    return (pixels - preprocessing.mean) / preprocessing.std  # type: ignore[operator, no-any-return]
+
+
+def model_input(crops: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.float32]:
+    """Crops of shape (N, size_px, size_px), uint8, as a float32 batch of shape (N, 1, size_px, size_px)."""
+    return normalise(crops[:, None].astype(np.float32), preprocessing)
+
+
+def _frame(detection: Detection, framing: Framing) -> Box:
+    box = detection.box
+    side = framing.scale * (box.width + box.height) / 2
+    centre_x = (box.left + box.right) / 2
+    centre_y = (box.top + box.bottom) / 2 + framing.shift_down * side
+    return Box(centre_x - side / 2, centre_y - side / 2, centre_x + side / 2, centre_y + side / 2)
+
+
+def _tilt(detection: Detection) -> float:
+    """Angle in radians by which the line through the eyes falls to the right."""
+    if detection.landmarks is None:
+        return 0.0
+    (left_x, left_y), (right_x, right_y) = detection.landmarks.left_eye, detection.landmarks.right_eye
+    return atan2(right_y - left_y, right_x - left_x)
+
+
+def _grow(square: Box, factor: float) -> Box:
+    more = square.width * (factor - 1) / 2
+    return Box(square.left - more, square.top - more, square.right + more, square.bottom + more)
+
+
+def _resample(image_rgb: NDArray[np.uint8], square: Box, size_px: int) -> Image.Image:
+    """The grayscale picture inside `square`, `size_px` wide and high, by area."""
+    height, width = image_rgb.shape[:2]
+    left, top, right, bottom = floor(square.left), floor(square.top), ceil(square.right), ceil(square.bottom)
+    inside = image_rgb[max(top, 0) : max(bottom, 1), max(left, 0) : max(right, 1)]
+    grey = np.asarray(Image.fromarray(np.ascontiguousarray(inside)).convert("L"))
+    beyond = ((max(-top, 0), max(bottom - height, 0)), (max(-left, 0), max(right - width, 0)))
+    if any(map(any, beyond)):
+        grey = np.pad(grey, beyond, mode="edge")
+    region = (square.left - left, square.top - top, square.right - left, square.bottom - top)
+    return Image.fromarray(grey).resize((size_px, size_px), Image.Resampling.BOX, region)

@@ -1,0 +1,103 @@
+"""Training configuration: typed, frozen, strict, read from TOML."""
+
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mien.errors import ConfigError
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NetworkConfig(_Strict):
+    """A residual network; see `mien.train.networks.ResidualNetwork`."""
+
+    stem_width: int = Field(default=32, ge=1)
+    widths: tuple[int, ...] = (48, 96, 256)
+    depths: tuple[int, ...] = (1, 2, 2)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+
+
+class LossConfig(_Strict):
+    """Weights of the two heads' cross-entropies; see `mien.train.losses`."""
+
+    fer7_weight: float = Field(default=0.7, ge=0)
+    ferplus8_weight: float = Field(default=1.0, ge=0)
+    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+
+
+class AugmentationConfig(_Strict):
+    """Ranges and shares of random changes to a training picture; see `mien.train.augmentation`."""
+
+    rotation_deg: float = Field(default=15, ge=0, le=180)
+    scale: float = Field(default=0.15, ge=0, lt=1)
+    shift: float = Field(default=0.08, ge=0, lt=1)
+    brightness: float = Field(default=25, ge=0)
+    contrast: float = Field(default=0.3, ge=0, lt=1)
+    gamma: float = Field(default=0.3, ge=0, lt=1)
+    noise: float = Field(default=6, ge=0)
+    low_resolution_share: float = Field(default=0.2, ge=0, le=1)
+    low_resolution_min_px: int = Field(default=20, ge=4)
+    erase_share: float = Field(default=0.4, ge=0, le=1)
+    mixup_alpha: float = Field(default=0.2, ge=0)
+    mixup_share: float = Field(default=0.5, ge=0, le=1)
+
+
+class OptimiserConfig(_Strict):
+    """SGD with Nesterov momentum under a one-cycle schedule with cosine annealing."""
+
+    peak_learning_rate: float = Field(default=0.1, gt=0)
+    warmup_share: float = Field(default=0.1, gt=0, lt=1)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=5e-4, ge=0)
+    averaging_decay: float = Field(default=0.998, ge=0, lt=1)
+
+
+class TrainingConfig(_Strict):
+    """Everything that decides what a training run gives, beside the data itself."""
+
+    seed: int = 1
+    epochs: int = Field(default=48, ge=1)
+    batch_size: int = Field(default=128, ge=2)
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "bf16-mixed"
+    network: NetworkConfig = NetworkConfig()
+    loss: LossConfig = LossConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    optimiser: OptimiserConfig = OptimiserConfig()
+
+
+def load_config(path: Path) -> TrainingConfig:
+    """Reads a configuration; `ConfigError` names what is wrong with it and the nearest known key."""
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except OSError as fault:
+        raise ConfigError(f"cannot read the configuration {path}: {fault.strerror}") from fault
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise ConfigError(f"{path} is not TOML: {fault}") from fault
+    try:
+        return TrainingConfig.model_validate(table)
+    except ValidationError as fault:
+        raise ConfigError(f"{path}: " + "; ".join(map(_explain, fault.errors()))) from fault
+
+
+def _explain(fault: Any) -> str:
+    """One fault that pydantic found, as a user would say it."""
+    key = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] != "extra_forbidden":
+        return f"{key} = {fault['input']!r}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
+    known = _known_keys(fault["loc"][:-1])
+    nearest = get_close_matches(str(fault["loc"][-1]), known, n=1, cutoff=0.5)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"known here: {', '.join(known)}"
+    return f"unknown key {key!r}; {hint}"
+
+
+def _known_keys(section: tuple[int | str, ...]) -> list[str]:
+    model: Any = TrainingConfig
+    for part in section:
+        model = model.model_fields[part].annotation
+    return list(model.model_fields)
