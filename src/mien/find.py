@@ -6,10 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mien.errors import PictureError
-from mien.images import FORMATS, refuse_url, shown
-
-SUFFIXES = tuple(suffix for suffixes in FORMATS.values() for suffix in suffixes)
-"""Suffixes by which pictures are found in folders, in lower case; case does not matter."""
+from mien.images import SUFFIXES, refuse_url, shown
 
 
 def find_pictures(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path | PictureError]:
@@ -29,7 +26,7 @@ def find_pictures(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path | Pi
     given: set[str] = set()
     for path in paths:
         try:
-            found = _meant_by(path)
+            found = _meant_by(os.fsdecode(path))
         except PictureError as error:
             yield error
             continue
@@ -45,14 +42,14 @@ def find_pictures(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path | Pi
             yield PictureError(f"{shown(path)}: no pictures here; looked for {', '.join(SUFFIXES)}")
 
 
-def _meant_by(path: str | os.PathLike[str]) -> Iterator[Path | PictureError]:
+def _meant_by(path: str) -> Iterator[Path | PictureError]:
     refuse_url(path)
     if _is_folder(path):
         return _in_folder(Path(path), set())
     if os.path.lexists(path):
         return iter([Path(path)])
-    if glob.has_magic(os.fspath(path)):
-        return _by_pattern(os.fspath(path))
+    if glob.has_magic(path):
+        return _by_pattern(path)
     raise PictureError(f"{shown(path)}: no such file or folder; check the path")
 
 

@@ -1,9 +1,10 @@
 """Pictures in: whatever holds a picture becomes upright RGB, and every limit on bad input lives here."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
+from io import BytesIO, TextIOBase
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,6 +35,9 @@ FORMATS = {
     "GIF": (".gif",),
 }
 """The formats that are read, by Pillow's names, and the file name suffixes of each; no other decoder ever runs."""
+
+SUFFIXES = tuple(suffix for suffixes in FORMATS.values() for suffix in suffixes)
+"""All suffixes of pictures, in lower case."""
 
 MAX_PIXELS = 64_000_000
 """Most pixels a picture may have unless the caller says otherwise: cameras of full frame have up to 61 million.
@@ -76,7 +80,7 @@ def read_picture(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> NDArray[n
         case Image.Image():
             return _from_pil(picture, "picture from a PIL image", max_pixels)
         case bytes() | bytearray() | memoryview():
-            return _decode(BytesIO(picture), "picture from bytes", max_pixels)
+            return _decode(BytesIO(bytes(picture)), "picture from bytes", max_pixels)
         case str() | os.PathLike():
             with open_file(picture) as file:
                 return _decode(file, shown(picture), max_pixels)
@@ -100,14 +104,13 @@ def open_file(path: str | os.PathLike[str]) -> IO[bytes]:
     """The file at `path`, open for reading bytes; raises `PictureError` where that cannot be."""
     name = shown(path)
     refuse_url(path)
-    if not os.fspath(path):
-        raise PictureError("the path is empty; give the path of a picture")
     try:
-        if Path(path).is_dir():
-            raise PictureError(f"{name}: is a folder; give the path of a picture")
-        if Path(path).exists() and not Path(path).is_file():
-            raise PictureError(f"{name}: is not a regular file; give the path of a picture")
-        return Path(path).open("rb")
+        file = Path(os.fsdecode(path))
+        mode = file.stat().st_mode
+        if not stat.S_ISREG(mode):
+            what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+            raise PictureError(f"{name}: is {what}; give the path of a picture")
+        return file.open("rb")
     except FileNotFoundError as error:
         raise PictureError(f"{name}: no such file; check the path") from error
     except PermissionError as error:
@@ -119,26 +122,29 @@ def open_file(path: str | os.PathLike[str]) -> IO[bytes]:
 
 def refuse_url(path: str | os.PathLike[str]) -> None:
     """Raises `PictureError` for a web address."""
-    if os.fsdecode(path).lower().startswith(("http://", "https://", "http:/", "https:/")):
+    if os.fsdecode(path).lower().startswith(("http:/", "https:/")):
         raise PictureError(f"{shown(path)}: web addresses are not fetched; download the picture and give its path")
 
 
 def _read_into_memory(file: Any) -> BytesIO:
     """What is left in a file object, which need not be able to seek as decoders do."""
+    name = "picture from a file object"
+    if isinstance(file, TextIOBase):
+        raise PictureError(f"{name}: gives text; open the file in binary mode, 'rb'")
     try:
         content = file.read()
     except (OSError, ValueError) as error:
-        raise PictureError(f"picture from a file object: cannot be read ({error})") from error
+        raise PictureError(f"{name}: cannot be read ({error}); check that it is open") from error
     if not isinstance(content, bytes):
-        raise PictureError("picture from a file object: it gives text; open the file in binary mode, 'rb'")
+        raise PictureError(f"{name}: must give bytes; got {type(content).__name__}")
     if not content:
-        raise PictureError("picture from a file object: nothing to read; if it was read or written, call seek(0) first")
+        raise PictureError(f"{name}: nothing left to read; if it was read or written before, call seek(0)")
     return BytesIO(content)
 
 
 def _decode(file: IO[bytes], name: str, max_pixels: int) -> NDArray[np.uint8]:
     with _explained(name):
-        start = file.read(16)
+        start = file.read(16)  # as much as any decoder asks for to know its own
         if not start:
             raise PictureError(f"{name}: is empty (0 bytes)")
         for decoder, accepts in (Image.OPEN[format_] for format_ in FORMATS):

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from mien._version import __version__
+from mien.cli.evaluate import evaluate
 from mien.cli.info import info
 from mien.cli.recognize import recognize
 from mien.errors import MienError
@@ -22,10 +23,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-READ = "Read expressions"
+READ, MODELS = "Read expressions", "Make and measure models"
 
 app.command(rich_help_panel=READ)(recognize)
 app.command(rich_help_panel=READ)(info)
+app.command(rich_help_panel=MODELS)(evaluate)
 
 
 def _print_version(wanted: bool) -> None:

@@ -39,6 +39,14 @@ def annotated_paths(pictures: Sequence[Path], folder: Path) -> dict[Path, Path]:
     return targets
 
 
+def make_folder(folder: Path) -> None:
+    """Makes the folder and those it lies in, unless they exist; raises `PictureError` where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PictureError(f"cannot make the folder {folder}: {error.strerror}; name another one") from error
+
+
 def _free(inside: Path, taken: set[Path]) -> Path:
     """`inside` with a suffix that can be written, numbered where another picture has that name already."""
     if inside.suffix.lower() not in KEPT_SUFFIXES:

@@ -1,9 +1,110 @@
-"""`mien info`."""
+"""`mien info`: what is installed here, for a look and for reports of faults."""
 
-from typing import Annotated
+import json
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Annotated, Any
 
 import typer
 
+from mien._version import __version__
+from mien.errors import ModelError
 
-def info(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+PACKAGES = ("numpy", "onnxruntime", "pillow", "typer", "rich", "opencv-python-headless", "torch")
+
+
+def info(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
     """Show versions, shipped models with their checksums, detectors and ONNX Runtime's providers."""
+    facts = _facts()
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+    else:
+        _print(facts)
+    if any("error" in model for model in facts["models"]):
+        raise typer.Exit(1)
+
+
+def _facts() -> dict[str, Any]:
+    import platform
+
+    import onnxruntime
+
+    from mien.model import shipped_models
+
+    return {
+        "mien": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {package: _version(package) for package in PACKAGES},
+        "providers": onnxruntime.get_available_providers(),
+        "detectors": _detectors(),
+        "models": [_model(name) for name in shipped_models()],
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _detectors() -> dict[str, str]:
+    """What each detector needs to run here."""
+    from mien.detect import DETECTORS
+
+    has_opencv = find_spec("cv2") is not None
+    yunet = "needs --yunet-model" if has_opencv else "needs pip install 'mien[yunet]' and --yunet-model"
+    return {name: yunet if name == "yunet" else "ready" for name in DETECTORS}
+
+
+def _model(name: str) -> dict[str, Any]:
+    from mien.model import load_model
+
+    try:
+        model = load_model(name)
+    except ModelError as error:
+        return {"name": name, "error": str(error)}
+    file, metadata = model.file, json.loads(model.metadata.to_json())
+    return {
+        "name": name,
+        "path": str(file.path),
+        "size_bytes": len(file.content),
+        "sha256": file.sha256,
+        "metadata": metadata,
+    }
+
+
+def _print(facts: dict[str, Any]) -> None:
+    _line("mien", facts["mien"])
+    _line("Python", f"{facts['python']} on {facts['platform']}")
+    for package, installed in facts["packages"].items():
+        _line(package, installed or "not installed")
+    _line("providers", ", ".join(facts["providers"]))
+    for detector, state in facts["detectors"].items():
+        _line(f"detector {detector}", state)
+    for model in facts["models"]:
+        _print_model(model)
+
+
+def _print_model(model: dict[str, Any]) -> None:
+    typer.echo()
+    _line("model", model["name"])
+    if "error" in model:
+        _line("  error", model["error"])
+        return
+    _line("  file", model["path"])
+    _line("  size", f"{model['size_bytes'] / 1e6:.1f} MB")
+    _line("  SHA-256", model["sha256"])
+    metadata = model["metadata"]
+    _line("  input", f"{metadata['preprocessing']['size_px']} px, grayscale")
+    _line("  sets", ", ".join(metadata["labels"]))
+    _line("  licence", metadata["licence"])
+    for part in ("training", "metrics"):
+        for name, value in metadata[part].items():
+            if isinstance(value, str | int | float):
+                _line(f"  {name}", str(value))
+
+
+def _line(name: str, value: str) -> None:
+    typer.echo(f"{name:<24}{value}")

@@ -5,22 +5,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO, TypeVar
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from mien.cli.annotated import STANDARD_INPUT, annotated_paths
+from mien.cli.annotated import STANDARD_INPUT, annotated_paths, make_folder
 from mien.cli.writers import Format, Outcome, format_for, writer_for
 from mien.errors import MienError, PictureError
-from mien.expressions import EXPRESSION_SETS, expression_set
+from mien.expressions import EXPRESSION_SETS
 
 if TYPE_CHECKING:
     from mien.recognizer import Recognizer
 
 FEW_PICTURES = 3
 """So many pictures are done before a progress bar could be read."""
-
-Item = TypeVar("Item")
 
 
 def recognize(  # noqa: PLR0913 - one parameter for each option
@@ -34,7 +32,9 @@ def recognize(  # noqa: PLR0913 - one parameter for each option
     *,
     form: Annotated[
         Format | None,
-        typer.Option("--format", "-f", help="[default: table on a terminal, csv for --output *.csv, else jsonl]"),
+        typer.Option(
+            "--format", "-f", help="By default a table on a terminal, CSV for --output *.csv, else JSON Lines."
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write to this file, not to standard output.")
@@ -48,29 +48,32 @@ def recognize(  # noqa: PLR0913 - one parameter for each option
         str, typer.Option(help="mtcnn, yunet (needs --yunet-model) or none (each picture is a face crop).")
     ] = "mtcnn",
     yunet_model: Annotated[Path | None, typer.Option(help="The YuNet ONNX file you have.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads to compute with.", show_default="all")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads to compute with.", show_default="ONNX Runtime's choice")
+    ] = None,
 ) -> None:
     """Read the apparent expression of every face in pictures.
 
-    Every picture found is in the output: also one without a face, and one that cannot be read. The latter gets a line
-    on standard error, the rest are done, and the exit status is 1.
+    Every picture found is in the output, also one without a face, and one that
+    cannot be read: that one gets a line on standard error, the rest are done,
+    and the exit status is 1.
 
     JSON Lines and CSV come out picture by picture; the table comes at the end.
     """
+    from mien.recognizer import Recognizer
+
     pictures, errors = _found(paths)
     copies = annotated_paths(pictures, annotate) if annotate else {}
-    recognizer = _recognizer(model, expressions, detector, yunet_model, threads)
+    recognizer = Recognizer(model, expressions=expressions, detector=detector, threads=threads, yunet_model=yunet_model)
     for error in errors:
         _complain(str(error))
     tally = _Tally(unread=len(errors))
     with _opened(output, pictures) as stream:
         form = form or format_for(output, stream.isatty())
-        # A bar on standard error would be torn apart by lines that run through the same terminal.
-        with_bar = len(pictures) > FEW_PICTURES and (form is Format.TABLE or not stream.isatty())
-        with closing(writer_for(form, stream, expression_set(expressions))) as writer:
+        with closing(writer_for(form, stream, recognizer.expressions)) as writer:
             try:
-                for picture in _with_bar(pictures) if with_bar else pictures:
-                    outcome = _outcome(picture, recognizer, copies)
+                for picture in _with_bar(pictures) if _bar_fits(len(pictures), form, stream) else pictures:
+                    outcome = _outcome(picture, recognizer, copies.get(picture))
                     tally.add(outcome)
                     writer.write(outcome)
             except KeyboardInterrupt:
@@ -99,14 +102,19 @@ class _Tally:
         self.faces += len(outcome.faces)
 
     def summary(self) -> str:
-        text = f"{self.pictures:,} pictures, {self.faces:,} faces"
+        text = f"{_counted(self.pictures, 'picture')}, {_counted(self.faces, 'face')}"
         if self.unread:
             text += f"; {self.unread:,} could not be read"
         return text + "; interrupted" if self.interrupted else text
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _complain(message: str) -> None:
-    typer.echo(f"mien: {message}", err=True)
+    # Not typer.echo, which would write past the progress bar that stands in for standard error.
+    print(f"mien: {message}", file=sys.stderr)
 
 
 def _found(paths: Sequence[str]) -> tuple[list[Path], list[PictureError]]:
@@ -119,27 +127,20 @@ def _found(paths: Sequence[str]) -> tuple[list[Path], list[PictureError]]:
     return pictures, [entry for entry in found if isinstance(entry, PictureError)]
 
 
-def _recognizer(
-    model: str, expressions: str, detector: str, yunet_model: Path | None, threads: int | None
-) -> "Recognizer":
-    from mien.recognizer import Recognizer
-
-    return Recognizer(model, expressions=expressions, detector=detector, threads=threads)
-
-
-def _outcome(picture: Path, recognizer: "Recognizer", copies: dict[Path, Path]) -> Outcome:
-    """What comes of one picture, whose annotated copy is written too if it has a place in `copies`."""
+def _outcome(picture: Path, recognizer: "Recognizer", copy_to: Path | None) -> Outcome:
+    """What comes of one picture, of which an annotated copy goes to `copy_to`."""
+    from mien.annotate import annotate, save_picture
     from mien.images import read_picture
 
     try:
         image_rgb = read_picture(sys.stdin.buffer if picture is STANDARD_INPUT else picture)
         faces = recognizer.recognize(image_rgb)
-        if copies:
-            from mien.annotate import annotate, save_picture
-
-            save_picture(annotate(image_rgb, faces), copies[picture])
     except PictureError as error:
         return Outcome(str(picture), error=str(error))
+    if copy_to is not None:
+        # Not caught: where one copy cannot be written the next cannot either.
+        make_folder(copy_to.parent)
+        save_picture(annotate(image_rgb, faces), copy_to)
     height, width = image_rgb.shape[:2]
     return Outcome(str(picture), width, height, faces)
 
@@ -160,9 +161,15 @@ def _opened(output: Path | None, pictures: Iterable[Path]) -> Iterator[TextIO]:
         yield stream
 
 
-def _with_bar(items: list[Item]) -> Iterable[Item]:
-    """The items, with a progress bar on standard error while they are taken, if that is a terminal."""
+def _bar_fits(pictures: int, form: Format, stream: TextIO) -> bool:
+    """Whether a progress bar can be seen, and is not torn apart by lines that run through the same terminal."""
+    quiet = form is Format.TABLE or not stream.isatty()
+    return pictures > FEW_PICTURES and sys.stderr.isatty() and quiet
+
+
+def _with_bar(pictures: list[Path]) -> Iterable[Path]:
+    """The pictures, with a progress bar on standard error while they are taken."""
     from rich.console import Console
     from rich.progress import track
 
-    return track(items, "Reading pictures", console=Console(stderr=True), transient=True)
+    return track(pictures, "Reading pictures", console=Console(stderr=True), transient=True)

@@ -114,12 +114,12 @@ class Table:
         from rich.table import Table as RichTable
 
         self._stream = stream
-        self._table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
+        self._table = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
         self._table.add_column("Picture", overflow="fold")
         self._table.add_column("Face", justify="right")
         self._table.add_column("Expression", no_wrap=True)
         self._table.add_column("Conf.", justify="right", no_wrap=True)
-        self._table.add_column("Box in pixels", no_wrap=True)
+        self._table.add_column("Box (px)", no_wrap=True)
         self._table.add_column("Note")
 
     def close(self) -> None:

@@ -1,6 +1,5 @@
 """Faces that should not be trained on: copies of held-out ones, flat ones and pictures of no face."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,8 @@ FLAT_BELOW = 1.0
 """Standard deviation of pixels, in grey levels, below which a face has no contrast."""
 
 _BLOCK = 2048  # faces compared at once: 2048 x 2048 correlations are 16 MB
+_TILE = 4  # pixels on a side; divides the 48 of a face
+_SLACK = 1e-4  # far above the rounding error of a float32 dot product
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +82,34 @@ def near_duplicates(
     compared with itself pairs each face with itself, too, and each pair both ways.
 
     Args:
-        pixels_a: uint8 of shape (A, H, W).
-        pixels_b: uint8 of shape (B, H, W).
+        pixels_a: uint8 of shape (A, 48, 48).
+        pixels_b: uint8 of shape (B, 48, 48).
         threshold: Least Pearson correlation, -1 to 1.
     """
+    coarse_a, coarse_b = _coarse(pixels_a), _coarse(pixels_b)
     first, second = [], []
-    for start_a, block_a in _standardised_blocks(pixels_a):
-        for start_b, block_b in _standardised_blocks(pixels_b):
-            row, column = np.nonzero(block_a @ block_b.T >= threshold)
-            first.append(row + start_a)
-            second.append(column + start_b)
+    for start_a in range(0, len(pixels_a), _BLOCK):
+        for start_b in range(0, len(pixels_b), _BLOCK):
+            # Most faces are told apart by few numbers; only the rest are compared pixel by pixel.
+            bound = coarse_a[start_a : start_a + _BLOCK] @ coarse_b[start_b : start_b + _BLOCK].T
+            likely = bound >= threshold - _SLACK
+            rows = np.flatnonzero(likely.any(axis=1)) + start_a
+            columns = np.flatnonzero(likely.any(axis=0)) + start_b
+            correlation = _standardised(pixels_a[rows]) @ _standardised(pixels_b[columns]).T
+            row, column = np.nonzero(correlation >= threshold)
+            first.append(rows[row])
+            second.append(columns[column])
     if not first:
         return Pairs(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
     a, b = np.concatenate(first).astype(np.int64), np.concatenate(second).astype(np.int64)
     order = np.lexsort((b, a))
     return Pairs(a[order], b[order])
+
+
+def has_duplicate(pixels: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which faces have an exact or near duplicate among `others`; uint8 of shapes (N, 48, 48) and (M, 48, 48)."""
+    exact, near = exact_duplicates(pixels, others), near_duplicates(pixels, others)
+    return _marked(exact.first, len(pixels)) | _marked(near.first, len(pixels))
 
 
 def training_rows_to_keep(train: LabelledFaces, held_out: LabelledFaces) -> tuple[NDArray[np.bool_], LeftOut]:
@@ -124,13 +138,31 @@ def training_rows_to_keep(train: LabelledFaces, held_out: LabelledFaces) -> tupl
     )
 
 
-def _standardised_blocks(pixels: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Start and content of each block: rows of zero mean and unit length, so that a dot product is a correlation."""
+def _standardised(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Rows of zero mean and unit length, so that a dot product is a correlation; a face of one grey level is zero."""
+    count, height, width = pixels.shape
+    rows = pixels.reshape(count, height * width).astype(np.float32)
+    rows -= rows.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    np.divide(rows, length, out=rows, where=length > 0)
+    return rows
+
+
+def _coarse(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """A few numbers for each face, whose dot products are never below the correlations; pixels as (N, H, W).
+
+    They are the standardised face's part in the space of tiles of even brightness, and the length of its other part:
+    by Cauchy and Schwarz, the product of two such lengths is never below the dot product of the parts themselves.
+    """
+    _, height, width = pixels.shape
+    blocks = [np.empty((0, height * width // _TILE**2 + 1), dtype=np.float32)]
     for start in range(0, len(pixels), _BLOCK):
-        rows = pixels[start : start + _BLOCK].reshape(-1, pixels[0].size).astype(np.float32)
-        rows -= rows.mean(axis=1, keepdims=True)
-        length = np.linalg.norm(rows, axis=1, keepdims=True)
-        yield start, np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
+        rows = _standardised(pixels[start : start + _BLOCK])
+        tiles = rows.reshape(-1, height // _TILE, _TILE, width // _TILE, _TILE).sum(axis=(2, 4)) / _TILE
+        tiles = tiles.reshape(len(rows), -1)
+        rest = np.sqrt(np.maximum(1 - (tiles**2).sum(axis=1), 0))
+        blocks.append(np.column_stack([tiles, rest]))
+    return np.concatenate(blocks)
 
 
 def _not_a_face(votes: NDArray[np.int64]) -> NDArray[np.bool_]:

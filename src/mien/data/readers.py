@@ -14,6 +14,9 @@ FILE_OF_SPLIT = {
 }
 """FER2013's three splits in their official order, and the file of each in a folder of Parquet files."""
 
+SEEN_BEFORE = {"PublicTest": ("Training",), "PrivateTest": ("Training", "PublicTest")}
+"""What a model was trained or chosen on when it is tested on a split."""
+
 CSV_NAME = "fer2013.csv"
 
 
@@ -36,6 +39,24 @@ def read_faces(path: Path, *, split: str | None = None) -> LabelledFaces:
     if len(faces) == 0:
         raise DataError(f"no {split or 'labelled'} faces in {path}; give a file that holds them")
     return faces
+
+
+def read_seen(path: Path, split: str) -> LabelledFaces:
+    """The faces a model was trained or chosen on before it is tested on `split`.
+
+    Args:
+        path: As for `read_faces`. A single Parquet file counts whole; of a folder or CSV, the splits in `SEEN_BEFORE`.
+        split: The split the model is tested on.
+
+    Raises:
+        DataError: As for `read_faces`, and if nothing comes before `split`.
+        MissingExtra: As for `read_faces`.
+    """
+    if split not in SEEN_BEFORE:
+        raise DataError(f"nothing comes before {split}; choose from {', '.join(SEEN_BEFORE)} to leave duplicates out")
+    if path.is_file() and path.suffix.lower() != ".csv":
+        return read_faces(path)
+    return LabelledFaces.concatenate([read_faces(path, split=before) for before in SEEN_BEFORE[split]])
 
 
 def _read(path: Path, split: str | None) -> LabelledFaces:

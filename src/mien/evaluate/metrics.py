@@ -6,6 +6,7 @@ as often as it was drawn. So one matrix product does all draws, and a figure and
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,7 @@ class Metrics:
         macro_f1: Mean F1 of the classes that occur.
         calibration_error: Expected calibration error of the most probable class, `CALIBRATION_BINS` bins of equal mass.
         negative_log_likelihood: Mean over images, in nats.
-        kl_to_votes: Mean Kullback-Leibler divergence from the prediction to the votes, in nats; None without votes.
+        kl_to_votes: Mean Kullback-Leibler divergence KL(votes || prediction), in nats; None without votes.
         recall: Share found of each class that occurs, by label.
         confusion: Images by true class (row) and predicted class (column), in class order.
     """
@@ -61,6 +62,21 @@ class Metrics:
     kl_to_votes: Estimate | None
     recall: dict[str, Estimate]
     confusion: tuple[tuple[Estimate, ...], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain numbers, strings, lists and dicts, ready for JSON."""
+        single = ("accuracy", "balanced_accuracy", "macro_f1", "calibration_error", "negative_log_likelihood")
+        return {
+            "n": self.n,
+            **{name: getattr(self, name).to_dict() for name in single},
+            "kl_to_votes": self.kl_to_votes.to_dict() if self.kl_to_votes else None,
+            "recall": {label: estimate.to_dict() for label, estimate in self.recall.items()},
+            "labels": list(self.labels),
+            "confusion": {
+                end: [[round(getattr(cell, end)) for cell in row] for row in self.confusion]
+                for end in ("value", "low", "high")
+            },
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +104,9 @@ def measure(
 ) -> Metrics:
     """All metrics of one classifier on one set of images, with intervals by bootstrap over images.
 
-    Intervals are percentiles of the draws. The one exception is the calibration error: as a sum of absolute gaps it
-    grows with noise, and draws are noisier than the sample, so its percentiles are reflected about the figure
-    (2 x figure - percentile), then cut off at 0 and widened to hold the figure.
+    Intervals are percentiles of the draws, with one exception. The calibration error, a sum of absolute gaps, grows
+    with noise, and draws are noisier than the sample: their percentiles lie too high. Its interval reaches as far
+    below the figure as the upper percentile lies above it. Draws keep the sample's bins.
 
     Args:
         labels: K class names.
@@ -104,8 +120,8 @@ def measure(
     sums = _per_image(truth, probabilities, votes)
     point = _statistics(sums.sum(axis=0, keepdims=True), classes)
     drawn = _statistics(_resampled_sums(sums, draws, rng), classes)
-    error = point.calibration_error[0]
-    low, high = np.quantile(drawn.calibration_error, [_TAIL, 1 - _TAIL])
+    error = _estimates(point.calibration_error, drawn.calibration_error)[0]
+    reach = max(error.high - error.value, 0)
     confusion = _estimates(point.confusion, drawn.confusion)
     return Metrics(
         n=len(truth),
@@ -113,7 +129,7 @@ def measure(
         accuracy=_estimates(point.accuracy, drawn.accuracy)[0],
         balanced_accuracy=_estimates(point.balanced_accuracy, drawn.balanced_accuracy)[0],
         macro_f1=_estimates(point.macro_f1, drawn.macro_f1)[0],
-        calibration_error=Estimate(float(error), float(max(0, 2 * error - high)), float(max(error, 2 * error - low))),
+        calibration_error=Estimate(error.value, max(error.value - reach, 0), error.value + reach),
         negative_log_likelihood=_estimates(point.negative_log_likelihood, drawn.negative_log_likelihood)[0],
         kl_to_votes=None if votes is None else _estimates(point.kl_to_votes, drawn.kl_to_votes)[0],
         recall={labels[k]: _estimates(point.recall[:, k], drawn.recall[:, k])[0] for k in np.unique(truth)},

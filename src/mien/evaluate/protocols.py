@@ -31,13 +31,13 @@ class Protocol:
 
     def counts(self, faces: LabelledFaces) -> NDArray[np.bool_]:
         """Which faces this protocol measures; shape (N,)."""
-        return self.truth(faces) != NO_LABEL
+        return np.not_equal(self.truth(faces), NO_LABEL)
 
 
 def _core4_votes(faces: LabelledFaces) -> NDArray[np.float64]:
     core = faces.vote_distribution()[:, core4_positions(FERPLUS8)]
-    total = core.sum(axis=1, keepdims=True)
-    return np.divide(core, total, out=np.zeros_like(core), where=total > 0)
+    total: NDArray[np.float64] = core.sum(axis=1, keepdims=True)
+    return core / np.where(total > 0, total, 1)
 
 
 P1 = Protocol("P1", "core4/fer2013", CORE4, LabelledFaces.fer2013_core4)

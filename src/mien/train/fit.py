@@ -26,6 +26,7 @@ from mien.train.losses import soft_targets
 from mien.train.module import ExpressionTraining
 
 CHECKPOINT = "last.ckpt"
+FACTS = "run.json"
 _VALIDATION_BATCH = 256
 
 
@@ -162,7 +163,7 @@ def write_facts(
         "accuracy": accuracy,
         "elapsed_s": round(elapsed_s, 1),
     }
-    (folder / "run.json").write_text(json.dumps(table, indent=2) + "\n", "utf-8")
+    (folder / FACTS).write_text(json.dumps(table, indent=2) + "\n", "utf-8")
 
 
 def _trainer(config: TrainingConfig, folder: Path, *, quiet: bool) -> Trainer:

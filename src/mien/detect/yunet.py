@@ -1,0 +1,94 @@
+"""OpenCV's FaceDetectorYN on a YuNet model file the user has; mien ships none."""
+
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.detect.boxes import clip
+from mien.detect.scaling import at_most
+from mien.errors import DetectorError, MissingExtra
+from mien.results import Box, Detection, Landmarks
+
+SCORE_THRESHOLD = 0.7
+OVERLAP_THRESHOLD = 0.3
+CANDIDATES = 1000
+WORK_PIXELS = 1_250_000
+"""Larger pictures are scaled down first; YuNet was trained on faces of 10 to 300 px and misses larger ones."""
+
+
+class YuNet:
+    """Faces by YuNet (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023).
+
+    Attributes:
+        sha256: Checksum of the model file, in hexadecimal.
+    """
+
+    def __init__(self, model: Path | None) -> None:
+        """Load a model file.
+
+        Args:
+            model: Such as `face_detection_yunet_2023mar.onnx` of OpenCV's model zoo.
+
+        Raises:
+            DetectorError: No file is given, it is missing or OpenCV cannot load it.
+            MissingExtra: OpenCV is not installed.
+        """
+        if model is None:
+            raise DetectorError("the detector 'yunet' needs a model file of yours and got none; pass its path")
+        try:
+            content = Path(model).read_bytes()
+        except OSError as error:
+            raise DetectorError(f"cannot read the YuNet model {model}: {error.strerror}; check the path") from error
+        try:
+            import cv2  # noqa: PLC0415
+        except ImportError as error:
+            raise MissingExtra.for_feature("the detector 'yunet'", "yunet", error) from error
+        try:
+            self._network = cv2.FaceDetectorYN.create(
+                str(model), "", (320, 320), SCORE_THRESHOLD, OVERLAP_THRESHOLD, CANDIDATES
+            )
+        except cv2.error as error:
+            raise DetectorError(f"OpenCV cannot load {model} as a YuNet model; it needs the ONNX file") from error
+        self.sha256 = sha256(content).hexdigest()
+        # The input size is set before each picture, so two threads must not share the network at once.
+        self._one_at_a_time = Lock()
+
+    def __call__(self, image_rgb: NDArray[np.uint8]) -> tuple[Detection, ...]:
+        """The faces in `image_rgb`, uint8 of shape (H, W, 3), upright; sorted by left edge, then by top edge."""
+        height, width = image_rgb.shape[:2]
+        work = at_most(WORK_PIXELS, image_rgb)
+        work_height, work_width = work.shape[:2]
+        with self._one_at_a_time:
+            self._network.setInputSize((work_width, work_height))
+            _, rows = self._network.detect(np.ascontiguousarray(work[:, :, ::-1]))
+        if rows is None:
+            return ()
+        return detections(rows, scale=(width / work_width, height / work_height), size=(width, height))
+
+
+def detections(
+    rows: NDArray[np.float32], *, scale: tuple[float, float], size: tuple[int, int]
+) -> tuple[Detection, ...]:
+    """What FaceDetectorYN answered, as detections in pixels of the original picture.
+
+    Args:
+        rows: Shape (N, 15): left, top, width, height, five points (x, y), score. OpenCV's right eye, the person's,
+            comes first: the picture's left.
+        scale: By what x and y are multiplied.
+        size: Width and height of the picture that boxes are clipped to.
+    """
+    numbers = rows.astype(np.float64)
+    places = numbers[:, :14].reshape(-1, 7, 2) * scale
+    places[:, 1] += places[:, 0]
+    boxes = clip(places[:, :2].reshape(-1, 4), width=size[0], height=size[1])
+    order = np.lexsort((boxes[:, 1], boxes[:, 0]))
+    return tuple(_detection(boxes[i], places[i, 2:], numbers[i, 14]) for i in order)
+
+
+def _detection(box: Iterable[float], points: Iterable[Iterable[float]], score: float) -> Detection:
+    landmarks = Landmarks(*((float(x), float(y)) for x, y in points))
+    return Detection(Box(*(float(edge) for edge in box)), float(score), landmarks)

@@ -1,0 +1,144 @@
+"""Evaluates a classifier by protocols: with and without flips, with and without what it may have seen before."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.data.duplicates import NEAR_DUPLICATE, has_duplicate
+from mien.data.faces import LabelledFaces
+from mien.errors import DataError
+from mien.evaluate.classifier import Classifier, checked_probabilities
+from mien.evaluate.metrics import CALIBRATION_BINS, DRAWS, SEED, Metrics, measure
+from mien.evaluate.protocols import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One classifier measured by one protocol in one way.
+
+    Attributes:
+        protocol: What the figures mean.
+        flip_averaged: Whether the probabilities are the mean of those of the face and of its mirror image.
+        without_duplicates: Whether images with a duplicate or near-duplicate among the seen ones are left out.
+        metrics: The figures.
+    """
+
+    protocol: Protocol
+    flip_averaged: bool
+    without_duplicates: bool
+    metrics: Metrics
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain numbers, strings, lists and dicts, ready for JSON."""
+        return {
+            "protocol": self.protocol.code,
+            "name": self.protocol.name,
+            "flip_averaged": self.flip_averaged,
+            "without_duplicates": self.without_duplicates,
+            **self.metrics.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The results of one model on one split, and what must be known to read them.
+
+    Attributes:
+        model: Which model.
+        split: Which split of the data.
+        selected_on: The split on which the model was chosen, tuned or calibrated, if that is known.
+        results: The figures.
+    """
+
+    model: str
+    split: str
+    selected_on: str | None
+    results: tuple[Result, ...]
+
+    @property
+    def caution(self) -> str | None:
+        """What a reader must be told where the split has served to choose the model, else None."""
+        if self.selected_on != self.split:
+            return None
+        return f"selected on {self.split}: the model was chosen on these images, so its figures flatter it"
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain numbers, strings, lists and dicts, ready for JSON."""
+        return {
+            "model": self.model,
+            "split": self.split,
+            "selected_on": self.selected_on,
+            "caution": self.caution,
+            "interval": {"level": 0.95, "bootstrap_draws": DRAWS, "seed": SEED},
+            "calibration_bins": CALIBRATION_BINS,
+            "near_duplicate_correlation": NEAR_DUPLICATE,
+            "results": [result.to_dict() for result in self.results],
+        }
+
+
+def evaluate(
+    classifier: Classifier,
+    faces: LabelledFaces,
+    protocols: Sequence[Protocol],
+    *,
+    seen: LabelledFaces | None = None,
+) -> tuple[Result, ...]:
+    """Measures a classifier by each protocol, with and without averaging over horizontal flips.
+
+    Args:
+        classifier: What to measure.
+        faces: The images to measure it on.
+        protocols: What to measure.
+        seen: What the classifier was trained or chosen on. If given, everything is measured once more on the images
+            that have no duplicate or near-duplicate among these.
+
+    Returns:
+        Results in order of protocol, then all images before those without duplicates, then plain before averaged.
+
+    Raises:
+        DataError: If no image counts by one of the protocols.
+        ModelError: If the classifier does not give probabilities for the sets of expressions it is asked for.
+    """
+    plain, averaged = _plain_and_averaged(classifier, faces, protocols)
+    subsets = {False: np.ones(len(faces), dtype=np.bool_)}
+    if seen is not None:
+        subsets[True] = ~has_duplicate(faces.pixels, seen.pixels)
+    return tuple(
+        Result(protocol, flip_averaged, without_duplicates, _measure(protocol, faces, probabilities, subset))
+        for protocol in protocols
+        for without_duplicates, subset in subsets.items()
+        for flip_averaged, probabilities in ((False, plain), (True, averaged))
+    )
+
+
+_BySet = dict[str, NDArray[np.float64]]
+
+
+def _plain_and_averaged(
+    classifier: Classifier, faces: LabelledFaces, protocols: Sequence[Protocol]
+) -> tuple[_BySet, _BySet]:
+    sets = [protocol.expressions for protocol in protocols]
+    plain = checked_probabilities(classifier, faces.pixels, sets)
+    mirrored = checked_probabilities(classifier, np.ascontiguousarray(faces.pixels[:, :, ::-1]), sets)
+    return plain, {name: (plain[name] + mirrored[name]) / 2 for name in plain}
+
+
+def _measure(protocol: Protocol, faces: LabelledFaces, probabilities: _BySet, subset: NDArray[np.bool_]) -> Metrics:
+    chosen = subset & protocol.counts(faces)
+    if not chosen.any():
+        raise DataError(
+            f"no image counts by {protocol.code} {protocol.name} in this data; "
+            "it may lack FER+ votes, or all of it may be among the images seen in training"
+        )
+    counted = faces[chosen]
+    return measure(
+        protocol.expressions.labels,
+        protocol.truth(counted),
+        probabilities[protocol.expressions.name][chosen],
+        protocol.votes(counted) if protocol.votes else None,
+        # The same draws for every result: what differs between two results is then no luck of the draw.
+        rng=np.random.default_rng(SEED),
+    )

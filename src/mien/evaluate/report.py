@@ -1,0 +1,75 @@
+"""An evaluation as Markdown."""
+
+from collections.abc import Iterable, Sequence
+
+from mien.evaluate.evaluation import Evaluation, Result
+from mien.evaluate.metrics import Estimate
+
+FLIP = "flip: probabilities averaged over the face and its mirror image."
+"""Explains the word in every table."""
+
+_NONE = "-"  # where there is no such figure
+_FIGURES = ("Accuracy %", "Balanced accuracy %", "Macro-F1 %", "Calibration error %", "NLL", "KL to votes")
+
+
+def percent(share: float) -> str:
+    """A share in per cent to one decimal, without the sign."""
+    return f"{share * 100:.1f}"
+
+
+def interval(share: Estimate) -> str:
+    """The interval of a share in per cent: `79.6-82.7`."""
+    return f"{percent(share.low)}-{percent(share.high)}"
+
+
+def markdown(evaluation: Evaluation) -> str:
+    """All figures as Markdown: one table of all results, then recall and confusion matrix of each protocol.
+
+    Recall and confusion are of the plain results over all images; `Evaluation.to_dict` holds those of the others.
+    """
+    rows = [
+        (
+            f"{r.protocol.code} `{r.protocol.name}`",
+            "flip" if r.flip_averaged else "plain",
+            "left out" if r.without_duplicates else "in",
+            str(r.metrics.n),
+            *_figures(r),
+        )
+        for r in evaluation.results
+    ]
+    parts = [f"Model `{evaluation.model}` on {evaluation.split}; 95 % intervals in brackets. {FLIP}"]
+    if evaluation.caution:
+        parts.append(f"**{evaluation.caution[0].upper()}{evaluation.caution[1:]}.**")
+    parts.append(_table(("Protocol", "Prediction", "Duplicates", "n", *_FIGURES), rows))
+    plain = [r for r in evaluation.results if not r.flip_averaged and not r.without_duplicates]
+    parts += [_classes(result) for result in plain]
+    return "\n\n".join(parts) + "\n"
+
+
+def _figures(result: Result) -> tuple[str, ...]:
+    m = result.metrics
+    shares = (m.accuracy, m.balanced_accuracy, m.macro_f1, m.calibration_error)
+    return (*map(_share, shares), _nats(m.negative_log_likelihood), _nats(m.kl_to_votes))
+
+
+def _share(estimate: Estimate | None) -> str:
+    return f"{percent(estimate.value)} ({interval(estimate)})" if estimate else _NONE
+
+
+def _nats(estimate: Estimate | None) -> str:
+    return f"{estimate.value:.3f} ({estimate.low:.3f}-{estimate.high:.3f})" if estimate else _NONE
+
+
+def _classes(result: Result) -> str:
+    m = result.metrics
+    rows = [
+        (label, _share(m.recall.get(label)), *(f"{cell.value:.0f}" for cell in row))
+        for label, row in zip(m.labels, m.confusion, strict=True)
+    ]
+    head = f"{result.protocol.code} `{result.protocol.name}`, n = {m.n}: recall, and images by predicted class"
+    return f"{head}\n\n{_table(('Truth', 'Recall %', *m.labels), rows)}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

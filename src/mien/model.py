@@ -1,0 +1,159 @@
+"""Model packages: find one, verify it, load it and run it.
+
+A model is one ONNX file that describes itself: classes, preprocessing and calibration are read from its metadata.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from mien.calibration import HEADS, Calibration, probabilities, support
+from mien.errors import ModelError, UnknownModel, choose_from
+from mien.expressions import ExpressionSet
+from mien.metadata import METADATA_KEY, ModelMetadata, parse_metadata
+from mien.preprocess import model_input
+from mien.results import Prediction
+
+MODELS_FOLDER = Path(__file__).parent / "models"
+CHECKSUMS = MODELS_FOLDER / "SHA256SUMS"
+_BATCH = 64  # more at once gains nothing on a CPU and costs memory
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model file that was found and, where its checksum is known, verified.
+
+    Attributes:
+        name: The shipped model's name, or the file's stem.
+        path: Where it lies.
+        sha256: Checksum of the content, in hexadecimal.
+        content: The file's bytes; what was verified is what is loaded.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    content: bytes
+
+
+class ExpressionModel:
+    """A loaded expression model.
+
+    Attributes:
+        file: The file it was loaded from.
+        metadata: What the file says of itself.
+    """
+
+    def __init__(self, file: ModelFile, *, threads: int | None = None) -> None:
+        self.file = file
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        try:
+            self._session = ort.InferenceSession(file.content, options, providers=["CPUExecutionProvider"])
+        except Exception as fault:  # ONNX Runtime's errors share no base class of their own
+            raise ModelError(f"{file.path} is not an ONNX model that can be loaded: {_first_line(fault)}") from fault
+        self.metadata: ModelMetadata = parse_metadata(self._metadata_text(), file.path)
+
+    def logits(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """Logits of both heads for face crops.
+
+        Args:
+            crops: Grayscale, uint8, of shape (N, size_px, size_px).
+
+        Returns:
+            float32 of shape (N, K) by the name of the head's set of expressions.
+        """
+        names = [head.name for head in HEADS]
+        if len(crops) == 0:
+            return {head.name: np.empty((0, len(head)), dtype=np.float32) for head in HEADS}
+        parts = [self._run(batch) for batch in _batches(crops)]
+        return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(names)}
+
+    def probabilities(self, crops: NDArray[np.uint8], expressions: ExpressionSet) -> NDArray[np.float64]:
+        """Calibrated probabilities of shape (N, K) in class order, for crops as in `logits`."""
+        return probabilities(self.logits(crops), expressions, self.metadata.calibration)
+
+    def predict(self, crops: NDArray[np.uint8], expressions: ExpressionSet) -> tuple[Prediction, ...]:
+        """One prediction for each crop, for crops as in `logits`."""
+        calibration = self.metadata.calibration
+        logits = self.logits(crops)
+        given = probabilities(logits, expressions, calibration)
+        uncertain = support(logits, given, expressions, calibration) < calibration.least_support[expressions.name]
+        return tuple(
+            Prediction(expressions.labels, tuple(row), bool(unsure))
+            for row, unsure in zip(given.tolist(), uncertain, strict=True)
+        )
+
+    def _run(self, crops: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        faces = model_input(crops, self.metadata.preprocessing)
+        outputs: list[NDArray[np.float32]] = self._session.run(
+            [f"{head.name}_logits" for head in HEADS], {"faces": faces}
+        )
+        return outputs
+
+    def _metadata_text(self) -> str:
+        stored: Mapping[str, Any] = self._session.get_modelmeta().custom_metadata_map
+        if METADATA_KEY not in stored:
+            raise ModelError(f"{self.file.path} is an ONNX model, but not one of mien's; make one with: mien export")
+        return str(stored[METADATA_KEY])
+
+
+def load_model(model: str | Path = "base", *, threads: int | None = None) -> ExpressionModel:
+    """Loads a shipped model by name, or any model package by path.
+
+    Args:
+        model: `base`, or the path of a `.onnx` file that `mien export` wrote.
+        threads: Threads that one run may use; None leaves it to ONNX Runtime.
+
+    Raises:
+        UnknownModel: If there is neither such a name nor such a file.
+        ModelError: If the file is damaged, altered or of a format that this version cannot read.
+    """
+    return ExpressionModel(find_model(model), threads=threads)
+
+
+def find_model(model: str | Path) -> ModelFile:
+    """The file of a model; a shipped one must match its checksum."""
+    known = shipped_checksums()
+    shipped = f"{model}.onnx" in known
+    path = MODELS_FOLDER / f"{model}.onnx" if shipped else Path(model)
+    if not path.is_file():
+        if path.suffix == ".onnx" or len(path.parts) > 1:
+            raise UnknownModel(f"no model file {path}; give a path that exists or one of {', '.join(shipped_models())}")
+        raise UnknownModel(choose_from("model", str(model), shipped_models()))
+    try:
+        content = path.read_bytes()
+    except OSError as fault:
+        raise ModelError(f"cannot read the model {path}: {fault.strerror}") from fault
+    digest = sha256(content).hexdigest()
+    if shipped and digest != known[path.name]:
+        raise ModelError(f"{path} is damaged: SHA-256 {digest}, expected {known[path.name]}; install mien again")
+    return ModelFile(path.stem, path, digest, content)
+
+
+def shipped_models() -> tuple[str, ...]:
+    """Names of the expression models that come with mien."""
+    return tuple(name.removesuffix(".onnx") for name in shipped_checksums() if not name.startswith("mtcnn"))
+
+
+def shipped_checksums() -> dict[str, str]:
+    """SHA-256 by file name of every model file that comes with mien, detectors' included."""
+    lines = CHECKSUMS.read_text("ascii").splitlines()
+    return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
+
+
+def _batches(crops: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    for start in range(0, len(crops), _BATCH):
+        yield crops[start : start + _BATCH]
+
+
+def _first_line(fault: Exception) -> str:
+    return (str(fault).splitlines() or [type(fault).__name__])[0]

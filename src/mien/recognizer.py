@@ -1,0 +1,94 @@
+"""From a picture to its faces and their apparent expressions."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.detect import Detector, load_detector
+from mien.expressions import expression_set
+from mien.images import Picture, read_picture
+from mien.model import load_model
+from mien.preprocess import crop_face, fit_crop
+from mien.results import Detection, Face, Prediction
+
+
+class Recognizer:
+    """Finds the faces of a picture and reads the apparent expression of each.
+
+    Loading takes a moment; make one and keep it. One recognizer may serve several threads.
+
+    Args:
+        model: A shipped model's name, or the path of a model package.
+        expressions: `core4` (happy, sad, surprise, neutral), `fer7` or `ferplus8`.
+        detector: `mtcnn`, `yunet`, `none` (each picture is one face crop already), or any detector of your own.
+        threads: Threads that one call may use; None leaves it to ONNX Runtime.
+        yunet_model: Path of the model file that the `yunet` detector needs.
+
+    Raises:
+        MienError: If the model, the set of expressions or the detector is unknown or cannot be loaded.
+
+    Attributes:
+        model: The loaded expression model; its `file` and `metadata` tell where it comes from.
+        expressions: The set of expressions that predictions are about.
+        detector: What finds the faces.
+    """
+
+    def __init__(
+        self,
+        model: str | Path = "base",
+        *,
+        expressions: str = "core4",
+        detector: str | Detector = "mtcnn",
+        threads: int | None = None,
+        yunet_model: str | Path | None = None,
+    ) -> None:
+        self.expressions = expression_set(expressions)
+        self.model = load_model(model, threads=threads)
+        if isinstance(detector, str):
+            self.detector = load_detector(
+                detector, threads=threads, yunet_model=Path(yunet_model) if yunet_model else None
+            )
+        else:
+            self.detector = detector
+        self._is_cropped = detector == "none"
+
+    def recognize(self, picture: Picture) -> tuple[Face, ...]:
+        """All faces of a picture, from left to right.
+
+        Args:
+            picture: A path, the bytes of a file, a binary file object, a PIL image, or a numpy array (uint8, RGB).
+
+        Returns:
+            One `Face` for each face found; none for a picture without a face.
+
+        Raises:
+            PictureError: If the picture cannot be read.
+        """
+        image_rgb = read_picture(picture)
+        detections = self.detector(image_rgb)
+        predictions = self._predict([self._crop(image_rgb, found) for found in detections])
+        return tuple(
+            Face(found.box, found.landmarks, found.score, prediction)
+            for found, prediction in zip(detections, predictions, strict=True)
+        )
+
+    def classify(self, crops: Iterable[Picture]) -> tuple[Prediction, ...]:
+        """The apparent expression of pictures that are face crops already, framed as in FER2013.
+
+        Args:
+            crops: Pictures as in `recognize`; each is one face. Answers do not depend on what else is asked for.
+
+        Raises:
+            PictureError: If one of the pictures cannot be read.
+        """
+        preprocessing = self.model.metadata.preprocessing
+        return self._predict([fit_crop(read_picture(crop), preprocessing) for crop in crops])
+
+    def _crop(self, image_rgb: NDArray[np.uint8], found: Detection) -> NDArray[np.uint8]:
+        preprocessing = self.model.metadata.preprocessing
+        return fit_crop(image_rgb, preprocessing) if self._is_cropped else crop_face(image_rgb, found, preprocessing)
+
+    def _predict(self, crops: list[NDArray[np.uint8]]) -> tuple[Prediction, ...]:
+        return self.model.predict(np.stack(crops), self.expressions) if crops else ()

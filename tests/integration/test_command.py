@@ -1,0 +1,144 @@
+"""The installed command in processes of its own: what only streams, signals and terminals can show."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from mien._version import __version__
+from mien.detect import DETECTORS
+from mien.expressions import CORE4
+
+MIEN = [sys.executable, "-m", "mien"]
+COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-9]")
+
+
+def mien(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [*MIEN, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **options)  # type: ignore[call-overload]
+
+
+def on_terminal(*arguments: str | Path, **environment: str) -> str:
+    """What a terminal of 80 columns is sent."""
+    ours, theirs = pty.openpty()
+    clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+    settings = clean | {"TERM": "xterm-256color", "COLUMNS": "80"} | environment
+    with subprocess.Popen([*MIEN, *map(str, arguments)], stdout=theirs, stderr=theirs, env=settings):
+        os.close(theirs)
+        sent = b""
+        while True:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # Linux's way to say that the other end is closed
+                break
+            if not part:
+                break
+            sent += part
+    os.close(ours)
+    return sent.decode()
+
+
+def test_version() -> None:
+    ran = mien("--version")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"mien {__version__}\n", "")
+
+
+def test_help_names_commands_and_choices() -> None:
+    assert {"recognize", "info"} <= set(mien("--help").stdout.split())
+    words = mien("recognize", "--help", env={**os.environ, "COLUMNS": "200"}).stdout.replace(",", "").split()
+    assert set(DETECTORS) <= set(words)
+
+
+def test_a_wrong_command_is_wrong_usage() -> None:
+    ran = mien("recognise")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "Traceback" not in ran.stderr
+
+
+def test_examples_are_recognised(examples: Path) -> None:
+    ran = mien("recognize", examples)
+    records = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert ran.returncode == 0
+    assert {Path(record["picture"]).name: len(record["faces"]) for record in records}["astronaut.jpg"] == 1
+    assert all(face["expression"] in CORE4.labels for record in records for face in record["faces"])
+
+
+def test_a_picture_on_standard_input_gives_what_its_file_gives(examples: Path) -> None:
+    path = examples / "astronaut.jpg"
+    with path.open("rb") as file:
+        piped = json.loads(mien("recognize", "-", stdin=file).stdout)
+    assert piped | {"picture": str(path)} == json.loads(mien("recognize", path).stdout)
+
+
+def test_a_bad_picture_is_one_line_on_standard_error(tmp_path: Path) -> None:
+    (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8\xff nothing")
+    ran = mien("recognize", tmp_path / "bad.jpg")
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("mien: ")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_a_reader_that_leaves_is_no_fault_worth_a_word(examples: Path) -> None:
+    arguments = [*MIEN, "recognize", str(examples)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert "Traceback" not in process.stderr.read()
+        assert process.wait(timeout=60) != 0
+
+
+def test_ctrl_c_ends_with_130_and_keeps_what_was_done(tmp_path: Path) -> None:
+    Image.new("RGB", (640, 480)).save(tmp_path / "0.png")
+    for number in range(1, 500):
+        (tmp_path / f"{number}.png").write_bytes((tmp_path / "0.png").read_bytes())
+    arguments = [*MIEN, "recognize", str(tmp_path)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        rest, err = process.communicate(timeout=60)
+    lines = [first, *rest.splitlines()]
+    assert process.returncode == 130
+    assert all("faces" in json.loads(line) for line in lines)
+    assert len(lines) < 500
+    assert err.rstrip().endswith("; interrupted")
+
+
+def test_a_terminal_gets_a_table_in_colour(examples: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8\xff nothing")
+    paths = (examples / "astronaut.jpg", tmp_path / "bad.jpg")
+    shown = on_terminal("recognize", *paths)
+    assert "Expression" in shown
+    assert COLOUR.search(shown)
+    assert not COLOUR.search(on_terminal("recognize", *paths, NO_COLOR="1"))
+
+
+def test_a_terminal_gets_a_progress_bar_for_many_pictures_only(examples: Path, tmp_path: Path) -> None:
+    for number in range(6):
+        (tmp_path / f"{number}.jpg").write_bytes((examples / "astronaut.jpg").read_bytes())
+    assert "Reading pictures" in on_terminal("recognize", tmp_path)
+    assert "Reading pictures" not in on_terminal("recognize", tmp_path / "0.jpg")
+    assert "Reading pictures" not in on_terminal("recognize", tmp_path, "--format", "jsonl")
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_info_names_models_with_their_checksums(as_json: bool) -> None:
+    ran = mien("info", *["--json"] * as_json)
+    assert ran.returncode == 0
+    if as_json:
+        facts = json.loads(ran.stdout)
+        (base,) = [model for model in facts["models"] if model["name"] == "base"]
+        assert len(base["sha256"]) == 64
+        assert Path(base["path"]).stat().st_size == base["size_bytes"]
+        assert "CPUExecutionProvider" in facts["providers"]
+    else:
+        assert re.search(r"SHA-256 +[0-9a-f]{64}$", ran.stdout, re.MULTILINE)
+        assert __version__ in ran.stdout

@@ -1,0 +1,136 @@
+"""`mien evaluate` from its arguments to what it prints and writes, with a model that needs no file."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+from numpy.typing import NDArray
+from typer.testing import CliRunner, Result
+
+from mien.calibration import HEADS, Calibration
+from mien.cli.evaluate import evaluate
+from mien.errors import DataError, MienError
+
+FERPLUS_HEAD = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+COUNTS = {"Training": 3, "PublicTest": 8, "PrivateTest": 4}
+
+
+@dataclass
+class EvenModel:
+    """Thinks every expression as likely as any other, so that happiness comes first by order."""
+
+    selected_on: str | None = None
+
+    @property
+    def file(self) -> Any:
+        return SimpleNamespace(name="even")
+
+    @property
+    def metadata(self) -> Any:
+        training = {"selected_on": self.selected_on} if self.selected_on else {}
+        return SimpleNamespace(calibration=Calibration.neutral(), training=training)
+
+    def logits(self, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        return {head.name: np.zeros((len(pixels), len(head)), dtype=np.float32) for head in HEADS}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A fer2013.csv with votes: labels happy and sad in turn, voters call all happy; one test image was seen."""
+    rng = np.random.default_rng(1)
+    faces, votes = ["emotion,pixels,Usage"], [FERPLUS_HEAD]
+    first = ""
+    for usage, count in COUNTS.items():
+        for number in range(count):
+            pixels = " ".join(map(str, rng.integers(0, 256, 2304)))
+            first = first or pixels
+            faces.append(f"{3 + number % 2},{first if (usage, number) == ('PublicTest', 1) else pixels},{usage}")
+            votes.append(f"{usage},x.png,0,10,0,0,0,0,0,0,0,0")
+    (tmp_path / "fer2013new.csv").write_text("\n".join(votes) + "\n", "utf-8")
+    path = tmp_path / "fer2013.csv"
+    path.write_text("\n".join(faces) + "\n", "utf-8")
+    return path
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: object, model: EvenModel | None = None) -> Result:
+    monkeypatch.setattr("mien.model.load_model", lambda _: model or EvenModel())
+    monkeypatch.setenv("COLUMNS", "80")
+    app = typer.Typer()
+    app.command()(evaluate)
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_the_table_has_a_row_with_and_without_flips_for_each_protocol(
+    monkeypatch: pytest.MonkeyPatch, data: Path
+) -> None:
+    ran = run(monkeypatch, data)
+    assert ran.exit_code == 0, ran.output
+    assert "even on PublicTest, all images:" in ran.stdout
+    cells = [line.split() for line in ran.stdout.splitlines()]
+    rows = [row[:-3] for row in cells if row and row[0] in ("flip", "P1", "P2", "P3", "P4")]
+    assert rows == [
+        ["P1", "core4/fer2013", "8", "50.0"],
+        ["flip", "8", "50.0"],
+        ["P2", "core4/consensus", "8", "100.0"],
+        ["flip", "8", "100.0"],
+        ["P3", "fer7/fer2013", "8", "0.0"],
+        ["flip", "8", "0.0"],
+        ["P4", "ferplus8/majority", "8", "0.0"],
+        ["flip", "8", "0.0"],
+    ]
+    assert "…" not in ran.stdout
+    assert "selected on" not in ran.output
+
+
+def test_protocol_and_split_can_be_chosen(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+    ran = run(monkeypatch, data, "--split", "PrivateTest", "--protocol", "P1", "--protocol", "fer7/fer2013")
+    assert "even on PrivateTest" in ran.stdout
+    assert "P1" in ran.stdout
+    assert "P3" in ran.stdout
+    assert "P2" not in ran.stdout
+
+
+def test_training_data_measure_once_more_without_duplicates(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+    out = data.with_name("figures.json")
+    ran = run(monkeypatch, data, "--protocol", "P1", "--training", data, "--json", out)
+    assert "images without a duplicate among those seen before" in ran.stdout
+    table = json.loads(out.read_text("utf-8"))
+    assert [(r["n"], r["without_duplicates"]) for r in table["results"]] == [(8, False)] * 2 + [(7, True)] * 2
+    assert table["results"][0]["accuracy"]["value"] == 0.5
+    assert table["results"][2]["accuracy"]["value"] == pytest.approx(4 / 7, abs=1e-5)
+
+
+def test_selection_on_the_split_is_said_whether_the_model_or_the_caller_knows_it(
+    monkeypatch: pytest.MonkeyPatch, data: Path
+) -> None:
+    told = "selected on PublicTest"
+    assert told in run(monkeypatch, data, model=EvenModel("PublicTest")).stdout
+    assert told in run(monkeypatch, data, "--selected-on", "PublicTest").stdout
+    assert told not in run(monkeypatch, data, "--split", "PrivateTest", model=EvenModel("PublicTest")).stdout
+
+
+def test_markdown_is_written(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+    out = data.with_name("report.md")
+    assert run(monkeypatch, data, "--markdown", out).exit_code == 0
+    assert "| P4 `ferplus8/majority` | plain | in | 8 |" in out.read_text("utf-8")
+
+
+def test_missing_votes_are_said(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+    data.with_name("fer2013new.csv").unlink()
+    ran = run(monkeypatch, data)
+    assert ran.exit_code == 0
+    assert "no FER+ votes in this data: P2 and P4 are not measured" in ran.stderr
+    assert "P2" not in ran.stdout
+
+
+def test_faults_are_errors_of_mien(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+    assert isinstance(run(monkeypatch, data, "--split", "Publictest").exception, DataError)
+    assert "did you mean" in str(run(monkeypatch, data, "--protocol", "core4/fer13").exception)
+    unwritable = run(monkeypatch, data, "--json", data / "x.json").exception
+    assert isinstance(unwritable, MienError)
+    assert "cannot write to" in str(unwritable)

@@ -1,0 +1,201 @@
+"""`mien recognize` from its arguments to what it prints, with a recogniser that needs no model."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest.mock import Mock
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from mien.cli import main
+from mien.errors import UnknownModel
+from mien.expressions import expression_set
+from mien.results import Box, Face, Prediction
+
+
+class FakeRecognizer:
+    """Sees one happy face in every picture that is not black."""
+
+    def __init__(self, model: str = "base", *, expressions: str = "core4", **_: Any) -> None:
+        if model == "nosuch":
+            raise UnknownModel("no model 'nosuch'; choose from base")
+        self.expressions = expression_set(expressions)
+
+    def recognize(self, picture: NDArray[np.uint8]) -> tuple[Face, ...]:
+        if picture.max() == 0:
+            return ()
+        height, width = picture.shape[:2]
+        sure = tuple(float(label.startswith("happ")) for label in self.expressions.labels)
+        return (Face(Box(0, 0, width, height), None, 1.0, Prediction(self.expressions.labels, sure, False)),)
+
+
+class Ran(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Runs `mien recognize` in a folder of its own."""
+    monkeypatch.setattr("mien.recognizer.Recognizer", FakeRecognizer)
+    monkeypatch.chdir(tmp_path)
+
+    def run_it(*arguments: str | Path) -> Ran:
+        with pytest.raises(SystemExit) as ended:
+            main(["recognize", *map(str, arguments)])
+        out, err = capsys.readouterr()
+        return Ran(int(ended.value.code or 0), out, err)
+
+    return run_it
+
+
+def picture(path: Path, value: int = 255) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (60, 40), (value, value, value)).save(path)
+    return path
+
+
+def test_one_picture_gives_one_line_and_nothing_else(run: Run, tmp_path: Path) -> None:
+    ran = run(picture(tmp_path / "a.png"))
+    (record,) = ran.records
+    assert (ran.status, ran.err) == (0, "")
+    assert (record["picture"], record["width"], record["height"]) == (str(tmp_path / "a.png"), 60, 40)
+    assert [face["expression"] for face in record["faces"]] == ["happy"]
+
+
+def test_a_picture_without_a_face_is_in_every_format(run: Run, tmp_path: Path) -> None:
+    black = picture(tmp_path / "black.png", 0)
+    assert run(black).records[0]["faces"] == []
+    (row,) = csv.DictReader(io.StringIO(run(black, "--format", "csv").out))
+    assert (row["picture"], row["face"]) == (str(black), "")
+    assert "no face" in run(black, "--format", "table").out
+
+
+def test_folders_and_globs_are_searched(run: Run, tmp_path: Path) -> None:
+    for name in ("in/a.png", "in/deep/b.jpg", "c1.png", "c2.png"):
+        picture(tmp_path / name)
+    ran = run("in", "c*.png")
+    assert [record["picture"] for record in ran.records] == ["in/a.png", "in/deep/b.jpg", "c1.png", "c2.png"]
+    assert ran.err == "4 pictures, 4 faces\n"
+
+
+def test_one_bad_picture_does_not_stop_the_rest(run: Run, tmp_path: Path) -> None:
+    for number in range(5):
+        picture(tmp_path / f"in/{number}.png")
+    (tmp_path / "in/2.png").write_text("no picture")
+    ran = run("in")
+    assert ran.status == 1
+    assert [("error" in record) for record in ran.records] == [False, False, True, False, False]
+    complaint, summary = ran.err.splitlines()
+    assert complaint.startswith("mien: in/2.png: is not a picture")
+    assert summary == "4 pictures, 4 faces; 1 could not be read"
+
+
+def test_a_path_that_leads_nowhere_is_said_and_the_rest_done(run: Run, tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    ran = run("a.png", "b*.png", "gone.png")
+    assert ran.status == 1
+    assert [record["picture"] for record in ran.records] == ["a.png"]
+    assert ran.err.startswith("mien: b*.png: ")
+    assert "gone.png" in ran.err
+    assert ran.err.endswith("1 picture, 1 face; 2 could not be read\n")
+
+
+def test_output_goes_to_a_file_in_the_form_its_name_says(run: Run, tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    assert run("a.png", "--output", "faces.csv").out == ""
+    (row,) = csv.DictReader(io.StringIO((tmp_path / "faces.csv").read_text(encoding="utf-8")))
+    assert row["expression"] == "happy"
+    run("a.png", "-o", "faces.csv", "-f", "jsonl")
+    assert json.loads((tmp_path / "faces.csv").read_text(encoding="utf-8"))["picture"] == "a.png"
+
+
+@pytest.mark.parametrize("output", ["a.png", "./a.png"])
+def test_output_never_goes_over_a_picture(run: Run, tmp_path: Path, output: str) -> None:
+    before = picture(tmp_path / "a.png").read_bytes()
+    ran = run("a.png", "--output", output)
+    assert ran.status == 1
+    assert ran.err.startswith("mien: error: --output")
+    assert (tmp_path / "a.png").read_bytes() == before
+
+
+def test_output_into_no_folder_is_one_line(run: Run, tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    ran = run("a.png", "--output", "no/such/folder.jsonl")
+    assert (ran.status, ran.out, ran.err.count("\n")) == (1, "", 1)
+    assert ran.err.startswith("mien: error: cannot write to no/such/folder.jsonl")
+
+
+def test_annotated_copies_are_written_beside_one_another(run: Run, tmp_path: Path) -> None:
+    for name in ("in/a.png", "in/deep/a.png", "in/deep/b.gif"):
+        picture(tmp_path / name)
+    assert run("in", "--annotate", "out").status == 0
+    made = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
+    assert made == ["a.png", "deep/a.png", "deep/b.gif.png"]
+
+
+def test_annotated_copies_never_go_where_the_pictures_lie(run: Run, tmp_path: Path) -> None:
+    before = picture(tmp_path / "in/a.png").read_bytes()
+    ran = run("in", "--annotate", "in")
+    assert (ran.status, ran.out) == (1, "")
+    assert "name another folder" in ran.err
+    assert (tmp_path / "in/a.png").read_bytes() == before
+
+
+def test_standard_input_is_read(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with picture(tmp_path / "a.png").open("rb") as file:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
+        (record,) = run("-").records
+    assert (record["picture"], record["width"]) == ("-", 60)
+
+
+def test_ctrl_c_keeps_what_was_done(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(4):
+        picture(tmp_path / f"{number}.png")
+    answers = Mock(side_effect=[(), (), KeyboardInterrupt])
+    monkeypatch.setattr(FakeRecognizer, "recognize", answers)
+    ran = run(".")
+    assert ran.status == 130
+    assert [record["picture"] for record in ran.records] == ["0.png", "1.png"]
+    assert ran.err == "2 pictures, 0 faces; interrupted\n"
+
+
+def test_sets_of_expressions_can_be_chosen(run: Run, tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    (face,) = run("a.png", "--expressions", "ferplus8").records[0]["faces"]
+    assert tuple(face["probabilities"]) == expression_set("ferplus8").labels
+    assert face["expression"] == "happiness"
+
+
+@pytest.mark.parametrize("wrong", [("--model", "nosuch"), ("--expressions", "core5")], ids=["model", "expressions"])
+def test_an_unknown_name_is_one_line(run: Run, tmp_path: Path, wrong: tuple[str, str]) -> None:
+    picture(tmp_path / "a.png")
+    ran = run("a.png", *wrong)
+    assert (ran.status, ran.out, ran.err.count("\n")) == (1, "", 1)
+    assert ran.err.startswith("mien: error: no ")
+    assert "choose from" in ran.err
+
+
+@pytest.mark.parametrize(
+    "wrong", [(), ("a.png", "--nosuch"), ("a.png", "--format", "xml"), ("a.png", "--threads", "0")], ids=str
+)
+def test_wrong_usage_ends_with_2(run: Run, tmp_path: Path, wrong: tuple[str, ...]) -> None:
+    picture(tmp_path / "a.png")
+    ran = run(*wrong)
+    assert (ran.status, ran.out) == (2, "")
+    assert "Usage:" in ran.err
