@@ -36,7 +36,7 @@ format: $(DEV)/.installed
 	$(BIN)/ruff check --fix
 
 bench: $(DEV)/.installed
-	$(BIN)/python -m benchmarks
+	@for script in benchmarks/[a-z]*.py; do echo "$$script"; $(BIN)/python $$script || exit 1; done
 
 clean:
 	rm -rf $(DEMO) $(DEV) $(ANNOTATED) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -55,12 +55,10 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
         faces = read_faces(data, split=split)
         seen = read_seen(training, split) if training else None
         status.update("Measuring")
-        classifier = classifier_of(loaded.logits, loaded.metadata.calibration)
-        results = measure(classifier, faces, protocols or measurable(faces), seen=seen)
+        results = measure(classifier_of(loaded), faces, protocols or measurable(faces), seen=seen)
     if not protocols and len(measurable(faces)) < len(PROTOCOLS):
         typer.echo("mien: no FER+ votes in this data: P2 and P4 are not measured", err=True)
-    chosen_on = selected_on or loaded.metadata.training.get("selected_on")
-    evaluation = Evaluation(loaded.file.name, split, chosen_on, results)
+    evaluation = Evaluation(loaded.file.name, split, selected_on or loaded.metadata.selected_on, results)
     _print(evaluation)
     if json_file:
         _write(json_file, json.dumps(evaluation.to_dict(), indent=2) + "\n")

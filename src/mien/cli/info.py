@@ -100,10 +100,12 @@ def _print_model(model: dict[str, Any]) -> None:
     _line("  input", f"{metadata['preprocessing']['size_px']} px, grayscale")
     _line("  sets", ", ".join(metadata["labels"]))
     _line("  licence", metadata["licence"])
-    for part in ("training", "metrics"):
-        for name, value in metadata[part].items():
-            if isinstance(value, str | int | float):
-                _line(f"  {name}", str(value))
+    chosen = f", selected on {metadata['selected_on']}" if metadata["selected_on"] else ""
+    for result in metadata["metrics"].get("results", ()):
+        if not (result["flip_averaged"] or result["without_duplicates"]):
+            value, low, high = (f"{result['accuracy'][end]:.1%}" for end in ("value", "low", "high"))
+            figure = f"{value} ({low} to {high}) of {result['n']:,} images of {metadata['metrics']['split']}{chosen}"
+            _line(f"  {result['protocol']} {result['name']}", figure)
 
 
 def _line(name: str, value: str) -> None:

@@ -17,10 +17,11 @@ def overlaps(boxes: Boxes, of: Literal["union", "smaller"] = "union") -> NDArray
 
     A box without area overlaps nothing.
     """
-    corner_low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    corner_high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    shared = np.prod(np.maximum(corner_high - corner_low, 0.0), axis=2)
-    area = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0.0), axis=1)
+    left, top, right, bottom = boxes.T
+    wide = np.minimum.outer(right, right) - np.maximum.outer(left, left)
+    high = np.minimum.outer(bottom, bottom) - np.maximum.outer(top, top)
+    shared = np.maximum(wide, 0.0) * np.maximum(high, 0.0)
+    area = np.maximum(right - left, 0.0) * np.maximum(bottom - top, 0.0)
     whole = np.minimum.outer(area, area) if of == "smaller" else np.add.outer(area, area) - shared
     return np.divide(shared, whole, out=np.zeros_like(shared), where=whole > 0)
 

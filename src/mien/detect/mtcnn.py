@@ -1,105 +1,145 @@
 """The three-stage cascade MTCNN, run with onnxruntime."""
 
-from dataclasses import dataclass
-from math import sqrt
+from collections.abc import Sequence
 from importlib.resources import files
+from math import sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from mien.detect.boxes import Boxes, calibrate, clip, square, suppress
+from mien.detect.scaling import Picture, at_most, level, octaves
 from mien.results import Box, Detection, Landmarks
 
-K = dict(
-    p_thr=0.6, r_thr=0.7, o_thr=0.7, nms1=0.5, nms2=0.7, nms_r=0.7, nms_o=0.7, factor=0.709, min_face=20.0, rel=28.0,
-    work=1.25e6, filt="BILINEAR", peak=False, regress_first=False, cap=1000, r_cap=1000,
-)
-WINDOW, STRIDE = 12, 2
+SMALLEST_FACE_PX = 20.0
+FACES_ACROSS = 28
+"""By default, no face is looked for whose side is under this part of the square root of the picture's area."""
+
+WORK_PIXELS = 1_250_000
+"""Larger pictures are scaled down to about this many pixels first; the smallest face then still has 40 px."""
+
+PYRAMID_FACTOR = 0.709  # halves the area from level to level
+WINDOW_PX, STRIDE_PX, MARGIN_PX = 12, 2, 2  # of P-net: what it sees, how it steps, what it adds at each border
+REFINE_PX, OUTPUT_PX = 24, 48
+
+PROPOSAL_SCORE, REFINED_SCORE, FINAL_SCORE = 0.6, 0.7, 0.7
+WITHIN_LEVEL, BETWEEN_LEVELS, REFINED_OVERLAP, FINAL_OVERLAP = 0.5, 0.7, 0.7, 0.7
+CANDIDATES_PER_LEVEL = 1000
+CANDIDATES = 600
+
 
 class Mtcnn:
-    def __init__(self, *, threads=None, **kw):
-        import onnxruntime as ort
-        self.k = type("K", (), {**K, **kw})
-        o = ort.SessionOptions(); o.intra_op_num_threads = threads or 0; o.inter_op_num_threads = 1
-        o.log_severity_level = 3
-        load = lambda n: ort.InferenceSession(files("mien.models").joinpath(f"mtcnn-{n}.onnx").read_bytes(), o, providers=["CPUExecutionProvider"])
-        self.p, self.r, self.o = map(load, ("pnet", "rnet", "onet"))
+    """Faces and five landmarks by MTCNN.
 
-    def __call__(self, image):
-        h, w = image.shape[:2]
-        work = self.work(image)
-        levels = self.pyramid(work)
-        b = self.propose(work, levels)
-        b = self.refine(work, b)
-        b, s, lm = self.output(work, b)
-        scale = np.array([w / work.shape[1], h / work.shape[0]])
-        b = b * np.tile(scale, 2); lm = lm * scale
-        b = clip(b, width=w, height=h)
-        order = np.lexsort((b[:, 1], b[:, 0]))
-        return tuple(Detection(Box(*b[i].tolist()), float(s[i]), Landmarks(*map(tuple, lm[i].tolist()))) for i in order)
+    Source: Zhang et al., "Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks", IEEE
+    Signal Processing Letters 23 (10), 2016.
 
-    def work(self, image):
-        h, w = image.shape[:2]
-        if h * w <= self.k.work: return image
-        s = sqrt(self.k.work / (h * w))
-        return np.asarray(Image.fromarray(image).resize((max(1, round(w * s)), max(1, round(h * s))), Image.Resampling.BOX))
+    Time and memory are bounded whatever the picture's size: pictures of more than `WORK_PIXELS` are scaled down first,
+    and the smallest face looked for grows with the picture unless `min_face_px` says otherwise. An instance may be
+    called from several threads at once.
+    """
 
-    def pyramid(self, image):
-        h, w = image.shape[:2]
-        k = self.k
-        mf = max(k.min_face, sqrt(h * w) / k.rel)
-        pic = Image.fromarray(image)
-        scale = WINDOW / mf
-        out = []
-        while min(h, w) * scale >= WINDOW - .5:
-            out.append(np.asarray(pic.resize((round(w * scale), round(h * scale)), getattr(Image.Resampling, k.filt))))
-            scale *= k.factor
-        return out
+    def __init__(self, *, threads: int | None = None, min_face_px: float | None = None) -> None:
+        """Load the three networks.
 
-    def propose(self, image, levels):
-        k = self.k
-        B, S, O = [], [], []
-        for l in levels:
-            off, sc = self.p.run(None, {"image": l})
-            sc = sc[0, 0]
-            r, c = np.nonzero(sc > k.p_thr)
-            s = sc[r, c]
-            of = off[0, :, r, c].astype(float)
-            rat = np.array([image.shape[1] / l.shape[1], image.shape[0] / l.shape[0]] * 2)
-            x = np.stack([c, r], 1) * STRIDE
-            b = np.hstack([x, x + WINDOW]) * rat
-            if len(s) > k.cap:
-                q = np.argsort(-s, kind="stable")[:k.cap]; b, s, of = b[q], s[q], of[q]
-            if k.regress_first: b = calibrate(b, of)
-            q = suppress(b, s, k.nms1)
-            B.append(b[q]); S.append(s[q]); O.append(of[q])
-        if not B: return np.zeros((0, 4))
-        b, s, of = map(np.concatenate, (B, S, O))
-        q = suppress(b, s, k.nms2)[:k.r_cap]
-        b = b[q] if k.regress_first else calibrate(b[q], of[q])
-        self.n1 = len(b)
-        return square(b)
+        Args:
+            threads: Threads onnxruntime may use; by default it decides.
+            min_face_px: Side of the smallest face to look for, at least 20; by default a 28th of the square root of
+                the picture's area, or 20 if that is more.
+        """
+        import onnxruntime  # noqa: PLC0415  loading it takes long, and naming a detector must not
 
-    def refine(self, image, boxes):
-        k = self.k
-        if not len(boxes): return boxes
-        of, s = self.r.run(None, {"image": image, "boxes": boxes.astype(np.float32)})
-        q = s[:, 0] > k.r_thr
-        b, of, s = boxes[q], of[q], s[q, 0]
-        b = calibrate(b, of)
-        q = suppress(b, s, k.nms_r)
-        self.n2 = len(q)
-        return square(b[q])
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
+        options.inter_op_num_threads = 1
+        self._pnet, self._rnet, self._onet = (
+            onnxruntime.InferenceSession(
+                files("mien.models").joinpath(f"mtcnn-{name}.onnx").read_bytes(),
+                options,
+                providers=["CPUExecutionProvider"],
+            )
+            for name in ("pnet", "rnet", "onet")
+        )
+        self._min_face_px = min_face_px
 
-    def output(self, image, boxes):
-        k = self.k
-        if not len(boxes): return boxes, np.zeros(0), np.zeros((0, 5, 2))
-        of, lm, s = self.o.run(None, {"image": image, "boxes": boxes.astype(np.float32)})
-        q = s[:, 0] > k.o_thr
-        b, of, lm, s = boxes[q], of[q], lm[q], s[q, 0]
-        size = b[:, 2:] - b[:, :2]
-        lm = b[:, None, :2] + np.stack([lm[:, :5], lm[:, 5:]], 2) * size[:, None]
-        b = calibrate(b, of)
-        q = suppress(b, s, k.nms_o, "smaller")
-        return b[q], s[q], lm[q]
+    def __call__(self, image_rgb: Picture) -> tuple[Detection, ...]:
+        """The faces in `image_rgb`, uint8 of shape (H, W, 3), upright; sorted by left edge, then by top edge."""
+        height, width = image_rgb.shape[:2]
+        work = at_most(WORK_PIXELS, image_rgb)
+        pictures = octaves(work, REFINE_PX)
+        boxes = self.refine(pictures, self.propose(self.levels(pictures), work.shape))
+        boxes, scores, points = self.finish(pictures, boxes)
+        to_image = np.array([width / work.shape[1], height / work.shape[0]])
+        boxes = clip(boxes * np.tile(to_image, 2), width=width, height=height)
+        points = points * to_image
+        return tuple(
+            Detection(
+                Box(*boxes[i].tolist()), float(scores[i]), Landmarks(*((float(x), float(y)) for x, y in points[i]))
+            )
+            for i in np.lexsort((boxes[:, 1], boxes[:, 0]))
+            if (boxes[i, 2:] > boxes[i, :2]).all()
+        )
+
+    def levels(self, pictures: list[Picture]) -> list[Picture]:
+        """The pyramid for P-net, largest level first."""
+        height, width = pictures[0].shape[:2]
+        min_face_px = max(SMALLEST_FACE_PX, self._min_face_px or sqrt(height * width) / FACES_ACROSS)
+        scale = WINDOW_PX / min_face_px
+        found = []
+        while min(height, width) * scale + 2 * MARGIN_PX >= WINDOW_PX:
+            found.append(level(pictures, scale))
+            scale *= PYRAMID_FACTOR
+        return found
+
+    def propose(self, levels: list[Picture], shape: tuple[int, ...]) -> Boxes:
+        """First stage: squares that may hold a face, in pixels of a picture of `shape`, best first."""
+        parts = [self._propose_at(level, shape) for level in levels]
+        if not parts:
+            return np.zeros((0, 4))
+        windows, scores, offsets = (np.concatenate(part) for part in zip(*parts, strict=True))
+        kept = suppress(windows, scores, BETWEEN_LEVELS)[:CANDIDATES]
+        return square(calibrate(windows[kept], offsets[kept]))
+
+    def _propose_at(self, level: Picture, shape: tuple[int, ...]) -> tuple[Boxes, NDArray[Any], NDArray[Any]]:
+        offsets, scores = self._pnet.run(None, {"image": level})
+        rows, columns = np.nonzero(scores[0, 0] > PROPOSAL_SCORE)
+        scores, offsets = scores[0, 0, rows, columns], offsets[0, :, rows, columns]
+        best = np.argsort(-scores, kind="stable")[:CANDIDATES_PER_LEVEL]
+        corners = np.stack([columns, rows], axis=1)[best] * STRIDE_PX - MARGIN_PX
+        to_picture = np.array([shape[1] / level.shape[1], shape[0] / level.shape[0]])
+        windows = np.hstack([corners, corners + WINDOW_PX]) * np.tile(to_picture, 2)
+        kept = suppress(windows, scores[best], WITHIN_LEVEL)
+        return windows[kept], scores[best][kept], offsets[best][kept]
+
+    def refine(self, pictures: list[Picture], boxes: Boxes) -> Boxes:
+        """Second stage: those of the squares `boxes` that hold a face, moved closer to it, best first."""
+        offsets, scores = _on_crops(self._rnet, pictures, boxes, REFINE_PX)
+        likely = scores[:, 0] > REFINED_SCORE
+        boxes = calibrate(boxes[likely], offsets[likely])
+        return square(boxes[suppress(boxes, scores[likely, 0], REFINED_OVERLAP)])
+
+    def finish(self, pictures: list[Picture], boxes: Boxes) -> tuple[Boxes, NDArray[Any], NDArray[Any]]:
+        """Third stage: boxes, scores of shape (N,) and landmarks of shape (N, 5, 2), best first."""
+        offsets, landmarks, scores = _on_crops(self._onet, pictures, boxes, OUTPUT_PX)
+        likely = scores[:, 0] > FINAL_SCORE
+        boxes, scores = boxes[likely], scores[likely, 0]
+        size = (boxes[:, 2:] - boxes[:, :2])[:, None]
+        points = boxes[:, None, :2] + size * landmarks[likely].reshape(-1, 2, 5).transpose(0, 2, 1)
+        boxes = calibrate(boxes, offsets[likely])
+        kept = suppress(boxes, scores, FINAL_OVERLAP, of="smaller")
+        return boxes[kept], scores[kept], points[kept]
+
+
+def _on_crops(session: Any, pictures: Sequence[Picture], boxes: Boxes, crop_px: int) -> list[NDArray[np.float32]]:
+    """What a network answers for the square `boxes`, each cut from the octave in which it has 1 to 2 times `crop_px`."""
+    sides = boxes[:, 2] - boxes[:, 0]
+    halvings = np.clip(np.floor(np.log2(sides / crop_px)), 0, len(pictures) - 1).astype(int)
+    order = np.argsort(halvings, kind="stable")
+    parts = [
+        session.run(None, {"image": picture, "boxes": (boxes[halvings == n] / 2**n).astype(np.float32)})
+        for n, picture in enumerate(pictures)
+        if n == 0 or (halvings == n).any()
+    ]
+    back = np.argsort(order, kind="stable")
+    return [np.concatenate(outputs)[back] for outputs in zip(*parts, strict=True)]

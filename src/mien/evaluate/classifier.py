@@ -1,14 +1,15 @@
 """What can be evaluated: anything that turns face crops into probabilities."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.calibration import Calibration, Logits, probabilities
+from mien.calibration import Logits, probabilities
 from mien.errors import ModelError
 from mien.expressions import EXPRESSION_SETS, ExpressionSet
+from mien.metadata import ModelMetadata
 
 
 class Classifier(Protocol):
@@ -18,17 +19,24 @@ class Classifier(Protocol):
         """Probabilities of shape (N, K) by set name, in class order, for uint8 crops of shape (N, 48, 48)."""
 
 
-def classifier_of(logits: Callable[[NDArray[np.uint8]], Logits], calibration: Calibration) -> Classifier:
-    """A classifier for all sets of expressions that runs a network once for each face.
+class CalibratedModel(Protocol):
+    """A network with its calibration, as `ExpressionModel` is."""
 
-    Args:
-        logits: The network, such as `ExpressionModel.logits`.
-        calibration: How its logits become probabilities.
-    """
+    @property
+    def metadata(self) -> ModelMetadata:
+        """What the model says of itself, its calibration included."""
+
+    def logits(self, crops: NDArray[np.uint8], /) -> Logits:
+        """Logits of both heads for uint8 crops of shape (N, 48, 48)."""
+
+
+def classifier_of(model: CalibratedModel, sets: Iterable[ExpressionSet] = EXPRESSION_SETS) -> Classifier:
+    """A classifier for some sets of expressions that runs the model's network once for each face."""
+    wanted = tuple(sets)
 
     def classify(pixels: NDArray[np.uint8], /) -> Mapping[str, NDArray[np.float64]]:
-        given = logits(pixels)
-        return {expressions.name: probabilities(given, expressions, calibration) for expressions in EXPRESSION_SETS}
+        logits, calibration = model.logits(pixels), model.metadata.calibration
+        return {expressions.name: probabilities(logits, expressions, calibration) for expressions in wanted}
 
     return classify
 

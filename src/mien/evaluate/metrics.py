@@ -114,7 +114,7 @@ def measure(
         probabilities: float64 of shape (N, K); rows sum to 1.
         votes: float64 of shape (N, K), shares of votes by class; rows sum to 1. None where nobody voted.
         rng: Source of the draws.
-        draws: Bootstrap draws.
+        draws: Bootstrap draws; enough that a class of one image occurs in some.
     """
     classes = len(labels)
     sums = _per_image(truth, probabilities, votes)

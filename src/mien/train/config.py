@@ -51,7 +51,7 @@ class AugmentationConfig(_Strict):
 class OptimiserConfig(_Strict):
     """SGD with Nesterov momentum under a one-cycle schedule with cosine annealing."""
 
-    peak_learning_rate: float = Field(default=0.1, gt=0)
+    peak_learning_rate: float = Field(default=0.04, gt=0)
     warmup_share: float = Field(default=0.1, gt=0, lt=1)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=5e-4, ge=0)
@@ -62,7 +62,7 @@ class TrainingConfig(_Strict):
     """Everything that decides what a training run gives, beside the data itself."""
 
     seed: int = 1
-    epochs: int = Field(default=48, ge=1)
+    epochs: int = Field(default=44, ge=1)
     batch_size: int = Field(default=128, ge=2)
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "bf16-mixed"
     network: NetworkConfig = NetworkConfig()

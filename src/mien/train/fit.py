@@ -169,7 +169,7 @@ def write_facts(
 def _trainer(config: TrainingConfig, folder: Path, *, quiet: bool) -> Trainer:
     callbacks: list[Callback] = [
         EMAWeightAveraging(decay=config.optimiser.averaging_decay),
-        ModelCheckpoint(folder, save_last=True, save_top_k=0, enable_version_counter=False),
+        ModelCheckpoint(folder, filename=Path(CHECKPOINT).stem, enable_version_counter=False),
     ]
     if not quiet:
         callbacks.append(RichProgressBar())

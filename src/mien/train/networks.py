@@ -22,8 +22,6 @@ class ResidualBlock(nn.Module):
             nn.ReLU(inplace=True),
             conv_norm(width_out, width_out),
         )
-        # Starting from the identity makes the first epochs stable (Goyal et al., 2017).
-        nn.init.zeros_(cast(nn.BatchNorm2d, self.residual[-1][-1]).weight)
         self.shortcut: nn.Module = nn.Identity()
         if stride > 1 or width_in != width_out:
             pool = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()

@@ -15,6 +15,8 @@ from typer.testing import CliRunner, Result
 from mien.calibration import HEADS, Calibration
 from mien.cli.evaluate import evaluate
 from mien.errors import DataError, MienError
+from mien.metadata import ModelMetadata
+from mien.preprocess import Preprocessing
 
 FERPLUS_HEAD = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
 COUNTS = {"Training": 3, "PublicTest": 8, "PrivateTest": 4}
@@ -31,9 +33,9 @@ class EvenModel:
         return SimpleNamespace(name="even")
 
     @property
-    def metadata(self) -> Any:
-        training = {"selected_on": self.selected_on} if self.selected_on else {}
-        return SimpleNamespace(calibration=Calibration.neutral(), training=training)
+    def metadata(self) -> ModelMetadata:
+        sizes = Preprocessing(48, 128.0, 60.0)
+        return ModelMetadata("even", sizes, Calibration.neutral(), licence="none", selected_on=self.selected_on)
 
     def logits(self, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         return {head.name: np.zeros((len(pixels), len(head)), dtype=np.float32) for head in HEADS}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mien.calibration import Calibration
+from mien.calibration import HEADS, Calibration
 from mien.data.faces import VOTE_COLUMNS, LabelledFaces
 from mien.errors import DataError, ModelError
 from mien.evaluate.classifier import classifier_of
@@ -16,6 +16,8 @@ from mien.evaluate.metrics import DRAWS
 from mien.evaluate.protocols import P1, P2, P3, P4, PROTOCOLS
 from mien.evaluate.report import markdown
 from mien.expressions import EXPRESSION_SETS, FER7, FERPLUS8
+from mien.metadata import ModelMetadata
+from mien.preprocess import Preprocessing
 
 Probabilities = Mapping[str, NDArray[np.float64]]
 
@@ -115,18 +117,26 @@ def test_what_is_no_probability_is_refused(given: Probabilities, message: str) -
         evaluate(lambda _: given, FACES, (P3,))
 
 
+class CountingModel:
+    """Finds all expressions alike, and notes how often it was asked."""
+
+    metadata = ModelMetadata("even", Preprocessing(48, 128.0, 60.0), Calibration.neutral(), licence="none")
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def logits(self, crops: NDArray[np.uint8], /) -> dict[str, NDArray[np.float32]]:
+        self.asked.append(len(crops))
+        return {head.name: np.zeros((len(crops), len(head)), dtype=np.float32) for head in HEADS}
+
+
 def test_a_network_is_run_once_for_all_sets() -> None:
-    calls = []
-
-    def logits(pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        calls.append(len(pixels))
-        return {head.name: np.zeros((len(pixels), len(head)), dtype=np.float32) for head in (FER7, FERPLUS8)}
-
-    classifier = classifier_of(logits, Calibration.neutral())
-    given = classifier(FACES.pixels)
-    assert calls == [60]
+    model = CountingModel()
+    given = classifier_of(model)(FACES.pixels)
+    assert model.asked == [60]
     for expressions in EXPRESSION_SETS:
         assert given[expressions.name] == pytest.approx(np.full((60, len(expressions)), 1 / len(expressions)))
+    assert list(classifier_of(model, [FER7])(FACES.pixels)) == ["fer7"]
 
 
 def test_evaluation_says_so_where_the_model_was_selected_on_these_images() -> None:

@@ -125,8 +125,8 @@ def test_figures_do_not_depend_on_the_order_of_images(order: list[int], seed: in
     probabilities = probabilities.round(1) + 1e-3  # many equal confidences
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     votes = sample(seed + 100, 40)[1]
-    one = measured(truth, probabilities, votes, draws=2)
-    other = measured(truth[order], probabilities[order], votes[order], draws=2)
+    one = measured(truth, probabilities, votes, draws=50)
+    other = measured(truth[order], probabilities[order], votes[order], draws=50)
     assert values(one) == pytest.approx(values(other))
 
 

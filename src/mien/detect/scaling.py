@@ -1,0 +1,46 @@
+"""Pictures made smaller for detection, each pixel the average of the area it covers."""
+
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Picture = NDArray[np.uint8]
+"""uint8 of shape (H, W, 3), RGB."""
+
+
+def at_most(pixels: int, image_rgb: Picture) -> Picture:
+    """`image_rgb`, scaled down if it has more than about `pixels` pixels."""
+    height, width = image_rgb.shape[:2]
+    scale = sqrt(pixels / (height * width))
+    if scale >= 1:
+        return image_rgb
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(Image.fromarray(image_rgb).resize(size, Image.Resampling.BOX))
+
+
+def octaves(image_rgb: Picture, smallest_px: int) -> list[Picture]:
+    """`image_rgb` and its half, quarter and so on, until the next would have a side under `smallest_px`.
+
+    An odd side leaves half a pixel at the right or lower border of the next octave, so coordinates halve exactly.
+    """
+    found = [image_rgb]
+    while min(found[-1].shape[:2]) >= 2 * smallest_px:
+        found.append(np.asarray(Image.fromarray(found[-1]).reduce(2)))
+    return found
+
+
+def level(pictures: list[Picture], scale: float) -> Picture:
+    """The picture whose octaves are given, at `scale` of 1 or less, made from the smallest octave that is no smaller.
+
+    Its sides are whole pixels, so the scale that was reached differs a little between width and height.
+    """
+    height, width = pictures[0].shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    halvings = 0
+    while halvings + 1 < len(pictures) and scale <= 0.5 ** (halvings + 1):
+        halvings += 1
+    covered = (0.0, 0.0, width / 2**halvings, height / 2**halvings)
+    source = Image.fromarray(pictures[halvings])
+    return np.asarray(source.resize(size, Image.Resampling.BILINEAR, box=covered))
