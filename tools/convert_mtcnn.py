@@ -129,7 +129,10 @@ class Network:
             raise ValueError(f"{self.name}: {len(self.weights)} arrays of weights are left over")
         kind_of = {"image": TensorProto.UINT8}
         in_out = [
-            [helper.make_tensor_value_info(name, kind_of.get(name, TensorProto.FLOAT), shape) for name, shape in s.items()]
+            [
+                helper.make_tensor_value_info(name, kind_of.get(name, TensorProto.FLOAT), shape)
+                for name, shape in s.items()
+            ]
             for s in (inputs, outputs)
         ]
         graph = helper.make_graph(self.nodes, self.name, *in_out, initializer=self.constants)

@@ -1,9 +1,9 @@
 """mien reads the apparent facial expression of every face in a picture.
 
-    >>> from mien import Recognizer
-    >>> faces = Recognizer().recognize("examples/astronaut.jpg")
-    >>> faces[0].expression
-    'happy'
+>>> from mien import Recognizer
+>>> faces = Recognizer().recognize("examples/astronaut.jpg")
+>>> faces[0].expression
+'happy'
 """
 
 from importlib import import_module

@@ -51,7 +51,7 @@ def test_version() -> None:
 
 
 def test_help_names_commands_and_choices() -> None:
-    assert {"recognize", "info"} <= set(mien("--help").stdout.split())
+    assert {"recognize", "info", "train", "export", "evaluate"} <= set(mien("--help").stdout.split())
     words = mien("recognize", "--help", env={**os.environ, "COLUMNS": "200"}).stdout.replace(",", "").split()
     assert set(DETECTORS) <= set(words)
 

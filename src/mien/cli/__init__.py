@@ -11,8 +11,10 @@ import typer
 
 from mien._version import __version__
 from mien.cli.evaluate import evaluate
+from mien.cli.export import export
 from mien.cli.info import info
 from mien.cli.recognize import recognize
+from mien.cli.train import train
 from mien.errors import MienError
 
 app = typer.Typer(
@@ -27,6 +29,8 @@ READ, MODELS = "Read expressions", "Make and measure models"
 
 app.command(rich_help_panel=READ)(recognize)
 app.command(rich_help_panel=READ)(info)
+app.command(rich_help_panel=MODELS)(train)
+app.command(rich_help_panel=MODELS)(export)
 app.command(rich_help_panel=MODELS)(evaluate)
 
 

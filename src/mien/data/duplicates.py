@@ -13,7 +13,7 @@ NEAR_DUPLICATE = 0.99
 FLAT_BELOW = 1.0
 """Standard deviation of pixels, in grey levels, below which a face has no contrast."""
 
-_BLOCK = 2048  # faces compared at once: 2048 x 2048 correlations are 16 MB
+_BLOCK = 512  # faces compared at once; bounds the memory
 _TILE = 4  # pixels on a side; divides the 48 of a face
 _SLACK = 1e-4  # far above the rounding error of a float32 dot product
 

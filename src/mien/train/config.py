@@ -58,6 +58,14 @@ class OptimiserConfig(_Strict):
     averaging_decay: float = Field(default=0.998, ge=0, lt=1)
 
 
+class FramingConfig(_Strict):
+    """Where the crop lies around a detected face; see `mien.preprocess.Framing`. It does not touch training."""
+
+    scale: float = Field(default=1.0, gt=0)
+    shift_down: float = 0.0
+    upright: bool = False
+
+
 class TrainingConfig(_Strict):
     """Everything that decides what a training run gives, beside the data itself."""
 
@@ -69,6 +77,7 @@ class TrainingConfig(_Strict):
     loss: LossConfig = LossConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
+    framing: FramingConfig = FramingConfig()
 
 
 def load_config(path: Path) -> TrainingConfig:

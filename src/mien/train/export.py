@@ -1,6 +1,6 @@
 """From a training run to a model package: one ONNX file that describes itself, checked against the network."""
 
-import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,12 +22,15 @@ from mien.model import ExpressionModel, load_model
 from mien.preprocess import Framing, Preprocessing
 from mien.train.calibrate import calibrate, calibration_part
 from mien.train.config import TrainingConfig
-from mien.train.fit import CHECKPOINT, FACTS
+from mien.train.fit import CHECKPOINT, run_facts
 from mien.train.module import ExpressionTraining
 
 OPSET = 18
 GREATEST_DIFFERENCE = 1e-3
 """Greatest difference between the file's logits and the network's with which an export is accepted."""
+
+HELD_OUT_SPLIT = "PublicTest"
+"""The only split by which a model may be chosen and on which it is calibrated."""
 
 LICENCE = (
     "Weights: Apache-2.0. Trained on FER2013 (Goodfellow et al., 2013), whose images' licence is not clearly stated, "
@@ -52,17 +55,13 @@ class Export:
     results: tuple[Result, ...]
 
 
-def export(
-    run: Path, held_out: LabelledFaces, path: Path, *, framing: Framing, facts: Mapping[str, Any] | None = None
-) -> Export:
+def export(run: Path, held_out: LabelledFaces, path: Path) -> Export:
     """Writes the model package of a finished run.
 
     Args:
         run: The run's folder.
         held_out: Faces to calibrate on (the part that `calibration_part` chooses) and to measure on (all).
         path: The file to write; its stem becomes the model's name.
-        framing: Where the crop lies around a detected face.
-        facts: What else the metadata shall say of the training, such as the commit.
 
     Raises:
         ConfigError: If there is no finished run in the folder.
@@ -70,29 +69,27 @@ def export(
     """
     table = run_facts(run)
     network = trained_network(run, table)
-    preprocessing = replace(network.preprocessing, framing=framing)
     metadata = ModelMetadata(
         name=path.stem,
-        preprocessing=preprocessing,
+        preprocessing=network.preprocessing,
         calibration=Calibration.neutral(),
         licence=LICENCE,
-        selected_on="PublicTest",
-        training={**(facts or {}), **{key: table[key] for key in ("config", "data", "elapsed_s", "torch", "mien")}},
+        selected_on=HELD_OUT_SPLIT,
+        training={key: table[key] for key in ("config", "data", "elapsed_s", "torch", "mien")},
     )
-    draft = path.with_suffix(".draft.onnx")
     path.parent.mkdir(parents=True, exist_ok=True)
-    graph = to_onnx(network, preprocessing.size_px)
+    draft = path.with_suffix(".draft.onnx")
+    graph = to_onnx(network, metadata.preprocessing.size_px)
     try:
         _write(draft, graph, metadata)
-        model = load_model(draft)
-        logits = model.logits(held_out.pixels)
+        logits = load_model(draft).logits(held_out.pixels)
         difference, agreement = parity(logits, network_logits(network, held_out.pixels))
         part = calibration_part(held_out)
         calibration = calibrate({name: values[part] for name, values in logits.items()}, held_out[part])
         metadata = replace(metadata, calibration=calibration)
         _write(draft, graph, metadata)
         results = measured(load_model(draft), held_out)
-        metrics = {"split": "PublicTest", "results": [result.to_dict() for result in results]}
+        metrics = {"split": HELD_OUT_SPLIT, "results": [result.to_dict() for result in results]}
         _write(draft, graph, replace(metadata, metrics=metrics))
         draft.replace(path)
     finally:
@@ -100,21 +97,12 @@ def export(
     return Export(path, difference, agreement, results)
 
 
-def run_facts(run: Path) -> dict[str, Any]:
-    """What `run.json` of a run says; `ConfigError` if there is none."""
-    try:
-        table: dict[str, Any] = json.loads((run / FACTS).read_text("utf-8"))
-    except (OSError, ValueError) as fault:
-        raise ConfigError(f"{run} holds no training run ({fault}); make one with: mien train") from fault
-    return table
-
-
 def trained_network(run: Path, table: Mapping[str, Any]) -> ExpressionTraining:
     """The network of a run with its averaged weights, ready to answer."""
     config = TrainingConfig.model_validate(table["config"])
-    preprocessing = dict(table["preprocessing"])
-    framing = Framing(**preprocessing.pop("framing"))
-    module = ExpressionTraining(config, Preprocessing(**preprocessing, framing=framing))
+    measured_pixels = {key: table["preprocessing"][key] for key in ("size_px", "mean", "std")}
+    framing = Framing(**config.framing.model_dump())
+    module = ExpressionTraining(config, Preprocessing(**measured_pixels, framing=framing))
     try:
         checkpoint = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)
     except OSError as fault:
@@ -125,16 +113,20 @@ def trained_network(run: Path, table: Mapping[str, Any]) -> ExpressionTraining:
 
 def to_onnx(module: ExpressionTraining, size_px: int) -> onnx.ModelProto:
     """The network alone as ONNX: input `faces` of shape (batch, 1, size_px, size_px), one output for each head."""
-    program = torch.onnx.export(
-        module.network.to(memory_format=torch.contiguous_format),
-        (torch.zeros(2, 1, size_px, size_px),),
-        dynamo=True,
-        opset_version=OPSET,
-        input_names=["faces"],
-        output_names=[f"{head.name}_logits" for head in HEADS],
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        # The exporter warns of torch's own use of what torch has deprecated.
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        program = torch.onnx.export(
+            module.network.to(memory_format=torch.contiguous_format),
+            (torch.zeros(2, 1, size_px, size_px),),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["faces"],
+            output_names=[f"{head.name}_logits" for head in HEADS],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            verbose=False,
+        )
     if program is None:
         raise ModelError("the network could not be exported to ONNX")
     return program.model_proto
@@ -152,9 +144,7 @@ def network_logits(module: ExpressionTraining, pixels: NDArray[np.uint8]) -> Log
 def parity(exported: Logits, original: Logits) -> tuple[float, float]:
     """Greatest difference of any logit, and the share of equal answers; `ModelError` if either is not good enough."""
     difference = max(float(np.abs(exported[head.name] - original[head.name]).max()) for head in HEADS)
-    agreement = float(
-        np.mean([exported[h.name].argmax(axis=1) == original[h.name].argmax(axis=1) for h in HEADS])
-    )
+    agreement = float(np.mean([exported[h.name].argmax(axis=1) == original[h.name].argmax(axis=1) for h in HEADS]))
     if difference > GREATEST_DIFFERENCE:
         raise ModelError(
             f"the exported file differs from the network by {difference:.2g} in its logits "

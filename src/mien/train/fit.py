@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning import Callback, Trainer
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
@@ -20,7 +21,7 @@ from mien.data.duplicates import training_rows_to_keep
 from mien.data.faces import LabelledFaces
 from mien.data.manifest import Manifest, manifest
 from mien.errors import ConfigError
-from mien.preprocess import Preprocessing
+from mien.preprocess import Framing, Preprocessing
 from mien.train.config import TrainingConfig
 from mien.train.losses import soft_targets
 from mien.train.module import ExpressionTraining
@@ -28,6 +29,12 @@ from mien.train.module import ExpressionTraining
 CHECKPOINT = "last.ckpt"
 FACTS = "run.json"
 _VALIDATION_BATCH = 256
+_BESIDE_THE_POINT = (
+    "Checkpoint directory .* exists and is not empty",  # it holds the run's facts, or what is resumed
+    ".*does not have many workers",  # the faces are in memory; workers would only copy them
+    ".*treespec, LeafSpec.* is deprecated",  # Lightning's own use of torch
+    "Precision .* is not supported by the model summary",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,7 @@ class Run:
     """Where a finished run lies and what it gave.
 
     Attributes:
-        folder: Holds `last.ckpt`, `run.json` and `metrics.csv`.
+        folder: Holds `last.ckpt`, `run.json` and, for each start, `logs-N/metrics.csv`.
         accuracy: Share right on the held-out faces by protocol, from the last epoch's averaged weights.
         elapsed_s: Wall-clock seconds of the training.
     """
@@ -72,10 +79,13 @@ def fit(
         raise ConfigError(f"nothing to resume: {checkpoint} does not exist; leave out --resume to start")
     if not resume and checkpoint.exists():
         raise ConfigError(f"{folder} holds a run already; add --resume to go on with it, or name another folder")
+    if resume and (stored := run_facts(folder)["config"]) != config.model_dump(mode="json"):
+        changed = sorted(key for key, value in config.model_dump(mode="json").items() if stored.get(key) != value)
+        raise ConfigError(f"cannot resume {folder}: the configuration has changed in {', '.join(changed)}")
     folder.mkdir(parents=True, exist_ok=True)
     keep, left_out = training_rows_to_keep(training, held_out)
     training = training[keep]
-    preprocessing = measured_preprocessing(training)
+    preprocessing = measured_preprocessing(training, config)
     facts = manifest(training, held_out, left_out)
     write_facts(folder, config, preprocessing, facts, accuracy={}, elapsed_s=0.0)
 
@@ -83,23 +93,36 @@ def fit(
     seeded_weights(module, config.seed)
     trainer = _trainer(config, folder, quiet=quiet)
     started = time.monotonic()
-    trainer.fit(
-        module,
-        training_batches(training, config),
-        held_out_batches(held_out),
-        ckpt_path=checkpoint if resume else None,
-        weights_only=True if resume else None,
-    )
+    with warnings.catch_warnings():
+        for message in _BESIDE_THE_POINT:
+            warnings.filterwarnings("ignore", message)
+        trainer.fit(
+            module,
+            training_batches(training, config),
+            held_out_batches(held_out),
+            ckpt_path=checkpoint if resume else None,
+            weights_only=True if resume else None,
+        )
     elapsed_s = time.monotonic() - started
     accuracy = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("P")}
     write_facts(folder, config, preprocessing, facts, accuracy=accuracy, elapsed_s=elapsed_s)
     return Run(folder, accuracy, elapsed_s)
 
 
-def measured_preprocessing(training: LabelledFaces) -> Preprocessing:
+def run_facts(folder: Path) -> dict[str, Any]:
+    """What `run.json` of a run says; raises `ConfigError` if there is none."""
+    try:
+        table: dict[str, Any] = json.loads((folder / FACTS).read_text("utf-8"))
+    except (OSError, ValueError) as fault:
+        raise ConfigError(f"{folder} holds no training run ({fault}); make one with: mien train") from fault
+    return table
+
+
+def measured_preprocessing(training: LabelledFaces, config: TrainingConfig) -> Preprocessing:
     """Preprocessing with the mean and standard deviation of the training pixels."""
     pixels = training.pixels
-    return Preprocessing(pixels.shape[-1], round(float(pixels.mean()), 2), round(float(pixels.std()), 2))
+    framing = Framing(**config.framing.model_dump())
+    return Preprocessing(pixels.shape[-1], round(float(pixels.mean()), 2), round(float(pixels.std()), 2), framing)
 
 
 def seeded_weights(module: ExpressionTraining, seed: int) -> None:
@@ -157,7 +180,7 @@ def write_facts(
     table: dict[str, Any] = {
         "mien": __version__,
         "torch": torch.__version__,
-        "config": config.model_dump(),
+        "config": config.model_dump(mode="json"),
         "preprocessing": asdict(preprocessing),
         "data": asdict(facts),
         "accuracy": accuracy,
@@ -168,7 +191,7 @@ def write_facts(
 
 def _trainer(config: TrainingConfig, folder: Path, *, quiet: bool) -> Trainer:
     callbacks: list[Callback] = [
-        EMAWeightAveraging(decay=config.optimiser.averaging_decay),
+        WeightAveraging(avg_fn=_moving_average(config.optimiser.averaging_decay)),
         ModelCheckpoint(folder, filename=Path(CHECKPOINT).stem, enable_version_counter=False),
     ]
     if not quiet:
@@ -177,11 +200,22 @@ def _trainer(config: TrainingConfig, folder: Path, *, quiet: bool) -> Trainer:
         max_epochs=config.epochs,
         precision=config.precision,
         callbacks=callbacks,
-        logger=CSVLogger(folder, name="", version="logs"),
-        log_every_n_steps=50,
+        # The logger empties the folder it is given, so each start writes to its own.
+        logger=CSVLogger(folder, name="", version=f"logs-{len(list(folder.glob('logs-*'))) + 1}"),
+        log_every_n_steps=1,
         num_sanity_val_steps=0,
         enable_progress_bar=not quiet,
         enable_model_summary=not quiet,
         gradient_clip_val=5.0,
         use_distributed_sampler=False,
     )
+
+
+def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """An exponential moving average that forgets the first, random weights sooner than `decay` alone would."""
+
+    def average(averaged: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
+        steps = float(updates)
+        return averaged + (current - averaged) * (1 - min(decay, (1 + steps) / (10 + steps)))
+
+    return average

@@ -3,8 +3,6 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +14,7 @@ from mien.calibration import HEADS, Calibration
 from mien.cli.evaluate import evaluate
 from mien.errors import DataError, MienError
 from mien.metadata import ModelMetadata
+from mien.model import ModelFile
 from mien.preprocess import Preprocessing
 
 FERPLUS_HEAD = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
@@ -24,13 +23,13 @@ COUNTS = {"Training": 3, "PublicTest": 8, "PrivateTest": 4}
 
 @dataclass
 class EvenModel:
-    """Thinks every expression as likely as any other, so that happiness comes first by order."""
+    """Thinks every expression as likely as any other, so that the first of each set is its answer."""
 
     selected_on: str | None = None
 
     @property
-    def file(self) -> Any:
-        return SimpleNamespace(name="even")
+    def file(self) -> ModelFile:
+        return ModelFile("even", Path("even.onnx"), sha256="", content=b"")
 
     @property
     def metadata(self) -> ModelMetadata:

@@ -144,6 +144,7 @@ def test_what_is_left_of_training_has_no_copy_in_public_test(
     training: LabelledFaces, public_test: LabelledFaces
 ) -> None:
     keep, left_out = training_rows_to_keep(training, public_test)
+    assert left_out.total == 28709
     assert left_out.kept == keep.sum() == 28186
     assert (left_out.exact, left_out.near, left_out.flat, left_out.not_a_face) == (351, 33, 12, 150)
     assert not has_duplicate(public_test.pixels, training.pixels[keep][:2000]).any()

@@ -1,0 +1,130 @@
+"""The whole way on drawn faces: train, resume, export, recognise."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn_faces import drawn_faces
+
+from mien.data.faces import LabelledFaces
+from mien.errors import ConfigError, ModelError
+from mien.expressions import CORE4, FER7, FERPLUS8
+from mien.model import load_model
+from mien.recognizer import Recognizer
+from mien.train import export as exporting
+from mien.train.card import write_card
+from mien.train.config import TrainingConfig
+from mien.train.export import export
+from mien.train.fit import Run, fit
+
+CONFIG = TrainingConfig.model_validate(
+    {
+        "epochs": 10,
+        "batch_size": 16,
+        "precision": "32-true",
+        "network": {"stem_width": 8, "widths": [16, 32, 64], "depths": [1, 1, 1], "dropout": 0},
+        "augmentation": {"mixup_share": 0, "erase_share": 0, "low_resolution_share": 0, "gamma": 0, "contrast": 0.1},
+        "optimiser": {"averaging_decay": 0.8},
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def held_out() -> LabelledFaces:
+    return drawn_faces(80, seed=1)
+
+
+@pytest.fixture(scope="module")
+def training() -> LabelledFaces:
+    return drawn_faces(320, seed=0)
+
+
+@pytest.fixture(scope="module")
+def run(training: LabelledFaces, held_out: LabelledFaces, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return fit(training, held_out, CONFIG, tmp_path_factory.mktemp("run"), quiet=True)
+
+
+@pytest.fixture(scope="module")
+def package(run: Run, held_out: LabelledFaces, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export(run.folder, held_out, tmp_path_factory.mktemp("models") / "drawn.onnx").path
+
+
+def test_learns_drawn_faces(run: Run) -> None:
+    assert set(run.accuracy) == {"P1", "P2", "P3", "P4"}
+    assert run.accuracy["P1"] > 0.9
+    assert run.accuracy["P2"] > 0.9
+
+
+def test_package_answers_as_the_network(package: Path, held_out: LabelledFaces) -> None:
+    model = load_model(package)
+    answers = model.probabilities(held_out.pixels, CORE4).argmax(axis=1)
+    assert (answers == held_out.consensus_core4()).mean() > 0.9
+    for expressions in (CORE4, FER7, FERPLUS8):
+        np.testing.assert_allclose(model.probabilities(held_out.pixels, expressions).sum(axis=1), 1)
+
+
+def test_package_says_where_it_comes_from(package: Path) -> None:
+    metadata = load_model(package).metadata
+    assert metadata.name == "drawn"
+    assert metadata.training["config"]["epochs"] == CONFIG.epochs
+    data = metadata.training["data"]
+    assert data["training"] == data["left_out"]["kept"]
+    assert data["left_out"]["total"] == 320
+    assert {result["protocol"] for result in metadata.metrics["results"]} == {"P1", "P2", "P3", "P4"}
+
+
+def test_card_has_figures_and_prohibited_uses(package: Path) -> None:
+    text = write_card(package).read_text("utf-8")
+    assert "Article 5(1)(f)" in text
+    assert "| P2 `core4/consensus` | 80 |" in text
+    assert load_model(package).file.sha256 in text
+
+
+def test_recognizer_takes_a_package_by_path(package: Path, held_out: LabelledFaces) -> None:
+    recognizer = Recognizer(package, detector="none")
+    (face,) = recognizer.recognize(held_out.pixels[0])
+    assert face.expression == "happy"
+    assert face.prediction == recognizer.classify([held_out.pixels[0]])[0]
+
+
+def test_same_seed_same_weights(training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path) -> None:
+    short = CONFIG.model_copy(update={"epochs": 1})
+    first, second = (fit(training, held_out, short, tmp_path / name, quiet=True) for name in ("a", "b"))
+    assert first.accuracy == second.accuracy
+
+
+def test_finished_run_is_not_overwritten(training: LabelledFaces, held_out: LabelledFaces, run: Run) -> None:
+    with pytest.raises(ConfigError, match="holds a run already; add --resume"):
+        fit(training, held_out, CONFIG, run.folder, quiet=True)
+
+
+def test_resuming_with_another_configuration_names_the_change(
+    training: LabelledFaces, held_out: LabelledFaces, run: Run
+) -> None:
+    changed = CONFIG.model_copy(update={"epochs": 11})
+    with pytest.raises(ConfigError, match="has changed in epochs"):
+        fit(training, held_out, changed, run.folder, resume=True, quiet=True)
+
+
+def test_nothing_to_resume(training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nothing to resume"):
+        fit(training, held_out, CONFIG, tmp_path, resume=True, quiet=True)
+
+
+def test_export_without_a_run(held_out: LabelledFaces, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="holds no training run"):
+        export(tmp_path, held_out, tmp_path / "model.onnx")
+
+
+def test_export_is_refused_where_the_file_differs(
+    run: Run, held_out: LabelledFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = exporting.network_logits
+    monkeypatch.setattr(
+        exporting,
+        "network_logits",
+        lambda *given: {name: logits + 0.01 for name, logits in honest(*given).items()},
+    )
+    with pytest.raises(ModelError, match="differs from the network"):
+        export(run.folder, held_out, tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
