@@ -82,7 +82,7 @@ def pooled_core4(logits: Logits, fer7_weight: float) -> NDArray[np.float64]:
         weight * np.log(softmax(logits[head.name][:, core4_positions(head)].astype(np.float64)) + _TINY)
         for head, weight in zip(HEADS, weights, strict=True)
     ]
-    return logs[0] + logs[1]
+    return np.asarray(logs[0] + logs[1])
 
 
 def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,11 +4,8 @@ Class order is the order of every probability vector, confusion matrix and table
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from mien.errors import UnknownExpressionSet, choose_from
-
-SetName = Literal["core4", "fer7", "ferplus8"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +17,7 @@ class ExpressionSet:
         labels: Expression names in class order.
     """
 
-    name: SetName
+    name: str
     labels: tuple[str, ...]
 
     def __len__(self) -> int:

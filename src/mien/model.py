@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from mien.calibration import HEADS, Calibration, probabilities, support
+from mien.calibration import HEADS, probabilities, support
 from mien.errors import ModelError, UnknownModel, choose_from
 from mien.expressions import ExpressionSet
 from mien.metadata import METADATA_KEY, ModelMetadata, parse_metadata

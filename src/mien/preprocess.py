@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 from math import atan2, ceil, cos, degrees, floor, sin
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from mien.results import Box, Detection
-
-Numbers = TypeVar("Numbers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +84,15 @@ def fit_crop(image_rgb: NDArray[np.uint8], preprocessing: Preprocessing) -> NDAr
     return np.asarray(grey if grey.size == sides else grey.resize(sides, Image.Resampling.BOX))
 
 
-def normalise(pixels: Numbers, preprocessing: Preprocessing) -> Numbers:
-    """Pixel values of 0 to 255 on the scale that the model was trained on; for arrays and tensors alike."""
-    return (pixels - preprocessing.mean) / preprocessing.std  # type: ignore[operator, no-any-return]
+def normalise(pixels: Any, preprocessing: Preprocessing) -> Any:
+    """Pixel values of 0 to 255 on the scale that the model was trained on; floats, in an array or a tensor."""
+    return (pixels - preprocessing.mean) / preprocessing.std
 
 
 def model_input(crops: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.float32]:
     """Crops of shape (N, size_px, size_px), uint8, as a float32 batch of shape (N, 1, size_px, size_px)."""
-    return normalise(crops[:, None].astype(np.float32), preprocessing)
+    faces: NDArray[np.float32] = normalise(crops[:, None].astype(np.float32), preprocessing)
+    return faces
 
 
 def _frame(detection: Detection, framing: Framing) -> Box:

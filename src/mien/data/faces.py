@@ -68,7 +68,8 @@ class LabelledFaces:
         Rows without a vote for any of the eight are zero.
         """
         kept = without_outliers(self.votes)[:, : len(FERPLUS8)].astype(np.float64)
-        return kept / np.maximum(kept.sum(axis=1, keepdims=True), 1)
+        shares: NDArray[np.float64] = kept / np.maximum(kept.sum(axis=1, keepdims=True), 1)
+        return shares
 
 
 def without_outliers(votes: NDArray[np.int64]) -> NDArray[np.int64]:

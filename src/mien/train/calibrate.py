@@ -20,7 +20,7 @@ _POOL_WEIGHTS = np.linspace(0, 1, 21)
 
 def calibration_part(faces: LabelledFaces) -> NDArray[np.bool_]:
     """The half of the held-out faces that calibration is fitted on: those of even rows; shape (N,)."""
-    return faces.rows % 2 == 0
+    return np.equal(faces.rows % 2, 0)
 
 
 def calibrate(logits: Logits, faces: LabelledFaces) -> Calibration:

@@ -24,9 +24,10 @@ and agree.
 
 ## What it answers
 Input: one grayscale face of {size_px} × {size_px} pixels, framed as in FER2013. Two heads: FER2013's seven labels and
-FER+'s eight. The four core expressions (happy, sad, surprise, neutral) are pooled from both, weight {fer7_weight:.2f} on
-the first. Probabilities are calibrated by temperature; an answer is marked uncertain where its support is under
-{least_support:.2f}, the tenth percentile on the calibration images.
+FER+'s eight. The four core expressions (happy, sad, surprise, neutral) are pooled from both, with weight
+{fer7_weight:.2f} on the first. Probabilities are calibrated by temperature. An answer is marked uncertain where its
+support is under {least_support:.2f}, which a tenth of the calibration images with a consensus for one of the four fall
+short of.
 
 ## Data
 {training} faces of FER2013's Training split with FER2013's labels and the FER+ votes; left out: {left_out} faces that
@@ -36,7 +37,8 @@ occasions are not balanced, and posed and drawn faces are among them.
 
 ## Figures
 Protocols as in `docs/evaluation.md`, on {split}, without flip averaging, 95 % bootstrap intervals. **Selected on
-{selected_on}**: hyperparameters were chosen and calibration was fitted there, so these figures flatter the model a little.
+{selected_on}**: hyperparameters were chosen and calibration was fitted there, so these figures flatter the model a
+little.
 
 {figures}
 
@@ -51,8 +53,8 @@ Protocols as in `docs/evaluation.md`, on {split}, without flip averaging, 95 % b
 - Accuracy by age, sex and skin tone has not been measured; the data carry no such labels.
 
 ## Training
-{epochs} epochs, seed {seed}, {minutes:.0f} minutes on two CPU cores or the like; configuration, data hashes and all figures are
-in the file's metadata (`mien info --json`).
+{epochs} epochs, seed {seed}, {minutes:.0f} minutes of wall-clock time. Configuration, data hashes and all figures are in
+the file's metadata (`mien info --json`).
 """
 
 

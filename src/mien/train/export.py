@@ -26,6 +26,7 @@ from mien.train.fit import CHECKPOINT, run_facts
 from mien.train.module import ExpressionTraining
 
 OPSET = 18
+_BATCH = 256
 GREATEST_DIFFERENCE = 1e-3
 """Greatest difference between the file's logits and the network's with which an export is accepted."""
 
@@ -118,7 +119,7 @@ def to_onnx(module: ExpressionTraining, size_px: int) -> onnx.ModelProto:
         warnings.simplefilter("ignore", FutureWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
         program = torch.onnx.export(
-            module.network.to(memory_format=torch.contiguous_format),
+            module.network,
             (torch.zeros(2, 1, size_px, size_px),),
             dynamo=True,
             opset_version=OPSET,
@@ -134,10 +135,8 @@ def to_onnx(module: ExpressionTraining, size_px: int) -> onnx.ModelProto:
 
 def network_logits(module: ExpressionTraining, pixels: NDArray[np.uint8]) -> Logits:
     """The network's own logits, for comparison with the exported file's."""
-    parts = []
     with torch.inference_mode():
-        for start in range(0, len(pixels), 256):
-            parts.append(module(torch.from_numpy(pixels[start : start + 256, None])))
+        parts = [module(batch) for batch in torch.split(torch.from_numpy(pixels[:, None]), _BATCH)]
     return {head.name: torch.cat([part[i] for part in parts]).numpy() for i, head in enumerate(HEADS)}
 
 

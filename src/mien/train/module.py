@@ -4,8 +4,9 @@ from typing import Any
 
 import torch
 from lightning import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
-from torch.optim import SGD, Optimizer
+from torch.optim import SGD
 from torch.optim.lr_scheduler import OneCycleLR
 
 from mien.data.faces import NO_LABEL
@@ -35,7 +36,7 @@ class ExpressionTraining(LightningModule):
 
     def on_fit_start(self) -> None:
         """Puts the network into the memory layout in which its convolutions are fastest."""
-        self.network.to(memory_format=torch.channels_last)
+        channels_last(self.network)
         self.generator = torch.Generator(device=self.device)
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> Tensor:
@@ -65,7 +66,7 @@ class ExpressionTraining(LightningModule):
         if len(right):
             self.log(protocol, right.mean(), on_epoch=True, prog_bar=True, batch_size=len(right), sync_dist=True)
 
-    def configure_optimizers(self) -> tuple[list[Optimizer], list[dict[str, Any]]]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """SGD with Nesterov momentum; weight decay on convolution and linear weights alone."""
         optimiser_config = self.config.optimiser
         optimiser = SGD(
@@ -82,7 +83,14 @@ class ExpressionTraining(LightningModule):
             cycle_momentum=False,
             final_div_factor=1e3,
         )
-        return [optimiser], [{"scheduler": schedule, "interval": "step"}]
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def channels_last(network: torch.nn.Module) -> None:
+    """Lays the convolutions' weights out with channels last, which is faster on most devices."""
+    for weight in network.parameters():
+        if weight.ndim == 4:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
 
 def _decayed_apart(network: torch.nn.Module, config: OptimiserConfig) -> list[dict[str, Any]]:
