@@ -82,7 +82,8 @@ def pooled_core4(logits: Logits, fer7_weight: float) -> NDArray[np.float64]:
         weight * np.log(softmax(logits[head.name][:, core4_positions(head)].astype(np.float64)) + _TINY)
         for head, weight in zip(HEADS, weights, strict=True)
     ]
-    return np.asarray(logs[0] + logs[1])
+    pooled: NDArray[np.float64] = logs[0] + logs[1]
+    return pooled
 
 
 def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -118,12 +118,9 @@ def _grow(square: Box, factor: float) -> Box:
 
 def _resample(image_rgb: NDArray[np.uint8], square: Box, size_px: int) -> Image.Image:
     """The grayscale picture inside `square`, `size_px` wide and high, by area."""
-    height, width = image_rgb.shape[:2]
     left, top, right, bottom = floor(square.left), floor(square.top), ceil(square.right), ceil(square.bottom)
-    inside = image_rgb[max(top, 0) : max(bottom, 1), max(left, 0) : max(right, 1)]
-    grey = np.asarray(Image.fromarray(np.ascontiguousarray(inside)).convert("L"))
-    beyond = ((max(-top, 0), max(bottom - height, 0)), (max(-left, 0), max(right - width, 0)))
-    if any(map(any, beyond)):
-        grey = np.pad(grey, beyond, mode="edge")
+    rows = np.clip(np.arange(top, max(bottom, top + 1)), 0, image_rgb.shape[0] - 1)
+    columns = np.clip(np.arange(left, max(right, left + 1)), 0, image_rgb.shape[1] - 1)
+    grey = Image.fromarray(image_rgb[rows][:, columns]).convert("L")
     region = (square.left - left, square.top - top, square.right - left, square.bottom - top)
-    return Image.fromarray(grey).resize((size_px, size_px), Image.Resampling.BOX, region)
+    return grey.resize((size_px, size_px), Image.Resampling.BOX, region)

@@ -23,7 +23,13 @@ PYRAMID_FACTOR = 0.709  # halves the area from level to level
 WINDOW_PX, STRIDE_PX, MARGIN_PX = 12, 2, 2  # of P-net: what it sees, how it steps, what it adds at each border
 REFINE_PX, OUTPUT_PX = 24, 48
 
-PROPOSAL_SCORE, REFINED_SCORE, FINAL_SCORE = 0.6, 0.7, 0.7
+LARGE_FACE = 0.2
+"""A face is large whose side is over this part of the square root of the picture's area."""
+
+PROPOSAL_SCORE, REFINED_SCORE, FINAL_SCORE = 0.6, 0.7, 0.9
+LARGE_PROPOSAL_SCORE, LARGE_REFINED_SCORE, LARGE_FINAL_SCORE = 0.4, 0.7, 0.6
+# Large faces have few places to be, so a lower score will do; every false face seen in tuning was small.
+
 WITHIN_LEVEL, BETWEEN_LEVELS, REFINED_OVERLAP, FINAL_OVERLAP = 0.5, 0.7, 0.7, 0.7
 CANDIDATES_PER_LEVEL = 1000
 CANDIDATES = 600
@@ -103,11 +109,12 @@ class Mtcnn:
 
     def _propose_at(self, level: Picture, shape: tuple[int, ...]) -> tuple[Boxes, NDArray[Any], NDArray[Any]]:
         offsets, scores = self._pnet.run(None, {"image": level})
-        rows, columns = np.nonzero(scores[0, 0] > PROPOSAL_SCORE)
+        to_picture = np.array([shape[1] / level.shape[1], shape[0] / level.shape[0]])
+        large = _are_large(WINDOW_PX * to_picture[0], shape)
+        rows, columns = np.nonzero(scores[0, 0] > np.where(large, LARGE_PROPOSAL_SCORE, PROPOSAL_SCORE))
         scores, offsets = scores[0, 0, rows, columns], offsets[0, :, rows, columns]
         best = np.argsort(-scores, kind="stable")[:CANDIDATES_PER_LEVEL]
         corners = np.stack([columns, rows], axis=1)[best] * STRIDE_PX - MARGIN_PX
-        to_picture = np.array([shape[1] / level.shape[1], shape[0] / level.shape[0]])
         windows = np.hstack([corners, corners + WINDOW_PX]) * np.tile(to_picture, 2)
         kept = suppress(windows, scores[best], WITHIN_LEVEL)
         return windows[kept], scores[best][kept], offsets[best][kept]
@@ -115,20 +122,27 @@ class Mtcnn:
     def refine(self, pictures: list[Picture], boxes: Boxes) -> Boxes:
         """Second stage: those of the squares `boxes` that hold a face, moved closer to it, best first."""
         offsets, scores = _on_crops(self._rnet, pictures, boxes, REFINE_PX)
-        likely = scores[:, 0] > REFINED_SCORE
+        large = _are_large(boxes[:, 2] - boxes[:, 0], pictures[0].shape)
+        likely = scores[:, 0] > np.where(large, LARGE_REFINED_SCORE, REFINED_SCORE)
         boxes = calibrate(boxes[likely], offsets[likely])
         return square(boxes[suppress(boxes, scores[likely, 0], REFINED_OVERLAP)])
 
     def finish(self, pictures: list[Picture], boxes: Boxes) -> tuple[Boxes, NDArray[Any], NDArray[Any]]:
         """Third stage: boxes, scores of shape (N,) and landmarks of shape (N, 5, 2), best first."""
         offsets, landmarks, scores = _on_crops(self._onet, pictures, boxes, OUTPUT_PX)
-        likely = scores[:, 0] > FINAL_SCORE
+        large = _are_large(boxes[:, 2] - boxes[:, 0], pictures[0].shape)
+        likely = scores[:, 0] > np.where(large, LARGE_FINAL_SCORE, FINAL_SCORE)
         boxes, scores = boxes[likely], scores[likely, 0]
         size = (boxes[:, 2:] - boxes[:, :2])[:, None]
         points = boxes[:, None, :2] + size * landmarks[likely].reshape(-1, 2, 5).transpose(0, 2, 1)
         boxes = calibrate(boxes, offsets[likely])
         kept = suppress(boxes, scores, FINAL_OVERLAP, of="smaller")
         return boxes[kept], scores[kept], points[kept]
+
+
+def _are_large(sides_px: Any, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Which of some sides are those of large faces in a picture of `shape`."""
+    return np.asarray(sides_px > LARGE_FACE * sqrt(shape[0] * shape[1]))
 
 
 def _on_crops(session: Any, pictures: Sequence[Picture], boxes: Boxes, crop_px: int) -> list[NDArray[np.float32]]:

@@ -32,9 +32,8 @@ def mixup(pictures: Tensor, config: AugmentationConfig, generator: Generator, *t
     if torch.rand((), generator=generator, device=pictures.device) >= config.mixup_share or config.mixup_alpha == 0:
         return (pictures, *targets)
     # A ratio of gamma draws is a beta draw, and only gamma draws take a generator.
-    gamma = torch._standard_gamma(
-        torch.full((2,), config.mixup_alpha, device=pictures.device), generator=generator
-    ).clamp_min(1e-8)
+    shape = torch.full((2,), float(config.mixup_alpha), device=pictures.device)
+    gamma = torch._standard_gamma(shape, generator=generator).clamp_min(1e-8)
     blend = gamma[0] / gamma.sum()
     partner = torch.randperm(len(pictures), generator=generator, device=pictures.device)
     return tuple(blend * part + (1 - blend) * part[partner] for part in (pictures, *targets))

@@ -53,8 +53,8 @@ little.
 - Accuracy by age, sex and skin tone has not been measured; the data carry no such labels.
 
 ## Training
-{epochs} epochs, seed {seed}, {minutes:.0f} minutes of wall-clock time. Configuration, data hashes and all figures are in
-the file's metadata (`mien info --json`).
+{epochs} epochs, seed {seed}, {minutes:.0f} minutes of wall-clock time. Configuration, data hashes and all figures are
+in the file's metadata (`mien info --json`).
 """
 
 

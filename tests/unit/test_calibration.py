@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from mien.calibration import Calibration, pooled_core4, probabilities, softmax, support
+from mien.expressions import CORE4, EXPRESSION_SETS, FER7, FERPLUS8, ExpressionSet, core4_positions
+
+finite = st.floats(-30, 30, width=32)
+
+
+def logits_for(fer7: dict[str, float], ferplus8: dict[str, float]) -> dict[str, np.ndarray]:
+    """One face's logits, those not named being 0."""
+
+    def row(expressions: ExpressionSet, named: dict[str, float]) -> np.ndarray:
+        return np.array([[named.get(label, 0.0) for label in expressions.labels]], dtype=np.float32)
+
+    return {"fer7": row(FER7, fer7), "ferplus8": row(FERPLUS8, ferplus8)}
+
+
+@given(arrays(np.float32, (3, 7), elements=finite), arrays(np.float32, (3, 8), elements=finite), st.floats(0, 1))
+def test_every_set_gives_probabilities(fer7: np.ndarray, ferplus8: np.ndarray, weight: float) -> None:
+    calibration = Calibration({"core4": 0.5, "fer7": 2.0, "ferplus8": 1.3}, weight, {})
+    logits = {"fer7": fer7, "ferplus8": ferplus8}
+    for expressions in EXPRESSION_SETS:
+        given_probabilities = probabilities(logits, expressions, calibration)
+        assert given_probabilities.shape == (3, len(expressions))
+        assert (given_probabilities >= 0).all()
+        np.testing.assert_allclose(given_probabilities.sum(axis=1), 1)
+        backed = support(logits, given_probabilities, expressions, calibration)
+        assert ((backed >= 0) & (backed <= given_probabilities.max(axis=1) + 1e-9)).all()
+
+
+@pytest.mark.parametrize(("weight", "head"), [(1.0, FER7), (0.0, FERPLUS8)])
+def test_pool_with_all_weight_on_one_head_is_that_head_narrowed(weight: float, head: ExpressionSet) -> None:
+    rng = np.random.default_rng(0)
+    logits = {s.name: rng.normal(size=(5, len(s))).astype(np.float32) for s in (FER7, FERPLUS8)}
+    narrowed = softmax(logits[head.name][:, core4_positions(head)].astype(np.float64))
+    np.testing.assert_allclose(softmax(pooled_core4(logits, weight)), narrowed, atol=1e-9)
+
+
+def test_higher_temperature_is_less_confident() -> None:
+    logits = logits_for({"happy": 3}, {"happiness": 3})
+    cool, warm = (Calibration(dict.fromkeys(("core4", "fer7", "ferplus8"), t), 0.5, {}) for t in (0.5, 3.0))
+    assert probabilities(logits, CORE4, cool).max() > probabilities(logits, CORE4, warm).max()
+
+
+def test_an_angry_face_has_little_support_among_the_four() -> None:
+    calibration = Calibration.neutral()
+    happy = logits_for({"happy": 6}, {"happiness": 6})
+    angry = logits_for({"angry": 6, "sad": 3}, {"anger": 6, "sadness": 3})
+    backed = [support(x, probabilities(x, CORE4, calibration), CORE4, calibration)[0] for x in (happy, angry)]
+    assert backed[0] > 0.9
+    assert backed[1] < 0.1
+
+
+def test_support_within_a_wide_set_is_the_probability() -> None:
+    calibration = Calibration.neutral()
+    logits = logits_for({"angry": 2}, {"anger": 2})
+    given_probabilities = probabilities(logits, FERPLUS8, calibration)
+    assert support(logits, given_probabilities, FERPLUS8, calibration) == given_probabilities.max()

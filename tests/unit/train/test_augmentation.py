@@ -1,0 +1,87 @@
+import pytest
+import torch
+from drawn_faces import drawn_faces
+
+from mien.train.augmentation import augment, mixup
+from mien.train.config import AugmentationConfig
+
+NOTHING = AugmentationConfig(
+    rotation_deg=0,
+    scale=0,
+    shift=0,
+    brightness=0,
+    contrast=0,
+    gamma=0,
+    noise=0,
+    low_resolution_share=0,
+    erase_share=0,
+    mixup_share=0,
+)
+
+
+def pictures() -> torch.Tensor:
+    return torch.from_numpy(drawn_faces(16, seed=3).pixels[:, None]).float()
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_with_nothing_to_change_a_picture_is_itself_or_its_mirror_image() -> None:
+    before = pictures()
+    after = augment(before, NOTHING, seeded())
+    same = (after - before).abs().amax(dim=(1, 2, 3)) < 0.1
+    mirrored = (after - before.flip(3)).abs().amax(dim=(1, 2, 3)) < 0.1
+    assert bool((same | mirrored).all())
+    assert 0 < int(mirrored.sum()) < len(before)
+
+
+def test_same_seed_same_pictures() -> None:
+    config = AugmentationConfig()
+    assert torch.equal(augment(pictures(), config, seeded(5)), augment(pictures(), config, seeded(5)))
+    assert not torch.equal(augment(pictures(), config, seeded(5)), augment(pictures(), config, seeded(6)))
+
+
+def test_pictures_stay_within_the_range_of_pixels() -> None:
+    after = augment(pictures(), AugmentationConfig(brightness=200, contrast=0.9), seeded())
+    assert float(after.min()) >= 0
+    assert float(after.max()) <= 255
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rotation_deg": 30},
+        {"scale": 0.3},
+        {"shift": 0.2},
+        {"brightness": 50},
+        {"contrast": 0.5},
+        {"gamma": 0.5},
+        {"noise": 20},
+        {"low_resolution_share": 1},
+        {"erase_share": 1},
+    ],
+)
+def test_each_change_changes_the_pictures(change: dict[str, float]) -> None:
+    plain = augment(pictures(), NOTHING, seeded())
+    changed = augment(pictures(), NOTHING.model_copy(update=change), seeded())
+    assert float((plain - changed).abs().mean()) > 0.5
+
+
+def test_mixup_blends_pictures_and_targets_alike() -> None:
+    before = pictures()
+    targets = torch.eye(16)
+    mixed, mixed_targets = mixup(
+        before, NOTHING.model_copy(update={"mixup_share": 1, "mixup_alpha": 5}), seeded(), targets
+    )
+    torch.testing.assert_close(mixed_targets.sum(dim=1), torch.ones(16))
+    expected = (mixed_targets @ before.flatten(1)).view_as(before)
+    torch.testing.assert_close(mixed, expected, rtol=1e-4, atol=1e-2)
+    assert not torch.equal(mixed, before)
+
+
+def test_no_mixup_leaves_the_batch_alone() -> None:
+    before = pictures()
+    mixed, targets = mixup(before, NOTHING, seeded(), torch.eye(16))
+    assert torch.equal(mixed, before)
+    assert torch.equal(targets, torch.eye(16))

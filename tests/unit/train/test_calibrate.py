@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+from drawn_faces import drawn_faces
+
+from mien.calibration import Calibration, probabilities, support
+from mien.data.faces import LabelledFaces
+from mien.errors import DataError
+from mien.expressions import CORE4, FER7, FERPLUS8
+from mien.train.calibrate import COVERAGE, calibrate, calibration_part
+
+
+def noisy_logits(faces: LabelledFaces, sharpness: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Logits whose softmax at temperature `sharpness` is the true chance of each class."""
+    truths = {"fer7": (faces.fer7, FER7), "ferplus8": (faces.majority(), FERPLUS8)}
+    found = {}
+    for name, (truth, expressions) in truths.items():
+        true_logits = rng.normal(0, 2, (len(faces), len(expressions)))
+        chances = np.exp(true_logits) / np.exp(true_logits).sum(axis=1, keepdims=True)
+        drawn = np.array([rng.choice(len(expressions), p=row) for row in chances])
+        # Relabel the columns so that the class drawn is the face's truth.
+        for face, (got, wanted) in enumerate(zip(drawn, truth, strict=True)):
+            true_logits[face, [got, wanted]] = true_logits[face, [wanted, got]]
+        found[name] = (true_logits * sharpness).astype(np.float32)
+    return found
+
+
+def test_finds_the_temperature_that_was_put_in() -> None:
+    faces = drawn_faces(4000, seed=0)
+    calibration = calibrate(noisy_logits(faces, 2.5, np.random.default_rng(1)), faces)
+    assert calibration.temperature["fer7"] == pytest.approx(2.5, rel=0.1)
+    assert calibration.temperature["ferplus8"] == pytest.approx(2.5, rel=0.1)
+
+
+def test_pool_prefers_the_head_that_is_right() -> None:
+    faces = drawn_faces(400, seed=0)
+    right = np.eye(len(FERPLUS8), dtype=np.float32)[faces.majority()] * 5
+    noise = np.random.default_rng(0).normal(size=(400, len(FER7))).astype(np.float32) * 5
+    assert calibrate({"fer7": noise, "ferplus8": right}, faces).core4_fer7_weight < 0.5
+
+
+def test_threshold_leaves_the_stated_coverage() -> None:
+    faces = drawn_faces(1000, seed=0)
+    logits = noisy_logits(faces, 1.0, np.random.default_rng(1))
+    calibration = calibrate(logits, faces)
+    for expressions in (CORE4, FER7, FERPLUS8):
+        backed = support(logits, probabilities(logits, expressions, calibration), expressions, calibration)
+        assert (backed >= calibration.least_support[expressions.name]).mean() == pytest.approx(COVERAGE, abs=0.01)
+
+
+def test_without_votes_there_is_nothing_to_calibrate_on() -> None:
+    faces = drawn_faces(8, seed=0)
+    without = LabelledFaces(faces.pixels, faces.fer7, np.zeros_like(faces.votes), faces.rows)
+    with pytest.raises(DataError, match="cannot calibrate core4"):
+        calibrate(noisy_logits(faces, 1.0, np.random.default_rng(1)), without)
+
+
+def test_calibration_part_is_half() -> None:
+    assert calibration_part(drawn_faces(10, seed=0)).sum() == 5
+
+
+def test_neutral_calibration_is_plain_softmax() -> None:
+    neutral = Calibration.neutral()
+    assert set(neutral.temperature.values()) == {1.0}

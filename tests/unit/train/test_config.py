@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+
+from mien.errors import ConfigError
+from mien.train.config import TrainingConfig, load_config
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "some.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_shipped_configuration_is_valid() -> None:
+    assert load_config(ROOT / "configs" / "base.toml").batch_size == 128
+
+
+def test_what_is_not_set_has_its_default(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, "epochs = 3\n[loss]\nlabel_smoothing = 0.2\n"))
+    assert config.epochs == 3
+    assert config.loss.label_smoothing == 0.2
+    assert config.optimiser == TrainingConfig().optimiser
+
+
+def test_unknown_key_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"unknown key 'loss.label_smooting'; did you mean 'label_smoothing'\?"):
+        load_config(written(tmp_path, "[loss]\nlabel_smooting = 0.2\n"))
+
+
+def test_unknown_section_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"unknown key 'optimizer'; did you mean 'optimiser'\?"):
+        load_config(written(tmp_path, "[optimizer]\nmomentum = 0.2\n"))
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"epochs = 0: .*; unknown key 'zzz'; known here: seed, epochs"):
+        load_config(written(tmp_path, "epochs = 0\nzzz = 1\n"))
+
+
+@pytest.mark.parametrize("text", ["epochs = ", "= 3", "[[["])
+def test_not_toml(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match="is not TOML"):
+        load_config(written(tmp_path, text))
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot read the configuration"):
+        load_config(tmp_path / "none.toml")
