@@ -1,0 +1,54 @@
+import sys
+
+import numpy as np
+import pytest
+
+from mien.detect import load_detector
+from mien.detect.yunet import detections
+from mien.errors import DetectorError, MissingExtra
+from mien.results import Box, Detection, Landmarks
+
+
+def test_an_unknown_name_names_the_nearest():
+    with pytest.raises(DetectorError, match=r"no face detector 'mtcn' \(did you mean 'mtcnn'\?\); choose from mtcnn"):
+        load_detector("mtcn")
+
+
+def test_none_sees_one_face_that_is_the_whole_picture():
+    assert load_detector("none")(np.zeros((48, 40, 3), dtype=np.uint8)) == (Detection(Box(0, 0, 40, 48), score=1.0),)
+
+
+def test_yunet_without_a_model_file_says_so():
+    with pytest.raises(DetectorError, match="needs a model file"):
+        load_detector("yunet")
+
+
+def test_yunet_with_a_missing_model_file_names_it(tmp_path):
+    with pytest.raises(DetectorError, match=r"absent\.onnx: No such file"):
+        load_detector("yunet", yunet_model=tmp_path / "absent.onnx")
+
+
+@pytest.mark.parametrize("content", [b"", b"not an ONNX file"])
+def test_yunet_with_a_file_that_is_no_model_says_so(tmp_path, content):
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(content)
+    with pytest.raises(DetectorError, match=r"cannot load .*broken\.onnx as a YuNet model"):
+        load_detector("yunet", yunet_model=path)
+
+
+def test_yunet_without_opencv_names_the_extra(tmp_path, monkeypatch):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"any")
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(MissingExtra, match=r"mien\[yunet\]"):
+        load_detector("yunet", yunet_model=path)
+
+
+def test_rows_of_yunet_become_clipped_sorted_detections_in_the_pictures_pixels():
+    points = [20, 30, 40, 30, 30, 40, 22, 50, 38, 50]
+    rows = np.array([[50, 60, 20, 20, *points, 0.75], [-5, 10, 30, 40, *points, 0.5]], dtype=np.float32)
+    first, second = detections(rows, scale=(2.0, 4.0), size=(120, 400))
+    assert first.box == Box(0, 40, 50, 200)
+    assert second.box == Box(100, 240, 120, 320)
+    assert first.landmarks == Landmarks((40, 120), (80, 120), (60, 160), (44, 200), (76, 200))
+    assert (first.score, second.score) == (0.5, 0.75)

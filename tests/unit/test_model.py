@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien import model as models
+from mien.errors import ModelError, UnknownModel
+from mien.expressions import CORE4
+from mien.model import find_model, load_model, shipped_checksums, shipped_models
+
+
+def test_base_is_shipped_under_its_checksum() -> None:
+    assert "base" in shipped_models()
+    assert find_model("base").sha256 == shipped_checksums()["base.onnx"]
+
+
+def test_every_shipped_file_has_a_checksum_and_the_other_way_round() -> None:
+    files = {path.name for path in models.MODELS_FOLDER.glob("*.onnx")}
+    assert set(shipped_checksums()) == files
+
+
+def test_shipped_model_is_small_enough() -> None:
+    assert find_model("base").path.stat().st_size < 12e6
+
+
+def test_unknown_name_tells_the_known_ones() -> None:
+    with pytest.raises(UnknownModel, match=r"no model 'bas' \(did you mean 'base'\?\); choose from base"):
+        load_model("bas")
+
+
+def test_missing_file_is_told_apart_from_an_unknown_name(tmp_path: Path) -> None:
+    with pytest.raises(UnknownModel, match="no model file"):
+        load_model(tmp_path / "none.onnx")
+
+
+def test_altered_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = bytearray((models.MODELS_FOLDER / "base.onnx").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "base.onnx").write_bytes(content)
+    monkeypatch.setattr(models, "MODELS_FOLDER", tmp_path)
+    with pytest.raises(ModelError, match="is damaged: SHA-256"):
+        load_model("base")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x08"])
+def test_file_that_is_no_model(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "some.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"some\.onnx"):
+        load_model(path)
+
+
+def test_onnx_file_of_another_kind_is_told_to_be_none_of_ours() -> None:
+    with pytest.raises(ModelError, match="not one of mien's"):
+        load_model(models.MODELS_FOLDER / "mtcnn-pnet.onnx")
+
+
+def test_no_crops_give_no_answers() -> None:
+    model = load_model("base")
+    nothing = np.empty((0, 48, 48), dtype=np.uint8)
+    assert model.predict(nothing, CORE4) == ()
+    assert model.probabilities(nothing, CORE4).shape == (0, 4)
+
+
+def test_prediction_is_the_calibrated_probabilities() -> None:
+    model = load_model("base")
+    crops = np.random.default_rng(0).integers(0, 255, (3, 48, 48), dtype=np.uint8)
+    for prediction, row in zip(model.predict(crops, CORE4), model.probabilities(crops, CORE4), strict=True):
+        assert prediction.probabilities == tuple(row)
+        assert prediction.expression == CORE4.labels[row.argmax()]

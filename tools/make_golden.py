@@ -1,0 +1,52 @@
+"""Writes the golden files of the shipped model: run it when the model or the detector changes, and look at the change.
+
+    python tools/make_golden.py
+
+`tests/golden/crops.png` holds face crops of the example pictures, one below the other, without loss; `expected.json`
+what the shipped model answers for them, and for the example pictures as a whole.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mien import Recognizer
+from mien.expressions import EXPRESSION_SETS
+from mien.images import read_picture
+from mien.preprocess import crop_face
+from mien.results import Detection
+
+ROOT = Path(__file__).resolve().parent.parent
+GOLDEN = ROOT / "tests" / "golden"
+
+
+def main() -> None:
+    """Writes both files."""
+    recognizer = Recognizer()
+    model = recognizer.model
+    crops, pictures = [], {}
+    for path in sorted((ROOT / "examples").glob("*.jpg")):
+        faces = recognizer.recognize(path)
+        pictures[path.name] = [face.to_dict() for face in faces]
+        image_rgb = read_picture(path)
+        crops += [
+            crop_face(
+                image_rgb, Detection(face.box, face.detection_score, face.landmarks), model.metadata.preprocessing
+            )
+            for face in faces
+        ]
+    stacked = np.stack(crops)
+    expected = {
+        "sha256": model.file.sha256,
+        "crops": {s.name: model.probabilities(stacked, s).round(8).tolist() for s in EXPRESSION_SETS},
+        "pictures": pictures,
+    }
+    GOLDEN.mkdir(exist_ok=True)
+    Image.fromarray(stacked.reshape(-1, stacked.shape[-1])).save(GOLDEN / "crops.png")
+    (GOLDEN / "expected.json").write_text(json.dumps(expected, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
