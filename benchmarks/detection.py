@@ -25,8 +25,7 @@ from _measure import machine, median_ms, report
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.detect.mtcnn import REFINE_PX, WORK_PIXELS, Mtcnn
-from mien.detect.scaling import at_most, octaves
+from mien.detect.mtcnn import Mtcnn
 from mien.results import Box
 
 FACE_PART = (0.8, 0.9)
@@ -88,15 +87,14 @@ def recall(detector: Mtcnn, samples: Iterator[Sample]) -> dict[str, Any]:
 
 def stage_times(detector: Mtcnn, image_rgb: NDArray[np.uint8]) -> dict[str, Any]:
     """Median milliseconds of the whole and of each stage, and how many boxes leave each stage."""
-    pictures = octaves(at_most(WORK_PIXELS, image_rgb), REFINE_PX)
-    levels, shape = detector.levels(pictures), pictures[0].shape
-    proposed = detector.propose(levels, shape)
+    pictures, levels = detector.pyramid(image_rgb)
+    proposed = detector.propose(levels, pictures[0].shape)
     refined = detector.refine(pictures, proposed)
     return {
         "size": [image_rgb.shape[1], image_rgb.shape[0]],
         "whole": median_ms(lambda: detector(image_rgb)),
-        "pyramid": median_ms(lambda: detector.levels(octaves(at_most(WORK_PIXELS, image_rgb), REFINE_PX))),
-        "propose": median_ms(lambda: detector.propose(levels, shape)),
+        "pyramid": median_ms(lambda: detector.pyramid(image_rgb)),
+        "propose": median_ms(lambda: detector.propose(levels, pictures[0].shape)),
         "refine": median_ms(lambda: detector.refine(pictures, proposed)),
         "finish": median_ms(lambda: detector.finish(pictures, refined)),
         "boxes": [len(proposed), len(refined), len(detector(image_rgb))],

@@ -29,6 +29,10 @@ _HOMES = {
 __all__ = ["Box", "Face", "Landmarks", "MienError", "PictureError", "Prediction", "Recognizer", "__version__"]
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     """Loads a public name on first use, so that `import mien` stays cheap."""
     if name not in _HOMES:

@@ -144,6 +144,11 @@ def shipped_models() -> tuple[str, ...]:
     return tuple(name.removesuffix(".onnx") for name in shipped_checksums() if not name.startswith("mtcnn"))
 
 
+def providers() -> tuple[str, ...]:
+    """What the installed ONNX Runtime could compute with; mien uses the CPU, where answers are the same everywhere."""
+    return tuple(ort.get_available_providers())
+
+
 def shipped_checksums() -> dict[str, str]:
     """SHA-256 by file name of every model file that comes with mien, detectors' included."""
     lines = CHECKSUMS.read_text("ascii").splitlines()

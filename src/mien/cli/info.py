@@ -27,16 +27,14 @@ def info(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON
 def _facts() -> dict[str, Any]:
     import platform
 
-    import onnxruntime
-
-    from mien.model import shipped_models
+    from mien.model import providers, shipped_models
 
     return {
         "mien": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {package: _version(package) for package in PACKAGES},
-        "providers": onnxruntime.get_available_providers(),
+        "providers": providers(),
         "detectors": _detectors(),
         "models": [_model(name) for name in shipped_models()],
     }

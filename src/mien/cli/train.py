@@ -21,8 +21,6 @@ def train(
     from mien.errors import MissingExtra
 
     try:
-        import torch
-
         from mien.train.config import load_config
         from mien.train.fit import fit
     except ImportError as missing:
@@ -30,10 +28,8 @@ def train(
     from mien.data.readers import read_faces
 
     settings = load_config(config)
-    if threads is not None:
-        torch.set_num_threads(threads)
     training, held_out = (read_faces(data, split=split) for split in ("Training", "PublicTest"))
-    run = fit(training, held_out, settings, output or Path("runs") / config.stem, resume=resume)
+    run = fit(training, held_out, settings, output or Path("runs") / config.stem, resume=resume, threads=threads)
     shares = ", ".join(f"{name} {share:.1%}" for name, share in sorted(run.accuracy.items()))
     typer.echo(f"{run.folder}: trained in {run.elapsed_s / 60:.0f} min; PublicTest, each from its own head: {shares}")
     typer.echo(f"Next: mien export {run.folder} --data {data} --output {config.stem}.onnx")

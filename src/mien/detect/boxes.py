@@ -23,7 +23,7 @@ def overlaps(boxes: Boxes, of: Literal["union", "smaller"] = "union") -> NDArray
     shared = np.maximum(wide, 0.0) * np.maximum(high, 0.0)
     area = np.maximum(right - left, 0.0) * np.maximum(bottom - top, 0.0)
     whole = np.minimum.outer(area, area) if of == "smaller" else np.add.outer(area, area) - shared
-    return np.divide(shared, whole, out=np.zeros_like(shared), where=whole > 0)
+    return np.asarray(shared / np.where(whole > 0, whole, np.inf))
 
 
 def suppress(
@@ -37,10 +37,10 @@ def suppress(
     order = np.argsort(-scores, kind="stable")
     # better[i, j]: box i ranks above box j and overlaps it too much.
     better = np.triu(overlaps(boxes[order], of) > threshold, k=1)
-    kept = np.ones(len(order), dtype=bool)
+    kept: NDArray[np.bool_] = np.ones(len(order), dtype=np.bool_)
     # Whether a box stays depends on better ones alone, so each pass settles at least the next rank; few are needed.
     while True:
-        revised = ~better[kept].any(axis=0)
+        revised = ~np.any(better[kept], axis=0)
         if np.array_equal(revised, kept):
             return order[kept]
         kept = revised

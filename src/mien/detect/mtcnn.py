@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.detect.boxes import Boxes, calibrate, clip, square, suppress
-from mien.detect.scaling import Picture, at_most, level, octaves
+from mien.detect.scaling import Picture, level, octaves, shrink
 from mien.results import Box, Detection, Landmarks
 
 SMALLEST_FACE_PX = 20.0
 FACES_ACROSS = 28
-"""By default, no face is looked for whose side is under this part of the square root of the picture's area."""
+"""By default the smallest face looked for is the square root of the picture's area divided by this."""
 
-WORK_PIXELS = 1_250_000
-"""Larger pictures are scaled down to about this many pixels first; the smallest face then still has 40 px."""
+WORK_FACE_PX = 40.0
+"""Pictures whose smallest face would be larger are scaled down first, until it has this side."""
 
 PYRAMID_FACTOR = 0.709  # halves the area from level to level
 WINDOW_PX, STRIDE_PX, MARGIN_PX = 12, 2, 2  # of P-net: what it sees, how it steps, what it adds at each border
@@ -41,9 +41,9 @@ class Mtcnn:
     Source: Zhang et al., "Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks", IEEE
     Signal Processing Letters 23 (10), 2016.
 
-    Time and memory are bounded whatever the picture's size: pictures of more than `WORK_PIXELS` are scaled down first,
-    and the smallest face looked for grows with the picture unless `min_face_px` says otherwise. An instance may be
-    called from several threads at once.
+    Time and memory are bounded whatever the picture's size, unless `min_face_px` says otherwise: the smallest face
+    looked for grows with the picture, and a picture of more than (28 × 40)² = 1.25 million pixels is scaled down to
+    that first. An instance may be called from several threads at once.
     """
 
     def __init__(self, *, threads: int | None = None, min_face_px: float | None = None) -> None:
@@ -72,11 +72,10 @@ class Mtcnn:
     def __call__(self, image_rgb: Picture) -> tuple[Detection, ...]:
         """The faces in `image_rgb`, uint8 of shape (H, W, 3), upright; sorted by left edge, then by top edge."""
         height, width = image_rgb.shape[:2]
-        work = at_most(WORK_PIXELS, image_rgb)
-        pictures = octaves(work, REFINE_PX)
-        boxes = self.refine(pictures, self.propose(self.levels(pictures), work.shape))
+        pictures, levels = self.pyramid(image_rgb)
+        boxes = self.refine(pictures, self.propose(levels, pictures[0].shape))
         boxes, scores, points = self.finish(pictures, boxes)
-        to_image = np.array([width / work.shape[1], height / work.shape[0]])
+        to_image = np.array([width / pictures[0].shape[1], height / pictures[0].shape[0]])
         boxes = clip(boxes * np.tile(to_image, 2), width=width, height=height)
         points = points * to_image
         return tuple(
@@ -87,29 +86,29 @@ class Mtcnn:
             if (boxes[i, 2:] > boxes[i, :2]).all()
         )
 
-    def levels(self, pictures: list[Picture]) -> list[Picture]:
-        """The pyramid for P-net, largest level first."""
-        height, width = pictures[0].shape[:2]
-        min_face_px = max(SMALLEST_FACE_PX, self._min_face_px or sqrt(height * width) / FACES_ACROSS)
-        scale = WINDOW_PX / min_face_px
-        found = []
-        while min(height, width) * scale + 2 * MARGIN_PX >= WINDOW_PX:
-            found.append(level(pictures, scale))
+    def pyramid(self, image_rgb: Picture) -> tuple[list[Picture], list[Picture]]:
+        """The picture to work on with its octaves, and the levels for P-net, largest first."""
+        smallest_px = max(SMALLEST_FACE_PX, self._min_face_px or _side(image_rgb.shape) / FACES_ACROSS)
+        pictures = octaves(shrink(image_rgb, WORK_FACE_PX / smallest_px), REFINE_PX)
+        scale = WINDOW_PX / min(smallest_px, WORK_FACE_PX)
+        levels = []
+        while min(pictures[0].shape[:2]) * scale + 2 * MARGIN_PX >= WINDOW_PX:
+            levels.append(level(pictures, scale))
             scale *= PYRAMID_FACTOR
-        return found
+        return pictures, levels
 
     def propose(self, levels: list[Picture], shape: tuple[int, ...]) -> Boxes:
         """First stage: squares that may hold a face, in pixels of a picture of `shape`, best first."""
-        parts = [self._propose_at(level, shape) for level in levels]
+        parts = [self._propose_at(scaled, shape) for scaled in levels]
         if not parts:
             return np.zeros((0, 4))
         windows, scores, offsets = (np.concatenate(part) for part in zip(*parts, strict=True))
         kept = suppress(windows, scores, BETWEEN_LEVELS)[:CANDIDATES]
         return square(calibrate(windows[kept], offsets[kept]))
 
-    def _propose_at(self, level: Picture, shape: tuple[int, ...]) -> tuple[Boxes, NDArray[Any], NDArray[Any]]:
-        offsets, scores = self._pnet.run(None, {"image": level})
-        to_picture = np.array([shape[1] / level.shape[1], shape[0] / level.shape[0]])
+    def _propose_at(self, scaled: Picture, shape: tuple[int, ...]) -> tuple[Boxes, NDArray[Any], NDArray[Any]]:
+        offsets, scores = self._pnet.run(None, {"image": scaled})
+        to_picture = np.array([shape[1] / scaled.shape[1], shape[0] / scaled.shape[0]])
         large = _are_large(WINDOW_PX * to_picture[0], shape)
         rows, columns = np.nonzero(scores[0, 0] > np.where(large, LARGE_PROPOSAL_SCORE, PROPOSAL_SCORE))
         scores, offsets = scores[0, 0, rows, columns], offsets[0, :, rows, columns]
@@ -142,11 +141,16 @@ class Mtcnn:
 
 def _are_large(sides_px: Any, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Which of some sides are those of large faces in a picture of `shape`."""
-    return np.asarray(sides_px > LARGE_FACE * sqrt(shape[0] * shape[1]))
+    return np.asarray(sides_px > LARGE_FACE * _side(shape))
+
+
+def _side(shape: tuple[int, ...]) -> float:
+    """Side of the square with the area of a picture of `shape`."""
+    return sqrt(shape[0] * shape[1])
 
 
 def _on_crops(session: Any, pictures: Sequence[Picture], boxes: Boxes, crop_px: int) -> list[NDArray[np.float32]]:
-    """What a network answers for the square `boxes`, each cut from the octave in which it has 1 to 2 times `crop_px`."""
+    """What a network answers for square `boxes`, each cut from the octave where its side is 1 to 2 times `crop_px`."""
     sides = boxes[:, 2] - boxes[:, 0]
     halvings = np.clip(np.floor(np.log2(sides / crop_px)), 0, len(pictures) - 1).astype(int)
     order = np.argsort(halvings, kind="stable")

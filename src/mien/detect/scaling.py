@@ -1,7 +1,5 @@
 """Pictures made smaller for detection, each pixel the average of the area it covers."""
 
-from math import sqrt
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -10,12 +8,11 @@ Picture = NDArray[np.uint8]
 """uint8 of shape (H, W, 3), RGB."""
 
 
-def at_most(pixels: int, image_rgb: Picture) -> Picture:
-    """`image_rgb`, scaled down if it has more than about `pixels` pixels."""
-    height, width = image_rgb.shape[:2]
-    scale = sqrt(pixels / (height * width))
+def shrink(image_rgb: Picture, scale: float) -> Picture:
+    """`image_rgb` at `scale`, or itself where that is 1 or more."""
     if scale >= 1:
         return image_rgb
+    height, width = image_rgb.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(Image.fromarray(image_rgb).resize(size, Image.Resampling.BOX))
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable
 from hashlib import sha256
+from math import sqrt
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.detect.boxes import clip
-from mien.detect.scaling import at_most
+from mien.detect.scaling import shrink
 from mien.errors import DetectorError, MissingExtra
 from mien.results import Box, Detection, Landmarks
 
@@ -60,7 +62,7 @@ class YuNet:
     def __call__(self, image_rgb: NDArray[np.uint8]) -> tuple[Detection, ...]:
         """The faces in `image_rgb`, uint8 of shape (H, W, 3), upright; sorted by left edge, then by top edge."""
         height, width = image_rgb.shape[:2]
-        work = at_most(WORK_PIXELS, image_rgb)
+        work = shrink(image_rgb, sqrt(WORK_PIXELS / (height * width)))
         work_height, work_width = work.shape[:2]
         with self._one_at_a_time:
             self._network.setInputSize((work_width, work_height))
@@ -70,9 +72,7 @@ class YuNet:
         return detections(rows, scale=(width / work_width, height / work_height), size=(width, height))
 
 
-def detections(
-    rows: NDArray[np.float32], *, scale: tuple[float, float], size: tuple[int, int]
-) -> tuple[Detection, ...]:
+def detections(rows: NDArray[Any], *, scale: tuple[float, float], size: tuple[int, int]) -> tuple[Detection, ...]:
     """What FaceDetectorYN answered, as detections in pixels of the original picture.
 
     Args:

@@ -59,6 +59,7 @@ def fit(
     folder: Path,
     *,
     resume: bool = False,
+    threads: int | None = None,
     quiet: bool = False,
 ) -> Run:
     """Trains a network; what `training` repeats of `held_out` is left out first.
@@ -69,6 +70,7 @@ def fit(
         config: Everything that decides the result.
         folder: Receives the run; it is made if it does not exist.
         resume: Whether to go on from the last epoch that the run in `folder` has finished.
+        threads: Processor threads for torch, in this whole process; None leaves them as they are.
         quiet: Whether to show no progress.
 
     Raises:
@@ -89,6 +91,8 @@ def fit(
     facts = manifest(training, held_out, left_out)
     write_facts(folder, config, preprocessing, facts, accuracy={}, elapsed_s=0.0)
 
+    if threads is not None:
+        torch.set_num_threads(threads)
     module = ExpressionTraining(config, preprocessing)
     seeded_weights(module, config.seed)
     trainer = _trainer(config, folder, quiet=quiet)

@@ -1,0 +1,97 @@
+"""The benchmarks run and write what they promise; nothing here is about how fast anything is."""
+
+import json
+import shutil
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+SUMMARY = {"median", "q1", "q3", "runs"}
+MACHINE = {"processor", "cores", "load", "system", "python", "versions", "commit"}
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+
+
+@pytest.fixture
+def photos(tmp_path: Path, examples: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    shutil.copy(examples / "astronaut.jpg", folder)
+    return folder
+
+
+def measured(monkeypatch: pytest.MonkeyPatch, out: Path, name: str, *options: str) -> dict[str, Any]:
+    """What the benchmark writes, into a folder that is not there yet."""
+    monkeypatch.setattr(sys, "argv", [name, *options, "--out", str(out)])
+    import_module(name).main()
+    figures = json.loads(out.read_text("utf-8"))
+    assert figures["machine"].keys() == MACHINE
+    return figures
+
+
+def test_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "results" / "model.json"
+    figures = measured(monkeypatch, out, "model", "--threads", "1", "--batches", "1", "3", "--faces", "20")
+    assert figures["model"]["name"] == "base"
+    assert [(row["threads"], row["batch"]) for row in figures["speed"]] == [(1, 1), (1, 3)]
+    assert [row["ms_per_call"]["runs"] for row in figures["speed"]] == [20, 15]
+    for row in figures["speed"]:
+        assert row["faces_per_s"].keys() == SUMMARY
+        assert row["faces_per_s"]["median"] == pytest.approx(
+            1000 * row["batch"] / row["ms_per_call"]["median"], rel=0.5
+        )
+    assert "faces/s" in capsys.readouterr().out
+
+
+def test_pipeline(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = measured(monkeypatch, tmp_path / "pipeline.json", "pipeline", "--photos", str(photos), "--rounds", "1")
+    assert list(figures["ms_per_photo"]) == ["read", "detect", "crop", "classify", "recognize"]
+    assert all(times.keys() == SUMMARY and times["median"] > 0 for times in figures["ms_per_photo"].values())
+    assert (figures["photos"], figures["faces"], figures["threads"]) == (1, 1, 1)
+    assert "ms/photo" in capsys.readouterr().out
+
+
+def test_startup(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = ("--photos", str(photos), "--runs", "1", "--folder-runs", "1")
+    figures = measured(monkeypatch, tmp_path / "startup.json", "startup", *settings)
+    assert list(figures["start_up"]) == [
+        "python -c pass",
+        "python -c 'import mien'",
+        "mien --help",
+        "mien recognize astronaut.jpg",
+    ]
+    for times in figures["start_up"].values():
+        assert times.keys() == {"wall_ms", "cpu_ms", "wall_over_bare_ms", "cpu_over_bare_ms"}
+        assert all(figure.keys() == SUMMARY for figure in times.values())
+    assert figures["peak_mb"]["one photo"]["median"] > 10
+    assert figures["peak_mb"]["folder"]["photos"] == 1
+    assert "peak memory" in capsys.readouterr().out
+
+
+def test_a_command_that_fails_has_no_figures() -> None:
+    with pytest.raises(subprocess.CalledProcessError):
+        import_module("startup").run([sys.executable, "-c", "raise SystemExit(1)"])
+
+
+def test_a_folder_without_photos_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "argv", ["pipeline", "--photos", str(tmp_path)])
+    with pytest.raises(SystemExit, match="2"):
+        import_module("pipeline").main()
+
+
+def test_summary_of_one_and_of_several_runs() -> None:
+    summary = import_module("_measure").summary
+    assert summary([2.0]) == {"median": 2.0, "q1": 2.0, "q3": 2.0, "runs": 1}
+    assert summary([5.0, 1.0, 3.0, 2.0, 4.0]) == {"median": 3.0, "q1": 2.0, "q3": 4.0, "runs": 5}
