@@ -64,7 +64,7 @@ def support(
         expressions: The set that `given` is about.
         calibration: Temperatures and weights.
     """
-    top = given.max(axis=1)
+    top: NDArray[np.float64] = given.max(axis=1)
     if expressions is not CORE4:
         return top
     weights = (calibration.core4_fer7_weight, 1 - calibration.core4_fer7_weight)
