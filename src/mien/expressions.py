@@ -29,13 +29,18 @@ class ExpressionSet:
 
 
 CORE4 = ExpressionSet("core4", ("happy", "sad", "surprise", "neutral"))
+"""The four core classes as most people would name a face: the default."""
+
+CORE4_FER2013 = ExpressionSet("core4-fer2013", CORE4.labels)
+"""The same four as FER2013's single label has them, which is another opinion on one face in five."""
+
 FER7 = ExpressionSet("fer7", ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"))
 FERPLUS8 = ExpressionSet(
     "ferplus8",
     ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"),
 )
 
-EXPRESSION_SETS: tuple[ExpressionSet, ...] = (CORE4, FER7, FERPLUS8)
+EXPRESSION_SETS: tuple[ExpressionSet, ...] = (CORE4, CORE4_FER2013, FER7, FERPLUS8)
 
 # FER+ speaks in nouns; the other two sets in adjectives.
 _FERPLUS_NAME_OF_CORE = {"happy": "happiness", "sad": "sadness", "surprise": "surprise", "neutral": "neutral"}

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mien.calibration import HEADS, Calibration
+from mien.calibration import HEADS, POOLED, Calibration
 from mien.errors import ModelError
-from mien.expressions import CORE4, EXPRESSION_SETS
+from mien.expressions import EXPRESSION_SETS
 from mien.preprocess import Framing, Preprocessing
 
 METADATA_KEY = "mien"
@@ -76,8 +76,11 @@ def parse_metadata(text: str, path: Path) -> ModelMetadata:
 
 def _calibration(table: Mapping[str, Any]) -> Calibration:
     calibration = Calibration(**table)
-    for name in (CORE4.name, *(head.name for head in HEADS)):
-        if not calibration.temperature[name] > 0:
-            raise ValueError(f"temperature of {name} is {calibration.temperature[name]}, not above 0")
-        float(calibration.least_support[name])
+    for expressions in EXPRESSION_SETS:
+        if not calibration.temperature[expressions.name] > 0:
+            raise ValueError(f"temperature of {expressions.name} is not above 0")
+        float(calibration.least_support[expressions.name])
+    for expressions in POOLED:
+        if not 0 <= calibration.fer7_weight[expressions.name] <= 1:
+            raise ValueError(f"weight of {expressions.name} is not between 0 and 1")
     return calibration

@@ -70,7 +70,7 @@ def test_package_says_where_it_comes_from(package: Path) -> None:
     data = metadata.training["data"]
     assert data["training"] == data["left_out"]["kept"]
     assert data["left_out"]["total"] == 320
-    assert {result["protocol"] for result in metadata.metrics["results"]} == {"P1", "P2", "P3", "P4"}
+    assert {result["protocol"] for result in metadata.metrics["results"]} == {"P1", "P1c", "P2", "P3", "P4"}
 
 
 def test_card_has_figures_and_prohibited_uses(package: Path) -> None:

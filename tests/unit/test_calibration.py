@@ -21,7 +21,11 @@ def logits_for(fer7: dict[str, float], ferplus8: dict[str, float]) -> dict[str, 
 
 @given(arrays(np.float32, (3, 7), elements=finite), arrays(np.float32, (3, 8), elements=finite), st.floats(0, 1))
 def test_every_set_gives_probabilities(fer7: np.ndarray, ferplus8: np.ndarray, weight: float) -> None:
-    calibration = Calibration({"core4": 0.5, "fer7": 2.0, "ferplus8": 1.3}, weight, {})
+    calibration = Calibration(
+        {"core4": 0.5, "core4-fer2013": 0.7, "fer7": 2.0, "ferplus8": 1.3},
+        {"core4": weight, "core4-fer2013": 1 - weight},
+        {},
+    )
     logits = {"fer7": fer7, "ferplus8": ferplus8}
     for expressions in EXPRESSION_SETS:
         given_probabilities = probabilities(logits, expressions, calibration)
@@ -42,7 +46,7 @@ def test_pool_with_all_weight_on_one_head_is_that_head_narrowed(weight: float, h
 
 def test_higher_temperature_is_less_confident() -> None:
     logits = logits_for({"happy": 3}, {"happiness": 3})
-    cool, warm = (Calibration(dict.fromkeys(("core4", "fer7", "ferplus8"), t), 0.5, {}) for t in (0.5, 3.0))
+    cool, warm = (Calibration({"core4": t}, {"core4": 0.5}, {}) for t in (0.5, 3.0))
     assert probabilities(logits, CORE4, cool).max() > probabilities(logits, CORE4, warm).max()
 
 

@@ -151,7 +151,7 @@ def _side(shape: tuple[int, ...]) -> float:
 
 def _on_crops(session: Any, pictures: Sequence[Picture], boxes: Boxes, crop_px: int) -> list[NDArray[np.float32]]:
     """What a network answers for square `boxes`, each cut from the octave where its side is 1 to 2 times `crop_px`."""
-    sides = boxes[:, 2] - boxes[:, 0]
+    sides = np.maximum(boxes[:, 2] - boxes[:, 0], 1.0)  # a regression may turn a box inside out
     halvings = np.clip(np.floor(np.log2(sides / crop_px)), 0, len(pictures) - 1).astype(int)
     order = np.argsort(halvings, kind="stable")
     parts = [

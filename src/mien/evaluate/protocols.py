@@ -1,4 +1,8 @@
-"""The four protocols: which images count, and what is the truth. Every accuracy figure names one of them."""
+"""The protocols: which images count, and what is the truth. Every accuracy figure names one of them.
+
+P1 to P4 each measure the answers that are meant for their truth. P1c measures the default answers, which are meant for
+the consensus of ten people, against FER2013's label.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,7 +12,7 @@ from numpy.typing import NDArray
 
 from mien.data.faces import NO_LABEL, LabelledFaces
 from mien.errors import MienError, choose_from
-from mien.expressions import CORE4, FER7, FERPLUS8, ExpressionSet, core4_positions
+from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8, ExpressionSet, core4_positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +20,7 @@ class Protocol:
     """What a figure means.
 
     Attributes:
-        code: Short name, `P1` to `P4`.
+        code: Short name, such as `P1`.
         name: Expressions and truth, as in `core4/fer2013`.
         expressions: The classes; the prediction is the most probable of them.
         truth: Class position of each face, or `NO_LABEL` where the protocol does not count it; shape (N,).
@@ -40,17 +44,19 @@ def _core4_votes(faces: LabelledFaces) -> NDArray[np.float64]:
     return core / np.where(total > 0, total, 1)
 
 
-P1 = Protocol("P1", "core4/fer2013", CORE4, LabelledFaces.fer2013_core4)
+P1 = Protocol("P1", "core4/fer2013", CORE4_FER2013, LabelledFaces.fer2013_core4)
+P1C = Protocol("P1c", "core4/fer2013", CORE4, LabelledFaces.fer2013_core4)
 P2 = Protocol("P2", "core4/consensus", CORE4, LabelledFaces.consensus_core4, _core4_votes)
 P3 = Protocol("P3", "fer7/fer2013", FER7, lambda faces: faces.fer7)
 P4 = Protocol("P4", "ferplus8/majority", FERPLUS8, LabelledFaces.majority, LabelledFaces.vote_distribution)
 
-PROTOCOLS = (P1, P2, P3, P4)
+PROTOCOLS = (P1, P1C, P2, P3, P4)
 
 
 def protocols_named(names: Sequence[str]) -> tuple[Protocol, ...]:
     """The protocols with these codes or names; raises `MienError`, naming the nearest, for any other."""
-    known = {key: protocol for protocol in PROTOCOLS for key in (protocol.code, protocol.name)}
+    # The first of a name stands for it: P1c shares its images and truth, and so its name, with P1.
+    known = {key: protocol for protocol in reversed(PROTOCOLS) for key in (protocol.code, protocol.name)}
     for name in names:
         if name not in known:
             raise MienError(choose_from("protocol", name, tuple(known)))

@@ -25,9 +25,10 @@ and agree.
 ## What it answers
 Input: one grayscale face of {size_px} × {size_px} pixels, framed as in FER2013. Two heads: FER2013's seven labels and
 FER+'s eight. The four core expressions (happy, sad, surprise, neutral) are pooled from both, with weight
-{fer7_weight:.2f} on the first. Probabilities are calibrated by temperature. An answer is marked uncertain where its
-support is under {least_support:.2f}, which a tenth of the calibration images with a consensus for one of the four fall
-short of.
+{fer7_weight:.2f} on the first for `core4` (the default, meant for what most people see) and {fer2013_weight:.2f} for
+`core4-fer2013` (meant for FER2013's own label). Probabilities are calibrated by temperature. A `core4` answer is
+marked uncertain where its support is under {least_support:.2f}; a tenth of the calibration images with a consensus for
+one of the four fall short of it.
 
 ## Data
 {training} faces of FER2013's Training split with FER2013's labels and the FER+ votes; left out: {left_out} faces that
@@ -41,6 +42,9 @@ Protocols as in `docs/evaluation.md`, on {split}, without flip averaging, 95 % b
 little.
 
 {figures}
+
+P1c are the default answers, `core4`, measured by FER2013's label; the other rows measure the answers meant for their
+truth (P1: `core4-fer2013`).
 
 ### Recall by class
 {recall}
@@ -85,7 +89,8 @@ def card_text(metadata: ModelMetadata, sha256: str, size_mb: float) -> str:
         size_mb=size_mb,
         sha256=sha256,
         size_px=metadata.preprocessing.size_px,
-        fer7_weight=metadata.calibration.core4_fer7_weight,
+        fer7_weight=metadata.calibration.fer7_weight["core4"],
+        fer2013_weight=metadata.calibration.fer7_weight["core4-fer2013"],
         least_support=metadata.calibration.least_support["core4"],
         training=f"{data['training']:,}",
         left_out=f"{data['left_out']['total'] - data['left_out']['kept']:,}",

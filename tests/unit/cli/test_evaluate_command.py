@@ -73,9 +73,11 @@ def test_the_table_has_a_row_with_and_without_flips_for_each_protocol(
     assert ran.exit_code == 0, ran.output
     assert "even on PublicTest, all images:" in ran.stdout
     cells = [line.split() for line in ran.stdout.splitlines()]
-    rows = [row[:-3] for row in cells if row and row[0] in ("flip", "P1", "P2", "P3", "P4")]
+    rows = [row[:-3] for row in cells if row and row[0] in ("flip", "P1", "P1c", "P2", "P3", "P4")]
     assert rows == [
         ["P1", "core4/fer2013", "8", "50.0"],
+        ["flip", "8", "50.0"],
+        ["P1c", "core4/fer2013", "8", "50.0"],
         ["flip", "8", "50.0"],
         ["P2", "core4/consensus", "8", "100.0"],
         ["flip", "8", "100.0"],

@@ -107,7 +107,7 @@ def test_a_large_picture_gives_the_same_face_in_its_own_pixels(detector, astrona
 
 
 def test_a_smallest_face_may_be_asked_for(astronaut):
-    scene = on_grey(resized(astronaut, 0.3), size=(1200, 900), at=(500, 400))
+    scene = on_grey(resized(astronaut, 0.25), size=(1600, 1200), at=(500, 400))
     assert load_detector("mtcnn", threads=1)(scene) == ()
     assert len(Mtcnn(threads=1, min_face_px=20)(scene)) == 1
 

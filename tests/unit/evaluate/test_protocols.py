@@ -8,7 +8,7 @@ import pytest
 from mien.data.faces import NO_LABEL, VOTE_COLUMNS, LabelledFaces
 from mien.data.readers import read_faces
 from mien.errors import MienError
-from mien.evaluate.protocols import P1, P2, P3, P4, PROTOCOLS, measurable, protocols_named
+from mien.evaluate.protocols import P1, P1C, P2, P3, P4, PROTOCOLS, measurable, protocols_named
 from mien.expressions import CORE4, FER7, FERPLUS8
 
 
@@ -32,7 +32,7 @@ def test_truths_of_four_faces() -> None:
     assert P2.truth(FOUR).tolist() == [CORE4.index("neutral"), NO_LABEL, CORE4.index("surprise"), NO_LABEL]
     assert P3.truth(FOUR).tolist() == [FER7.index(label) for label in ("sad", "angry", "fear", "happy")]
     assert P4.truth(FOUR).tolist() == [*map(FERPLUS8.index, ("neutral", "anger", "surprise")), NO_LABEL]
-    assert [p.counts(FOUR).sum() for p in PROTOCOLS] == [2, 2, 4, 3]
+    assert [p.counts(FOUR).sum() for p in PROTOCOLS] == [2, 2, 2, 4, 3]
 
 
 def test_votes_of_the_core_are_shares_among_the_core_without_single_votes() -> None:
@@ -51,19 +51,20 @@ def test_votes_of_the_eight_are_shares_without_single_votes() -> None:
 
 def test_protocols_are_found_by_code_and_name() -> None:
     assert protocols_named(["P2", "fer7/fer2013"]) == (P2, P3)
+    assert protocols_named(["P1c", "core4/fer2013"]) == (P1C, P1)
     with pytest.raises(MienError, match=r"no protocol 'core4/fer13' \(did you mean 'core4/fer2013'\?\)"):
         protocols_named(["P1", "core4/fer13"])
 
 
 def test_without_votes_only_fer2013_labels_can_be_measured() -> None:
     assert measurable(FOUR) == PROTOCOLS
-    assert measurable(faces(("sad", {}), ("fear", {}))) == (P1, P3)
+    assert measurable(faces(("sad", {}), ("fear", {}))) == (P1, P1C, P3)
 
 
 @pytest.mark.data
 def test_counts_of_public_test(shared_data: Path) -> None:
     public = read_faces(shared_data / "fer2013", split="PublicTest")
-    assert [int(p.counts(public).sum()) for p in PROTOCOLS] == [2570, 2958, 3589, 3396]
+    assert [int(p.counts(public).sum()) for p in PROTOCOLS] == [2570, 2570, 2958, 3589, 3396]
     one, two = P1.truth(public), P2.truth(public)
     both = P1.counts(public) & P2.counts(public)
     assert both.sum() == 2427
