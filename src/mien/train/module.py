@@ -43,10 +43,14 @@ class ExpressionTraining(LightningModule):
         """Loss of an augmented batch; its randomness depends on the seed, step and rank alone."""
         del batch_idx
         pixels, fer7, ferplus8 = batch
-        self.generator.manual_seed((self.config.seed * 1_000_003 + self.global_step) * 4_096 + self.global_rank)
+        step_seed = (self.config.seed * 1_000_003 + self.global_step) * 4_096 + self.global_rank
+        self.generator.manual_seed(step_seed)
         pictures = augment(pixels.float(), self.config.augmentation, self.generator)
         pictures, fer7, ferplus8 = mixup(pictures, self.config.augmentation, self.generator, fer7, ferplus8)
-        loss = joint_loss(self(pictures), (fer7, ferplus8), self.config.loss)
+        with torch.random.fork_rng():  # dropout takes no generator
+            torch.manual_seed(step_seed)
+            logits = self(pictures)
+        loss = joint_loss(logits, (fer7, ferplus8), self.config.loss)
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True)
         return loss
 
