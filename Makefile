@@ -6,6 +6,7 @@ DEMO := .venv-demo
 DEV := .venv
 BIN := $(DEV)/bin
 ANNOTATED := out/demo
+MEASURED := benchmarks/results/$(shell date +%F)
 SOURCES := $(shell find src -type f ! -name '*.pyc')
 
 .PHONY: help demo test lint format bench clean
@@ -36,8 +37,8 @@ format: $(DEV)/.installed
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(DEV)/.installed
-	@for script in benchmarks/[a-z]*.py; do echo "$$script"; $(BIN)/python $$script || exit 1; done
+bench: $(DEMO)/.installed
+	@for name in model pipeline startup; do $(DEMO)/bin/python benchmarks/$$name.py --out $(MEASURED)-$$name.json || exit 1; done
 
 clean:
 	rm -rf $(DEMO) $(DEV) $(ANNOTATED) .pytest_cache .mypy_cache .ruff_cache .hypothesis

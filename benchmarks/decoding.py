@@ -32,7 +32,7 @@ Decoder = Callable[[bytes], NDArray[Any]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--out", type=Path, help="also write the figures to this file")
     parser.add_argument("--installed-size", action="store_true", help="measure fresh installations as well")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
@@ -49,7 +49,7 @@ def main() -> None:
     }
     if arguments.installed_size:
         figures["installed_mb"] = {p: installed_mb(p) for p in ("pillow", "opencv-python-headless")}
-    report(figures, arguments.json)
+    report(figures, arguments.out)
 
 
 def with_opencv(data: bytes) -> NDArray[Any]:
