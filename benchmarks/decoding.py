@@ -1,6 +1,6 @@
 """Pillow against OpenCV for reading pictures: time, installed size, and what each makes of unusual files.
 
-    python benchmarks/decoding.py [--json FILE] [--installed-size]
+    python benchmarks/decoding.py [--out FILE] [--installed-size]
 
 OpenCV is the package of the extra `yunet`. `--installed-size` makes two virtual environments and needs a package index.
 Figures and what follows from them: docs/decisions/0002-pillow.md.
