@@ -28,7 +28,7 @@ LARGE_FACE = 0.2
 
 PROPOSAL_SCORE, REFINED_SCORE, FINAL_SCORE = 0.6, 0.7, 0.9
 LARGE_PROPOSAL_SCORE, LARGE_REFINED_SCORE, LARGE_FINAL_SCORE = 0.4, 0.7, 0.6
-# Large faces have few places to be, so a lower score will do; every false face seen in tuning was small.
+# Large faces have few places to be, so a lower score will do; every false face on faceless pictures was small.
 
 WITHIN_LEVEL, BETWEEN_LEVELS, REFINED_OVERLAP, FINAL_OVERLAP = 0.5, 0.7, 0.7, 0.7
 CANDIDATES_PER_LEVEL = 1000
