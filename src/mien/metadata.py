@@ -56,6 +56,8 @@ def parse_metadata(text: str, path: Path) -> ModelMetadata:
         version = table["format_version"]
         if version != FORMAT_VERSION:
             raise ModelError(f"{path} has format version {version}; this mien reads {FORMAT_VERSION}: update mien")
+        if table["heads"] != [head.name for head in HEADS]:
+            raise ModelError(f"{path} has heads for {table['heads']}, which this mien cannot read; export it again")
         for expressions in EXPRESSION_SETS:
             if tuple(table["labels"][expressions.name]) != expressions.labels:
                 raise ModelError(f"{path} has other {expressions.name} classes than this mien; export it again")

@@ -35,12 +35,25 @@ class Preprocessing:
         mean: Subtracted from pixel values of 0 to 255.
         std: Divides what is left.
         framing: Where the crop lies around a detected face.
+        colour: `grayscale` (ITU-R 601 luma), the only one there is so far.
+        resampling: `area`, the only one there is so far.
+
+    Raises:
+        ValueError: If a value makes no sense, or is of a kind this version cannot do.
     """
 
     size_px: int
     mean: float
     std: float
     framing: Framing = Framing()
+    colour: str = "grayscale"
+    resampling: str = "area"
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.size_px, int) and self.size_px > 0 and self.std > 0 and self.framing.scale > 0):
+            raise ValueError(f"size, standard deviation and scale must be above 0; got {self}")
+        if (self.colour, self.resampling) != ("grayscale", "area"):
+            raise ValueError(f"{self.colour} by {self.resampling} cannot be done; only grayscale by area")
 
 
 def crop_face(image_rgb: NDArray[np.uint8], detection: Detection, preprocessing: Preprocessing) -> NDArray[np.uint8]:

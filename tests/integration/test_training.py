@@ -1,21 +1,23 @@
 """The whole way on drawn faces: train, resume, export, recognise."""
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from drawn_faces import drawn_faces
 
 from mien.data.faces import LabelledFaces
-from mien.errors import ConfigError, ModelError
+from mien.errors import ConfigError, DataError, ModelError
 from mien.expressions import CORE4, FER7, FERPLUS8
 from mien.model import load_model
 from mien.recognizer import Recognizer
 from mien.train import export as exporting
-from mien.train.card import write_card
 from mien.train.config import TrainingConfig
 from mien.train.export import export
-from mien.train.fit import Run, fit
+from mien.train.fit import CHECKPOINT, FACTS, Run, fit
 
 CONFIG = TrainingConfig.model_validate(
     {
@@ -74,7 +76,7 @@ def test_package_says_where_it_comes_from(package: Path) -> None:
 
 
 def test_card_has_figures_and_prohibited_uses(package: Path) -> None:
-    text = write_card(package).read_text("utf-8")
+    text = package.with_suffix(".md").read_text("utf-8")
     assert "Article 5(1)(f)" in text
     assert "| P2 `core4/consensus` | 80 |" in text
     assert load_model(package).file.sha256 in text
@@ -88,9 +90,62 @@ def test_recognizer_takes_a_package_by_path(package: Path, held_out: LabelledFac
 
 
 def test_same_seed_same_weights(training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path) -> None:
-    short = CONFIG.model_copy(update={"epochs": 1})
-    first, second = (fit(training, held_out, short, tmp_path / name, quiet=True) for name in ("a", "b"))
-    assert first.accuracy == second.accuracy
+    small = CONFIG.network.model_copy(update={"dropout": 0.2})
+    short = TrainingConfig(epochs=1, batch_size=32, precision="32-true", network=small)
+    runs = [fit(training, held_out, short, tmp_path / name, threads=1, quiet=True) for name in ("a", "b")]
+    first, second = (torch.load(run.folder / CHECKPOINT, weights_only=True)["state_dict"] for run in runs)
+    for name, weight in first.items():
+        assert torch.equal(weight, second[name]), name
+
+
+def test_unfinished_run_is_not_exported(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
+    unfinished = shutil.copytree(run.folder, tmp_path / "run")
+    facts = json.loads((unfinished / FACTS).read_text("utf-8"))
+    (unfinished / FACTS).write_text(json.dumps(facts | {"epochs_done": 3}), "utf-8")
+    with pytest.raises(ConfigError, match="is not finished"):
+        export(unfinished, held_out, tmp_path / "model.onnx")
+
+
+def test_damaged_checkpoint_is_told(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
+    damaged = shutil.copytree(run.folder, tmp_path / "run")
+    (damaged / CHECKPOINT).write_bytes(b"not a checkpoint")
+    with pytest.raises(ConfigError, match="cannot load"):
+        export(damaged, held_out, tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"config": {"epoch": 3}}', '{"config": {}}'])
+def test_damaged_facts_are_told(text: str, held_out: LabelledFaces, tmp_path: Path) -> None:
+    (tmp_path / FACTS).write_text(text, "utf-8")
+    with pytest.raises(ConfigError, match=r"holds no training run|lacks accuracy, data"):
+        export(tmp_path, held_out, tmp_path / "model.onnx")
+
+
+def test_card_cannot_be_written_over_the_model(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"must be named \*\.onnx"):
+        export(run.folder, held_out, tmp_path / "model.md")
+
+
+def test_finished_run_is_resumed_to_itself(training: LabelledFaces, held_out: LabelledFaces, run: Run) -> None:
+    before = (run.folder / FACTS).read_text("utf-8")
+    assert fit(training, held_out, CONFIG, run.folder, resume=True, quiet=True) == run
+    assert (run.folder / FACTS).read_text("utf-8") == before
+
+
+def test_resuming_with_other_data_is_refused(training: LabelledFaces, held_out: LabelledFaces, run: Run) -> None:
+    with pytest.raises(ConfigError, match="differs in its data"):
+        fit(training[:200], held_out, CONFIG, run.folder, resume=True, quiet=True)
+
+
+def test_nothing_left_to_train_on(held_out: LabelledFaces, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no face is left"):
+        fit(held_out, held_out, CONFIG, tmp_path, quiet=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_run_where_no_folder_can_be(training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="cannot make the folder"):
+        fit(training, held_out, CONFIG, tmp_path / "file" / "run", quiet=True)
 
 
 def test_finished_run_is_not_overwritten(training: LabelledFaces, held_out: LabelledFaces, run: Run) -> None:
@@ -102,7 +157,7 @@ def test_resuming_with_another_configuration_names_the_change(
     training: LabelledFaces, held_out: LabelledFaces, run: Run
 ) -> None:
     changed = CONFIG.model_copy(update={"epochs": 11})
-    with pytest.raises(ConfigError, match="has changed in epochs"):
+    with pytest.raises(ConfigError, match="differs in epochs"):
         fit(training, held_out, changed, run.folder, resume=True, quiet=True)
 
 

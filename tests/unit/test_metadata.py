@@ -67,3 +67,19 @@ def test_weight_out_of_range_is_refused() -> None:
     table["calibration"]["fer7_weight"]["core4"] = 1.5
     with pytest.raises(ModelError, match="weight of core4"):
         parse_metadata(json.dumps(table), FILE)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("std", 0), ("size_px", "a"), ("colour", "rgb"), ("resampling", "cubic"), ("size_px", 0)]
+)
+def test_preprocessing_that_cannot_be_done_is_refused(key: str, value: object) -> None:
+    table = json.loads(METADATA.to_json())
+    table["preprocessing"][key] = value
+    with pytest.raises(ModelError, match="damaged metadata"):
+        parse_metadata(json.dumps(table), FILE)
+
+
+def test_other_heads_are_refused() -> None:
+    table = json.loads(METADATA.to_json()) | {"heads": ["x"]}
+    with pytest.raises(ModelError, match="heads for"):
+        parse_metadata(json.dumps(table), FILE)

@@ -22,7 +22,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     protocol: Annotated[
         list[str] | None,
         typer.Option(
-            help="P1 to P4; may be repeated. Without it, all that the data has truth for.", show_default=False
+            help="P1, P1c, P2, P3 or P4; may be repeated. Without it, all that the data has truth for.", show_default=False
         ),
     ] = None,
     training: Annotated[
@@ -36,7 +36,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures to this file as JSON.")] = None,
     markdown_file: Annotated[Path | None, typer.Option("--markdown", help="Write the report to this file.")] = None,
 ) -> None:
-    """Measure a model by the protocols P1 to P4, with 95 % intervals."""
+    """Measure a model by the protocols of docs/evaluation.md, with 95 % intervals."""
     import json
 
     from rich.console import Console

@@ -17,16 +17,14 @@ def export(
     from mien.errors import MissingExtra
 
     try:
-        from mien.train.card import write_card
         from mien.train.export import export as write_model
     except ImportError as missing:
         raise MissingExtra.for_feature("exporting", "train", missing) from missing
     from mien.data.readers import read_faces
 
     exported = write_model(run, read_faces(data, split="PublicTest"), output)
-    card = write_card(exported.path)
     size_mb = exported.path.stat().st_size / 1e6
-    typer.echo(f"{exported.path}: {size_mb:.1f} MB; card: {card}")
+    typer.echo(f"{exported.path}: {size_mb:.1f} MB; card: {exported.card}")
     typer.echo(f"against the network: logits differ by at most {exported.greatest_difference:.1e}, ", nl=False)
     typer.echo(f"answers agree on {exported.agreement:.2%}")
     for result in exported.results:

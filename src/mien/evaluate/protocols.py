@@ -45,7 +45,7 @@ def _core4_votes(faces: LabelledFaces) -> NDArray[np.float64]:
 
 
 P1 = Protocol("P1", "core4/fer2013", CORE4_FER2013, LabelledFaces.fer2013_core4)
-P1C = Protocol("P1c", "core4/fer2013", CORE4, LabelledFaces.fer2013_core4)
+P1C = Protocol("P1c", "default/fer2013", CORE4, LabelledFaces.fer2013_core4)
 P2 = Protocol("P2", "core4/consensus", CORE4, LabelledFaces.consensus_core4, _core4_votes)
 P3 = Protocol("P3", "fer7/fer2013", FER7, lambda faces: faces.fer7)
 P4 = Protocol("P4", "ferplus8/majority", FERPLUS8, LabelledFaces.majority, LabelledFaces.vote_distribution)
@@ -55,8 +55,7 @@ PROTOCOLS = (P1, P1C, P2, P3, P4)
 
 def protocols_named(names: Sequence[str]) -> tuple[Protocol, ...]:
     """The protocols with these codes or names; raises `MienError`, naming the nearest, for any other."""
-    # The first of a name stands for it: P1c shares its images and truth, and so its name, with P1.
-    known = {key: protocol for protocol in reversed(PROTOCOLS) for key in (protocol.code, protocol.name)}
+    known = {key: protocol for protocol in PROTOCOLS for key in (protocol.code, protocol.name)}
     for name in names:
         if name not in known:
             raise MienError(choose_from("protocol", name, tuple(known)))

@@ -3,11 +3,13 @@
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mien.errors import ConfigError
+
+Count = Annotated[int, Field(ge=1)]
 
 
 class _Strict(BaseModel):
@@ -18,9 +20,15 @@ class NetworkConfig(_Strict):
     """A residual network; see `mien.train.networks.ResidualNetwork`."""
 
     stem_width: int = Field(default=32, ge=1)
-    widths: tuple[int, ...] = (48, 96, 256)
-    depths: tuple[int, ...] = (1, 2, 2)
+    widths: tuple[Count, ...] = Field(default=(48, 96, 256), min_length=1, max_length=5)
+    depths: tuple[Count, ...] = (1, 2, 2)
     dropout: float = Field(default=0.2, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _one_depth_for_each_width(self) -> Self:
+        if len(self.widths) != len(self.depths):
+            raise ValueError(f"widths has {len(self.widths)} stages and depths {len(self.depths)}; give one for each")
+        return self
 
 
 class LossConfig(_Strict):
@@ -42,7 +50,7 @@ class AugmentationConfig(_Strict):
     gamma: float = Field(default=0.3, ge=0, lt=1)
     noise: float = Field(default=6, ge=0)
     low_resolution_share: float = Field(default=0.2, ge=0, le=1)
-    low_resolution_min_px: int = Field(default=20, ge=4)
+    low_resolution_min_px: int = Field(default=20, ge=4, le=47)
     erase_share: float = Field(default=0.4, ge=0, le=1)
     mixup_alpha: float = Field(default=0.2, ge=0)
     mixup_share: float = Field(default=0.5, ge=0, le=1)
@@ -69,7 +77,7 @@ class FramingConfig(_Strict):
 class TrainingConfig(_Strict):
     """Everything that decides what a training run gives, beside the data itself."""
 
-    seed: int = 1
+    seed: int = Field(default=1, ge=0, lt=2**31)
     epochs: int = Field(default=44, ge=1)
     batch_size: int = Field(default=128, ge=2)
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "bf16-mixed"
@@ -97,6 +105,8 @@ def load_config(path: Path) -> TrainingConfig:
 def _explain(fault: Any) -> str:
     """One fault that pydantic found, as a user would say it."""
     key = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "value_error":
+        return f"{key}: {fault['ctx']['error']}"
     if fault["type"] != "extra_forbidden":
         return f"{key} = {fault['input']!r}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
     known = _known_keys(fault["loc"][:-1])

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,16 @@ from numpy.typing import NDArray
 
 from mien.calibration import HEADS, Calibration, Logits
 from mien.data.faces import LabelledFaces
-from mien.errors import ConfigError, ModelError
+from mien.errors import ConfigError, ModelError, first_line
 from mien.evaluate.classifier import classifier_of
 from mien.evaluate.evaluation import Result, evaluate
 from mien.evaluate.protocols import measurable
 from mien.metadata import METADATA_KEY, ModelMetadata
 from mien.model import ExpressionModel, load_model
-from mien.preprocess import Framing, Preprocessing
 from mien.train.calibrate import calibrate, calibration_part
+from mien.train.card import write_card
 from mien.train.config import TrainingConfig
-from mien.train.fit import CHECKPOINT, run_facts
+from mien.train.fit import CHECKPOINT, preprocessing_of, run_facts
 from mien.train.module import ExpressionTraining
 
 OPSET = 18
@@ -45,12 +46,14 @@ class Export:
 
     Attributes:
         path: The ONNX file.
+        card: The model card in Markdown, beside it.
         greatest_difference: Greatest difference of any logit between the file and the network.
         agreement: Share of faces and heads for which both give the same answer.
         results: The file's figures on the held-out faces.
     """
 
     path: Path
+    card: Path
     greatest_difference: float
     agreement: float
     results: tuple[Result, ...]
@@ -65,50 +68,61 @@ def export(run: Path, held_out: LabelledFaces, path: Path) -> Export:
         path: The file to write; its stem becomes the model's name.
 
     Raises:
-        ConfigError: If there is no finished run in the folder.
+        ConfigError: If there is no finished run in the folder, or the file cannot be written.
         ModelError: If the file's answers differ from the network's; nothing is written then.
     """
-    table = run_facts(run)
-    network = trained_network(run, table)
+    if path.suffix != ".onnx":
+        raise ConfigError(f"the model file must be named *.onnx, since its card gets the same name; got {path}")
+    facts = run_facts(run)
+    network = trained_network(run, facts)
     metadata = ModelMetadata(
         name=path.stem,
         preprocessing=network.preprocessing,
         calibration=Calibration.neutral(),
         licence=LICENCE,
         selected_on=HELD_OUT_SPLIT,
-        training={key: table[key] for key in ("config", "data", "elapsed_s", "torch", "mien")},
+        training={key: facts[key] for key in ("config", "data", "elapsed_s", "commit", "torch", "mien")},
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft.onnx")
     graph = to_onnx(network, metadata.preprocessing.size_px)
+    original = network_logits(network, held_out.pixels)
     try:
-        _write(draft, graph, metadata)
-        logits = load_model(draft).logits(held_out.pixels)
-        difference, agreement = parity(logits, network_logits(network, held_out.pixels))
-        part = calibration_part(held_out)
-        calibration = calibrate({name: values[part] for name, values in logits.items()}, held_out[part])
-        metadata = replace(metadata, calibration=calibration)
-        _write(draft, graph, metadata)
-        results = measured(load_model(draft), held_out)
-        metrics = {"split": HELD_OUT_SPLIT, "results": [result.to_dict() for result in results]}
-        _write(draft, graph, replace(metadata, metrics=metrics))
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return Export(path, difference, agreement, results)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Beside its place, so that it can be moved there in one step; never a half-written model.
+        with TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
+            return _export(graph, metadata, held_out, original, Path(folder) / path.name)
+    except OSError as fault:
+        raise ConfigError(f"cannot write {path}: {fault.strerror}; name another file") from fault
 
 
-def trained_network(run: Path, table: Mapping[str, Any]) -> ExpressionTraining:
-    """The network of a run with its averaged weights, ready to answer."""
-    config = TrainingConfig.model_validate(table["config"])
-    measured_pixels = {key: table["preprocessing"][key] for key in ("size_px", "mean", "std")}
-    framing = Framing(**config.framing.model_dump())
-    module = ExpressionTraining(config, Preprocessing(**measured_pixels, framing=framing))
+def _export(
+    graph: onnx.ModelProto, metadata: ModelMetadata, held_out: LabelledFaces, original: Logits, draft: Path
+) -> Export:
+    """Checks, calibrates and measures the model in `draft`, and moves it and its card one folder up."""
+    _write(draft, graph, metadata)
+    logits = load_model(draft).logits(held_out.pixels)
+    difference, agreement = parity(logits, original)
+    part = calibration_part(held_out)
+    calibration = calibrate({name: values[part] for name, values in logits.items()}, held_out[part])
+    metadata = replace(metadata, calibration=calibration)
+    _write(draft, graph, metadata)
+    results = measured(load_model(draft), held_out)
+    metrics = {"split": HELD_OUT_SPLIT, "results": [result.to_dict() for result in results]}
+    _write(draft, graph, replace(metadata, metrics=metrics))
+    card = write_card(draft)
+    place = draft.parent.parent
+    return Export(draft.replace(place / draft.name), card.replace(place / card.name), difference, agreement, results)
+
+
+def trained_network(run: Path, facts: Mapping[str, Any]) -> ExpressionTraining:
+    """The network of a finished run with its averaged weights, ready to answer."""
+    module = ExpressionTraining(TrainingConfig.model_validate(facts["config"]), preprocessing_of(facts))
+    if facts["epochs_done"] < module.config.epochs:
+        raise ConfigError(f"the run in {run} is not finished; go on with: mien train --resume")
     try:
         checkpoint = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)
-    except OSError as fault:
-        raise ConfigError(f"{run} holds no finished epoch yet: {fault}") from fault
-    module.load_state_dict(checkpoint["state_dict"])
+        module.load_state_dict(checkpoint["state_dict"])
+    except Exception as fault:  # torch's loader lets through whatever the damage leads to
+        raise ConfigError(f"cannot load {run / CHECKPOINT}: {first_line(fault)}; train again") from fault
     return module.eval()
 
 

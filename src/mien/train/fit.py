@@ -3,7 +3,7 @@
 import json
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from mien._version import __version__
-from mien.data.duplicates import training_rows_to_keep
+from mien.data.duplicates import LeftOut, training_rows_to_keep
 from mien.data.faces import LabelledFaces
-from mien.data.manifest import Manifest, manifest
-from mien.errors import ConfigError
+from mien.data.manifest import manifest
+from mien.errors import ConfigError, DataError, first_line
 from mien.preprocess import Framing, Preprocessing
+from mien.train.commit import source_commit
 from mien.train.config import TrainingConfig
 from mien.train.losses import soft_targets
 from mien.train.module import ExpressionTraining
@@ -29,6 +30,8 @@ from mien.train.module import ExpressionTraining
 CHECKPOINT = "last.ckpt"
 FACTS = "run.json"
 _VALIDATION_BATCH = 256
+
+Batches = DataLoader[tuple[Tensor, ...]]
 _BESIDE_THE_POINT = (
     "Checkpoint directory .* exists and is not empty",  # it holds the run's facts, or what is resumed
     ".*does not have many workers",  # the faces are in memory; workers would only copy them
@@ -74,67 +77,59 @@ def fit(
         quiet: Whether to show no progress.
 
     Raises:
-        ConfigError: If there is nothing to resume, or a run is there already and `resume` is False.
+        ConfigError: If there is nothing to resume, what is there had other data or another configuration, or a run is
+            there already and `resume` is False.
+        DataError: If nothing is left to train on.
+        KeyboardInterrupt: If it is interrupted; the last finished epoch can be resumed.
     """
     checkpoint = folder / CHECKPOINT
     if resume and not checkpoint.is_file():
         raise ConfigError(f"nothing to resume: {checkpoint} does not exist; leave out --resume to start")
     if not resume and checkpoint.exists():
         raise ConfigError(f"{folder} holds a run already; add --resume to go on with it, or name another folder")
-    if resume and (stored := run_facts(folder)["config"]) != config.model_dump(mode="json"):
-        changed = sorted(key for key, value in config.model_dump(mode="json").items() if stored.get(key) != value)
-        raise ConfigError(f"cannot resume {folder}: the configuration has changed in {', '.join(changed)}")
-    folder.mkdir(parents=True, exist_ok=True)
     keep, left_out = training_rows_to_keep(training, held_out)
+    if not keep.any():
+        raise DataError("no face is left to train on: all are flat, no faces, or copies of held-out ones")
     training = training[keep]
-    preprocessing = measured_preprocessing(training, config)
-    facts = manifest(training, held_out, left_out)
-    write_facts(folder, config, preprocessing, facts, accuracy={}, elapsed_s=0.0)
-
+    facts = _new_facts(training, held_out, left_out, config)
+    if resume:
+        stored = run_facts(folder)
+        _refuse_changes(folder, stored, facts)
+        if stored["epochs_done"] == config.epochs:
+            return Run(folder, stored["accuracy"], stored["elapsed_s"])
+        # A run that was killed has not written how long it took; its work ends with its last checkpoint.
+        facts["elapsed_s"] = stored["elapsed_s"] + checkpoint.stat().st_mtime - stored["started_s"]
+    _make(folder)
+    _write(folder, facts)
     if threads is not None:
         torch.set_num_threads(threads)
-    module = ExpressionTraining(config, preprocessing)
-    seeded_weights(module, config.seed)
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        module = ExpressionTraining(config, preprocessing_of(facts))
     trainer = _trainer(config, folder, quiet=quiet)
-    started = time.monotonic()
-    with warnings.catch_warnings():
-        for message in _BESIDE_THE_POINT:
-            warnings.filterwarnings("ignore", message)
-        trainer.fit(
-            module,
-            training_batches(training, config),
-            held_out_batches(held_out),
-            ckpt_path=checkpoint if resume else None,
-            weights_only=True if resume else None,
-        )
-    elapsed_s = time.monotonic() - started
+    _run(trainer, module, (training_batches(training, config), held_out_batches(held_out)), resume_from=checkpoint)
     accuracy = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("P")}
-    write_facts(folder, config, preprocessing, facts, accuracy=accuracy, elapsed_s=elapsed_s)
+    elapsed_s = round(facts["elapsed_s"] + time.time() - facts["started_s"], 1)
+    _write(folder, facts | {"accuracy": accuracy, "elapsed_s": elapsed_s, "epochs_done": trainer.current_epoch})
     return Run(folder, accuracy, elapsed_s)
 
 
 def run_facts(folder: Path) -> dict[str, Any]:
     """What `run.json` of a run says; raises `ConfigError` if there is none."""
     try:
-        table: dict[str, Any] = json.loads((folder / FACTS).read_text("utf-8"))
-    except (OSError, ValueError) as fault:
-        raise ConfigError(f"{folder} holds no training run ({fault}); make one with: mien train") from fault
-    return table
+        facts: dict[str, Any] = json.loads((folder / FACTS).read_text("utf-8"))
+        TrainingConfig.model_validate(facts["config"])
+        missing = {"pixels", "data", "epochs_done", "accuracy", "started_s", "elapsed_s"} - facts.keys()
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        raise ConfigError(f"{folder} holds no training run ({first_line(fault)}); make one with: mien train") from fault
+    if missing:
+        raise ConfigError(f"{folder / FACTS} lacks {', '.join(sorted(missing))}; train again with: mien train")
+    return facts
 
 
-def measured_preprocessing(training: LabelledFaces, config: TrainingConfig) -> Preprocessing:
-    """Preprocessing with the mean and standard deviation of the training pixels."""
-    pixels = training.pixels
-    framing = Framing(**config.framing.model_dump())
-    return Preprocessing(pixels.shape[-1], round(float(pixels.mean()), 2), round(float(pixels.std()), 2), framing)
-
-
-def seeded_weights(module: ExpressionTraining, seed: int) -> None:
-    """Draws the initial weights anew from `seed`, leaving the global random state as it was."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        fresh = ExpressionTraining(module.config, module.preprocessing)
-    module.load_state_dict(fresh.state_dict())
+def preprocessing_of(facts: Mapping[str, Any]) -> Preprocessing:
+    """The preprocessing that a run's facts state; the framing is the configuration's."""
+    return Preprocessing(**facts["pixels"], framing=Framing(**facts["config"]["framing"]))
 
 
 class ShuffledBatches(Sampler[list[int]]):
@@ -156,7 +151,7 @@ class ShuffledBatches(Sampler[list[int]]):
             yield order[batch * self.batch_size : (batch + 1) * self.batch_size].tolist()
 
 
-def training_batches(faces: LabelledFaces, config: TrainingConfig) -> DataLoader[tuple[Tensor, ...]]:
+def training_batches(faces: LabelledFaces, config: TrainingConfig) -> Batches:
     """Shuffled batches of uint8 pictures of shape (N, 1, H, W) and the soft targets of both heads."""
     dataset = TensorDataset(torch.from_numpy(faces.pixels[:, None]), *soft_targets(faces, config.loss))
     batches = ShuffledBatches(len(faces), config.batch_size, config.seed)
@@ -164,33 +159,68 @@ def training_batches(faces: LabelledFaces, config: TrainingConfig) -> DataLoader
     return DataLoader(dataset, sampler=batches, batch_size=None)
 
 
-def held_out_batches(faces: LabelledFaces) -> DataLoader[tuple[Tensor, ...]]:
+def held_out_batches(faces: LabelledFaces) -> Batches:
     """All faces in order, with the truth of each protocol (P3, P4, P1, P2) as class positions."""
     truths = (faces.fer7, faces.majority(), faces.fer2013_core4(), faces.consensus_core4())
     dataset = TensorDataset(torch.from_numpy(faces.pixels[:, None]), *map(torch.from_numpy, truths))
     return DataLoader(dataset, batch_size=_VALIDATION_BATCH)
 
 
-def write_facts(
-    folder: Path,
-    config: TrainingConfig,
-    preprocessing: Preprocessing,
-    facts: Manifest,
-    *,
-    accuracy: dict[str, float],
-    elapsed_s: float,
-) -> None:
-    """Writes `run.json`: everything about a run but its weights."""
-    table: dict[str, Any] = {
+def _new_facts(
+    training: LabelledFaces, held_out: LabelledFaces, left_out: LeftOut, config: TrainingConfig
+) -> dict[str, Any]:
+    """Everything about a run but its weights, as it stands before the first epoch."""
+    pixels = training.pixels
+    return {
         "mien": __version__,
+        "commit": source_commit(),
         "torch": torch.__version__,
         "config": config.model_dump(mode="json"),
-        "preprocessing": asdict(preprocessing),
-        "data": asdict(facts),
-        "accuracy": accuracy,
-        "elapsed_s": round(elapsed_s, 1),
+        "pixels": {
+            "size_px": pixels.shape[-1],
+            "mean": round(float(pixels.mean()), 2),
+            "std": round(float(pixels.std()), 2),
+        },
+        "data": asdict(manifest(training, held_out, left_out)),
+        "epochs_done": 0,
+        "accuracy": {},
+        "started_s": time.time(),
+        "elapsed_s": 0.0,
     }
-    (folder / FACTS).write_text(json.dumps(table, indent=2) + "\n", "utf-8")
+
+
+def _refuse_changes(folder: Path, stored: dict[str, Any], facts: dict[str, Any]) -> None:
+    changed = [f"its {key}" for key in ("data", "pixels") if stored[key] != facts[key]]
+    changed += [key for key, value in facts["config"].items() if stored["config"].get(key) != value]
+    if changed:
+        raise ConfigError(f"cannot resume {folder}: the run there differs in {', '.join(sorted(changed))}")
+
+
+def _run(trainer: Trainer, module: ExpressionTraining, batches: tuple[Batches, Batches], *, resume_from: Path) -> None:
+    resumed = resume_from.exists()
+    with warnings.catch_warnings():
+        for message in _BESIDE_THE_POINT:
+            warnings.filterwarnings("ignore", message)
+        try:
+            trainer.fit(
+                module, *batches, ckpt_path=resume_from if resumed else None, weights_only=True if resumed else None
+            )
+        except SystemExit as stopped:
+            # Lightning ends the process when it is interrupted, which is for the caller to decide.
+            raise KeyboardInterrupt from stopped
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise ConfigError(f"cannot make the folder {folder}: {fault.strerror}; name another with --output") from fault
+
+
+def _write(folder: Path, facts: dict[str, Any]) -> None:
+    draft = folder / f"{FACTS}.draft"
+    draft.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
+    draft.replace(folder / FACTS)
 
 
 def _trainer(config: TrainingConfig, folder: Path, *, quiet: bool) -> Trainer:
@@ -201,6 +231,8 @@ def _trainer(config: TrainingConfig, folder: Path, *, quiet: bool) -> Trainer:
     if not quiet:
         callbacks.append(RichProgressBar())
     return Trainer(
+        accelerator="cuda" if torch.cuda.is_available() else "cpu",
+        devices=1,
         max_epochs=config.epochs,
         precision=config.precision,
         callbacks=callbacks,

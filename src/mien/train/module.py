@@ -47,7 +47,8 @@ class ExpressionTraining(LightningModule):
         self.generator.manual_seed(step_seed)
         pictures = augment(pixels.float(), self.config.augmentation, self.generator)
         pictures, fer7, ferplus8 = mixup(pictures, self.config.augmentation, self.generator, fer7, ferplus8)
-        with torch.random.fork_rng():  # dropout takes no generator
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):  # dropout takes no generator
             torch.manual_seed(step_seed)
             logits = self(pictures)
         loss = joint_loss(logits, (fer7, ferplus8), self.config.loss)

@@ -77,7 +77,7 @@ def test_the_table_has_a_row_with_and_without_flips_for_each_protocol(
     assert rows == [
         ["P1", "core4/fer2013", "8", "50.0"],
         ["flip", "8", "50.0"],
-        ["P1c", "core4/fer2013", "8", "50.0"],
+        ["P1c", "default/fer2013", "8", "50.0"],
         ["flip", "8", "50.0"],
         ["P2", "core4/consensus", "8", "100.0"],
         ["flip", "8", "100.0"],

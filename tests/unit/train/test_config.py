@@ -49,3 +49,18 @@ def test_not_toml(tmp_path: Path, text: str) -> None:
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot read the configuration"):
         load_config(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[network]\nwidths = [8, 8]\n", "network: widths has 2 stages and depths 3; give one for each"),
+        ("[network]\nwidths = [0, 8, 8]\n", r"network.widths.0 = 0"),
+        ("seed = -1\n", "seed = -1"),
+        ("[augmentation]\nlow_resolution_min_px = 48\n", "augmentation.low_resolution_min_px = 48"),
+        ('precision = "half"\n', "precision = 'half'"),
+    ],
+)
+def test_value_that_cannot_be_trained_with(tmp_path: Path, text: str, fault: str) -> None:
+    with pytest.raises(ConfigError, match=fault):
+        load_config(written(tmp_path, text))
