@@ -64,3 +64,8 @@ def choose_from(what: str, got: str, known: tuple[str, ...]) -> str:
     nearest = get_close_matches(got, known, n=1)
     hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
     return f"no {what} {got!r}{hint}; choose from {', '.join(known)}"
+
+
+def first_line(fault: Exception) -> str:
+    """What another library's error says in its first line, or the name of its class."""
+    return (str(fault).splitlines() or [type(fault).__name__])[0]
