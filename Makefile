@@ -4,20 +4,26 @@
 PYTHON ?= python3
 DEMO := .venv-demo
 DEV := .venv
+LOWEST := .venv-lowest
 BIN := $(DEV)/bin
 ANNOTATED := out/demo
 MEASURED := benchmarks/results/$(shell date +%F)
+# Tests that need the light runtime and nothing else.
+LIGHT_TESTS := $(addprefix tests/integration/test_,command.py imports.py golden.py batch_equals_single.py) \
+	$(addprefix tests/unit/test_,annotate.py calibration.py errors.py expressions.py find.py images.py metadata.py \
+	model.py packaging.py recognizer.py results.py shipped.py) tests/unit/detect tests/unit/cli
 SOURCES := $(shell find src -type f ! -name '*.pyc')
 
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test test-lowest lint format bench clean
 
 help:
-	@echo "make demo    recognise the expressions in examples/ (installs the light runtime into $(DEMO))"
-	@echo "make test    run every check and test (installs everything into $(DEV))"
-	@echo "make lint    the checks without the tests"
-	@echo "make format  let ruff format and tidy the code"
-	@echo "make bench   measure speed, start-up, size and memory"
-	@echo "make clean   remove what these commands made"
+	@echo "make demo         recognise the expressions in examples/ (installs the light runtime into $(DEMO))"
+	@echo "make test         run every check and test (installs everything into $(DEV))"
+	@echo "make test-lowest the tests of the light runtime on the lowest versions it allows (needs Python 3.11 or 3.12)"
+	@echo "make lint         the checks without the tests"
+	@echo "make format       let ruff format and tidy the code"
+	@echo "make bench        measure speed, start-up, size and memory"
+	@echo "make clean        remove what these commands made"
 
 demo: $(DEMO)/.installed
 	@$(DEMO)/bin/mien recognize examples/*.jpg --format table --annotate $(ANNOTATED)
@@ -25,6 +31,9 @@ demo: $(DEMO)/.installed
 
 test: lint
 	$(BIN)/python -m pytest
+
+test-lowest: $(LOWEST)/.installed
+	$(LOWEST)/bin/python -m pytest $(LIGHT_TESTS)
 
 # import-linter's cache overlooks modules that were missing when it was written.
 lint: $(DEV)/.installed
@@ -41,7 +50,7 @@ bench: $(DEMO)/.installed
 	@for name in model pipeline startup; do $(DEMO)/bin/python benchmarks/$$name.py --out $(MEASURED)-$$name.json || exit 1; done
 
 clean:
-	rm -rf $(DEMO) $(DEV) $(ANNOTATED) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(DEMO) $(DEV) $(LOWEST) $(ANNOTATED) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The demo installs mien as a user's pip would, not editable, so it is installed anew when the sources change.
 $(DEMO)/.installed: pyproject.toml $(SOURCES)
@@ -54,6 +63,13 @@ $(DEV)/.installed: pyproject.toml
 	$(call make_venv,$(DEV))
 	@echo "Installing mien and all its tools into $(DEV); the first time takes some minutes ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(LOWEST)/.installed: pyproject.toml tests/lowest.txt
+	$(call make_venv,$(LOWEST))
+	@$(LOWEST)/bin/python -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || { echo "The lowest versions have no wheels for Python 3.13 or newer. Start again with another: rm -r $(LOWEST); make test-lowest PYTHON=python3.12" >&2; exit 1; }
+	@echo "Installing mien and the lowest versions it allows into $(LOWEST) ..."
+	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --constraint tests/lowest.txt --editable . pytest hypothesis
 	@touch $@
 
 # $(call make_venv,FOLDER): a virtual environment, or one line that says what is missing.

@@ -1,7 +1,9 @@
 """Draws on a picture where its faces are and what their expressions appear to be."""
 
 import os
+import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 from functools import lru_cache
 from math import ceil, floor, sqrt
@@ -11,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from mien.errors import MissingExtra, PictureError
+from mien.errors import MienError, OutputError
 from mien.images import FORMATS, SUFFIXES, shown
 from mien.results import Box, Face
 
@@ -75,28 +77,36 @@ def annotate(image_rgb: NDArray[np.uint8], faces: Sequence[Face]) -> Image.Image
 
 
 def save_picture(picture: Image.Image | NDArray[np.uint8], path: str | os.PathLike[str]) -> None:
-    """Writes the picture to `path`, in the format of its suffix; an existing file is replaced.
+    """Writes the picture to `path`, in the format of its suffix.
+
+    It is complete or not there at all: an existing file is replaced only by a whole one, and a link by the picture,
+    which leaves alone what the link leads to.
 
     Args:
         picture: PIL image, or uint8 of shape (H, W, 3) in RGB order.
         path: Where to; its folder must exist.
 
     Raises:
-        PictureError: The suffix is of no known format, or the file cannot be written.
+        OutputError: The suffix is of no known format, or the file cannot be written.
     """
     image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
     suffix = Path(path).suffix.lower()
     written_as = next((name for name, suffixes in FORMATS.items() if suffix in suffixes), None)
     if written_as is None:
-        raise PictureError(
+        raise OutputError(
             f"{shown(path)}: no picture format has the suffix {suffix!r}; choose from {', '.join(SUFFIXES)}"
         )
+    part = Path(path).with_name(f".mien-{uuid.uuid4().hex}.part")
     try:
-        image.convert("RGB").save(path, format=written_as, quality=92)
+        with part.open("xb") as file:
+            image.convert("RGB").save(file, format=written_as, quality=92)
+        part.replace(path)
     except (OSError, ValueError) as error:
-        raise PictureError(
-            f"{shown(path)}: cannot be written ({error}); check the folder and its permissions"
-        ) from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise OutputError(f"{shown(path)}: cannot be written ({reason}); check the folder and its space") from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def _colour(face: Face) -> Colour:
@@ -202,7 +212,7 @@ def _readable_on(colour: Colour) -> Colour:
 def _font(size_px: int) -> ImageFont.FreeTypeFont:
     font = ImageFont.load_default(size_px)
     if not isinstance(font, ImageFont.FreeTypeFont):
-        raise MissingExtra("drawing labels needs Pillow with FreeType; install Pillow from PyPI: pip install pillow")
+        raise MienError("drawing labels needs Pillow with FreeType; install Pillow from PyPI: pip install pillow")
     return font
 
 

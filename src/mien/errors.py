@@ -8,6 +8,7 @@
     ├── UnknownExpressionSet  no set of expressions goes by that name
     ├── DataError             a labelled data set cannot be read as one
     ├── ConfigError           a training configuration is wrong
+    ├── OutputError           a file or folder cannot be written
     └── MissingExtra          an optional dependency is not installed
 
 Each message is one line: what was wrong, what was got and what to do.
@@ -47,6 +48,10 @@ class DataError(MienError):
 
 class ConfigError(MienError):
     """A training configuration has an unknown key or a value out of range."""
+
+
+class OutputError(MienError):
+    """An output cannot be written: no such folder, no permission, no space, or it would go over something to keep."""
 
 
 class MissingExtra(MienError):

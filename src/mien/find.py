@@ -1,5 +1,6 @@
 """Finds pictures: files, folders and glob patterns become paths, in a stable order and each file once."""
 
+import fnmatch
 import glob
 import os
 from collections.abc import Iterable, Iterator
@@ -54,11 +55,52 @@ def _meant_by(path: str) -> Iterator[Path | PictureError]:
 
 
 def _by_pattern(pattern: str) -> Iterator[Path | PictureError]:
-    for match in sorted(glob.iglob(pattern, recursive=True)):  # noqa: PTH207  Path.glob takes no absolute pattern
+    path = Path(pattern)
+    anchor = Path(path.anchor)
+    entered: set[str] = set()
+    for match in sorted(set(_matches(anchor, path.relative_to(anchor).parts))):
         if _is_folder(match):
-            yield from _in_folder(Path(match), set())
-        elif _is_picture(match):
-            yield Path(match)
+            yield from _in_folder(match, entered)
+        elif _is_picture(match.name):
+            yield match
+
+
+def _matches(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
+    """What a pattern's `parts` lead to from a folder; `glob` would follow links round in circles without an end."""
+    if not parts:
+        yield folder
+        return
+    part, rest = parts[0], parts[1:]
+    if part == "**":
+        # Folders that a pattern ends with are searched anyway, with all folders in them.
+        while rest[:1] == ("**",):
+            rest = rest[1:]
+        for inside in _folders_from(folder) if rest else (folder,):
+            yield from _matches(inside, rest)
+    elif glob.has_magic(part):
+        for name in fnmatch.filter(_names(folder), part):
+            if part.startswith(".") or not name.startswith("."):
+                yield from _matches(folder / name, rest)
+    elif os.path.lexists(folder / part):
+        yield from _matches(folder / part, rest)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir()]
+    except (OSError, ValueError):  # no folder, a closed one, or a name that cannot be
+        return []
+
+
+def _folders_from(top: Path) -> Iterator[Path]:
+    """A folder and all in it, links followed, hidden ones left out, each once however many links lead to it."""
+    entered: set[str] = set()
+    for folder, inside, _ in os.walk(top, followlinks=True):
+        real = os.path.realpath(folder)
+        inside[:] = [] if real in entered else sorted(name for name in inside if not name.startswith("."))
+        if real not in entered:
+            entered.add(real)
+            yield Path(folder)
 
 
 def _in_folder(folder: Path, entered: set[str]) -> Iterator[Path | PictureError]:

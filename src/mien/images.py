@@ -34,7 +34,9 @@ FORMATS = {
     "TIFF": (".tif", ".tiff"),
     "GIF": (".gif",),
 }
-"""The formats that are read, by Pillow's names, and the file name suffixes of each; no other decoder ever runs."""
+"""The formats that are read, by Pillow's names, and the file name suffixes of each.
+
+Pillow takes a JPEG with several pictures in it (MPO) for a format of its own; its pictures are JPEG all the same."""
 
 SUFFIXES = tuple(suffix for suffixes in FORMATS.values() for suffix in suffixes)
 """All suffixes of pictures, in lower case."""
@@ -104,6 +106,8 @@ def open_file(path: str | os.PathLike[str]) -> IO[bytes]:
     """The file at `path`, open for reading bytes; raises `PictureError` where that cannot be."""
     name = shown(path)
     refuse_url(path)
+    if not os.fsdecode(path):  # which Path takes for the current folder
+        raise PictureError("an empty path names no picture; give the path of one")
     try:
         file = Path(os.fsdecode(path))
         mode = file.stat().st_mode
@@ -162,7 +166,7 @@ def _explained(name: str) -> Iterator[None]:
     """Turns whatever a decoder raises into a `PictureError` that names the picture."""
     try:
         yield
-    except PictureError:
+    except (PictureError, Warning):  # a warning is raised only where the caller has made errors of warnings
         raise
     except (MemoryError, Image.DecompressionBombError) as error:
         raise PictureError(f"{name}: is too large to decode; make it smaller") from error
@@ -186,6 +190,8 @@ def _orientation(image: Image.Image) -> Any:
     """EXIF orientation, 1 to 8; EXIF that cannot be parsed is no reason to refuse a picture."""
     try:
         return image.getexif().get(_EXIF_ORIENTATION, 1)
+    except Warning:
+        raise
     except Exception:  # EXIF holds anything at all, and so may the error
         return 1
 

@@ -19,9 +19,8 @@ from mien.expressions import ExpressionSet
 from mien.metadata import METADATA_KEY, ModelMetadata, parse_metadata
 from mien.preprocess import model_input
 from mien.results import Prediction
+from mien.shipped import read_shipped, shipped_checksums, shipped_path
 
-MODELS_FOLDER = Path(__file__).parent / "models"
-CHECKSUMS = MODELS_FOLDER / "SHA256SUMS"
 _BATCH = 64  # more at once gains nothing on a CPU and costs memory
 
 
@@ -122,9 +121,10 @@ def load_model(model: str | Path = "base", *, threads: int | None = None) -> Exp
 
 def find_model(model: str | Path) -> ModelFile:
     """The file of a model; a shipped one must match its checksum."""
-    known = shipped_checksums()
-    shipped = f"{model}.onnx" in known
-    path = MODELS_FOLDER / f"{model}.onnx" if shipped else Path(model)
+    known, file_name = shipped_checksums(), f"{model}.onnx"
+    if file_name in known:
+        return ModelFile(str(model), shipped_path(file_name), known[file_name], read_shipped(file_name))
+    path = Path(model)
     if not path.is_file():
         if path.suffix == ".onnx" or len(path.parts) > 1:
             raise UnknownModel(f"no model file {path}; give a path that exists or one of {', '.join(shipped_models())}")
@@ -133,10 +133,7 @@ def find_model(model: str | Path) -> ModelFile:
         content = path.read_bytes()
     except OSError as fault:
         raise ModelError(f"cannot read the model {path}: {fault.strerror}") from fault
-    digest = sha256(content).hexdigest()
-    if shipped and digest != known[path.name]:
-        raise ModelError(f"{path} is damaged: SHA-256 {digest}, expected {known[path.name]}; install mien again")
-    return ModelFile(path.stem, path, digest, content)
+    return ModelFile(path.stem, path, sha256(content).hexdigest(), content)
 
 
 def shipped_models() -> tuple[str, ...]:
@@ -147,12 +144,6 @@ def shipped_models() -> tuple[str, ...]:
 def providers() -> tuple[str, ...]:
     """What the installed ONNX Runtime could compute with; mien uses the CPU, where answers are the same everywhere."""
     return tuple(ort.get_available_providers())
-
-
-def shipped_checksums() -> dict[str, str]:
-    """SHA-256 by file name of every model file that comes with mien, detectors' included."""
-    lines = CHECKSUMS.read_text("ascii").splitlines()
-    return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
 
 
 def _batches(crops: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.detect import Detector, load_detector
+from mien.detect.whole import whole_picture
 from mien.expressions import expression_set
 from mien.images import Picture, read_picture
 from mien.model import load_model
@@ -52,7 +53,6 @@ class Recognizer:
             )
         else:
             self.detector = detector
-        self._is_cropped = detector == "none"
 
     def recognize(self, picture: Picture) -> tuple[Face, ...]:
         """All faces of a picture, from left to right.
@@ -88,7 +88,9 @@ class Recognizer:
 
     def _crop(self, image_rgb: NDArray[np.uint8], found: Detection) -> NDArray[np.uint8]:
         preprocessing = self.model.metadata.preprocessing
-        return fit_crop(image_rgb, preprocessing) if self._is_cropped else crop_face(image_rgb, found, preprocessing)
+        if self.detector is whole_picture:
+            return fit_crop(image_rgb, preprocessing)
+        return crop_face(image_rgb, found, preprocessing)
 
     def _predict(self, crops: list[NDArray[np.uint8]]) -> tuple[Prediction, ...]:
         return self.model.predict(np.stack(crops), self.expressions) if crops else ()

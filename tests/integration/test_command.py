@@ -95,6 +95,22 @@ def test_a_reader_that_leaves_is_no_fault_worth_a_word(examples: Path) -> None:
         assert process.wait(timeout=60) != 0
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full, which Linux has")
+@pytest.mark.parametrize("arguments", [("info",), ("recognize", "--detector", "none"), ("recognize", "-f", "table")])
+def test_a_full_disk_is_one_line(arguments: tuple[str, ...], examples: Path) -> None:
+    picture = [examples / "astronaut.jpg"] * (arguments[0] == "recognize")
+    with Path("/dev/full").open("w") as full:
+        command = [*MIEN, *arguments, *map(str, picture)]
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (ran.returncode, ran.stderr) == (1, "mien: error: No space left on device\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full, which Linux has")
+def test_an_output_file_that_is_full_is_one_line(examples: Path) -> None:
+    ran = mien("recognize", examples / "astronaut.jpg", "-o", "/dev/full")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", "mien: error: No space left on device\n")
+
+
 def test_ctrl_c_ends_with_130_and_keeps_what_was_done(tmp_path: Path) -> None:
     Image.new("RGB", (640, 480)).save(tmp_path / "0.png")
     for number in range(1, 500):
@@ -109,7 +125,7 @@ def test_ctrl_c_ends_with_130_and_keeps_what_was_done(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert all("faces" in json.loads(line) for line in lines)
     assert len(lines) < 500
-    assert err.rstrip().endswith("; interrupted")
+    assert err.rstrip().endswith("mien: interrupted")
 
 
 def test_a_terminal_gets_a_table_in_colour(examples: Path, tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFont
 
-from mien.annotate import COLOURS, annotate, save_picture
-from mien.errors import PictureError
+from mien.annotate import COLOURS, _font, annotate, save_picture
+from mien.errors import MienError, MissingExtra, OutputError
 from mien.expressions import CORE4, EXPRESSION_SETS, FER7, ExpressionSet
 from mien.images import SUFFIXES, read_picture
 from mien.results import Box, Face, Landmarks, Prediction
@@ -143,7 +144,38 @@ def test_saved_pictures_can_be_read_again(tmp_path: Path, suffix: str) -> None:
 
 
 def test_saving_where_that_cannot_be(tmp_path: Path) -> None:
-    with pytest.raises(PictureError, match=r"no picture format has the suffix '\.xyz'; choose from \.jpg"):
+    with pytest.raises(OutputError, match=r"no picture format has the suffix '\.xyz'; choose from \.jpg"):
         save_picture(gray(3, 3), tmp_path / "picture.xyz")
-    with pytest.raises(PictureError, match=r"picture\.png: cannot be written .*check the folder"):
+    with pytest.raises(OutputError, match=r"picture\.png: cannot be written \(No such file.*check the folder"):
         save_picture(gray(3, 3), tmp_path / "missing" / "picture.png")
+
+
+def test_saving_over_a_link_leaves_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "kept.png").write_bytes(b"kept")
+    (tmp_path / "link.png").symlink_to(tmp_path / "kept.png")
+    save_picture(gray(3, 3), tmp_path / "link.png")
+    assert (tmp_path / "kept.png").read_bytes() == b"kept"
+    assert read_picture(tmp_path / "link.png").shape == (3, 3, 3)
+
+
+def test_saving_that_fails_leaves_the_file_that_was_there_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop_half_way(_: Image.Image, file: IO[bytes], **__: object) -> None:
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "picture.png"
+    path.write_bytes(b"before")
+    monkeypatch.setattr(Image.Image, "save", stop_half_way)
+    with pytest.raises(OutputError, match=r"cannot be written \(No space left on device\)"):
+        save_picture(gray(3, 3), path)
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("picture.png", b"before")]
+
+
+def test_pillow_without_freetype_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    _font.cache_clear()
+    monkeypatch.setattr(ImageFont, "load_default", lambda _: ImageFont.ImageFont())
+    with pytest.raises(MienError, match="needs Pillow with FreeType") as caught:
+        annotate(gray(200, 200), [face((50, 50, 120, 130))])
+    assert not isinstance(caught.value, MissingExtra)

@@ -69,7 +69,12 @@ def test_what_leads_to_nothing_is_said_and_the_rest_goes_on(tmp_path: Path) -> N
 
 
 def test_web_addresses_and_impossible_names_are_said() -> None:
-    for path, says in (("https://x.org/a.jpg", "not fetched"), ("a\0b", "no such file"), ("", "no such file")):
+    for path, says in (
+        ("https://x.org/a.jpg", "not fetched"),
+        ("a\0b", "no such file"),
+        ("*\0/*", "no pictures here"),
+        ("", "no such file"),
+    ):
         (error,) = find_pictures([path])
         assert isinstance(error, PictureError)
         assert says in str(error)
@@ -85,6 +90,35 @@ def test_links_that_lead_round_in_circles_end(tmp_path: Path) -> None:
     (tmp_path / "a" / "b" / "up").symlink_to(tmp_path / "a")
     (tmp_path / "a" / "itself").symlink_to(tmp_path / "a" / "itself")
     assert found([tmp_path], tmp_path) == ["a/b/c.jpg"]
+
+
+@pytest.mark.parametrize("pattern", ["**/*.jpg", "**", "**/**/*", "a/**/*.jpg", "a/one/*/**/c.*", "**/b/**"])
+def test_patterns_end_where_links_lead_round_in_circles(tmp_path: Path, pattern: str) -> None:
+    make(tmp_path, "a/b/c.jpg")
+    for name in ("one", "two"):  # with a single one even a walk without a guard would end soon
+        (tmp_path / "a" / name).symlink_to(tmp_path / "a")
+        (tmp_path / "a" / "b" / name).symlink_to(tmp_path)
+    (found_once,) = find_pictures([str(tmp_path / pattern)])
+    assert isinstance(found_once, Path)
+    assert found_once.samefile(tmp_path / "a/b/c.jpg")
+
+
+def test_patterns_follow_links_and_leave_out_what_is_hidden(tmp_path: Path) -> None:
+    make(tmp_path, "outside/x/a.jpg", "in/.hidden/b.jpg", "in/.c.jpg", "in/d[1].jpg")
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "outside")
+    assert found([str(tmp_path / "in/**/*.jpg")], tmp_path) == ["in/d[1].jpg", "in/link/x/a.jpg"]
+    assert found([str(tmp_path / "in/**/x")], tmp_path) == ["in/link/x/a.jpg"]
+    assert found([str(tmp_path / "in/.*.jpg")], tmp_path) == ["in/.c.jpg"]
+    assert found([str(tmp_path / "in/.h*/*")], tmp_path) == ["in/.hidden/b.jpg"]
+    assert found([str(tmp_path / "in/d[[]*")], tmp_path) == ["in/d[1].jpg"]
+    assert found([str(tmp_path / "o*/../in/d*")], tmp_path) == ["outside/../in/d[1].jpg"]
+
+
+def test_patterns_relative_to_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, "a/b.jpg", "c.jpg")
+    monkeypatch.chdir(tmp_path)
+    assert list(find_pictures(["**/*.jpg"])) == [Path("a/b.jpg"), Path("c.jpg")]
+    assert list(find_pictures(["./*.jpg"])) == [Path("c.jpg")]
 
 
 def test_a_folder_reached_by_a_link_is_searched(tmp_path: Path) -> None:

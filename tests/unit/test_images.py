@@ -130,9 +130,21 @@ def test_exif_orientation_is_applied_to_16_bits_and_to_pil_images() -> None:
         assert np.array_equal(read_picture(image)[:, :, 0], GRAY)
 
 
-def test_damaged_exif_does_not_spoil_the_picture() -> None:
-    whole = encoded(RGB, "PNG", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01\x12")
-    assert np.array_equal(read_picture(whole), PIXELS)
+DAMAGED_EXIF = b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01\x12"
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.parametrize("format_", ["PNG", "JPEG", "WEBP"])
+def test_damaged_exif_does_not_spoil_the_picture(format_: str) -> None:
+    whole = encoded(RGB, format_, exif=DAMAGED_EXIF)
+    assert np.array_equal(read_picture(whole), read_picture(encoded(RGB, format_)))
+
+
+def test_a_warning_that_the_caller_makes_an_error_is_no_fault_of_the_picture() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserWarning, match="Corrupt EXIF data"):
+            read_picture(encoded(RGB, "JPEG", exif=DAMAGED_EXIF))
 
 
 def test_all_ways_in_give_the_same(tmp_path: Path) -> None:
@@ -261,6 +273,11 @@ def test_messages_stay_on_one_line_whatever_the_name() -> None:
         assert str(caught.value).isprintable()
 
 
+def test_an_empty_path_is_said_to_be_empty() -> None:
+    with pytest.raises(PictureError, match=r"^an empty path names no picture"):
+        read_picture("")
+
+
 def test_a_file_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The superuser may read everything, so taking the permission away would prove nothing there.
     path = tmp_path / "closed.jpg"
@@ -355,12 +372,14 @@ def test_arbitrary_bytes_never_raise_anything_else(data: bytes) -> None:
 STARTS = (b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"RIFF\x40\0\0\0WEBPVP8 ", b"BM", b"II*\0\x08\0\0\0", b"GIF89a")
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @settings(deadline=None)
 @given(st.sampled_from(STARTS), st.binary(max_size=300))
 def test_bytes_that_start_like_a_picture_never_raise_anything_else(start: bytes, rest: bytes) -> None:
     read_or_refuse(start + rest)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @settings(deadline=None)
 @given(st.sampled_from(sorted(FORMATS)), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=8))
 def test_damaged_files_are_read_or_refused(format_: str, changes: list[tuple[int, int]]) -> None:

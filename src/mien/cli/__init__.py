@@ -3,7 +3,10 @@
 Subcommands import what they need when they run, so that `mien --help` stays quick.
 """
 
+import logging
+import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -50,13 +53,34 @@ def _options(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command and exits: 0 done, 1 a `MienError`, 2 wrong usage, 130 interrupted.
+    """Runs the command and exits: 0 done, 1 a `MienError` or an `OSError`, 2 wrong usage, 130 interrupted.
+
+    For the whole process, it silences what Pillow says of damaged pictures, which would go between the command's lines.
 
     Args:
         arguments: What follows the command's name; None takes them from `sys.argv`.
     """
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
     try:
         app(args=arguments)
     except MienError as error:
         typer.echo(f"mien: error: {error}", err=True)
         sys.exit(1)
+    except OSError as error:  # such as a full disk; not a pipe whose reader has left, which Typer ends without a word
+        where = f": {error.filename!r}" if error.filename else ""
+        typer.echo(f"mien: error: {error.strerror or error}{where}", err=True)
+        _give_up_output()
+        sys.exit(1)
+    except SystemExit as ended:
+        if ended.code == 130:
+            typer.echo("mien: interrupted", err=True)
+        raise
+
+
+def _give_up_output() -> None:
+    """Drops what cannot be written, which Python would try once more on its way out, and fail with other words."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

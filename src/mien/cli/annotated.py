@@ -1,10 +1,11 @@
 """Where `mien recognize --annotate` writes, so that no two pictures meet and no source is written over."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from mien.errors import PictureError
+from mien.errors import OutputError
 
 STANDARD_INPUT = Path("-")
 """Stands for the picture on standard input; told apart by identity, since a file may be called "-" too."""
@@ -13,38 +14,57 @@ KEPT_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 """Forms an annotated copy keeps; all others become PNG, which loses nothing."""
 
 
-def annotated_paths(pictures: Sequence[Path], folder: Path) -> dict[Path, Path]:
+def annotated_paths(pictures: Sequence[Path], folder: Path) -> list[Path]:
     """For each picture, where its annotated copy goes: as the pictures lie under their common folder.
 
+    A file that is there already, such as the copy of an earlier run, is to be written over; but no link, nor anything
+    behind one, and no picture.
+
     Args:
-        pictures: The pictures to be read, `STANDARD_INPUT` possibly among them.
+        pictures: The pictures to be read, each once, `STANDARD_INPUT` possibly among them.
         folder: The folder for the copies, which must not hold any of the pictures.
 
     Returns:
-        Paths in `folder`, all different for different pictures.
+        Paths in `folder`, all different, in the order of the pictures.
 
     Raises:
-        PictureError: A picture lies in `folder`, so that a copy could be written over it.
+        OutputError: A copy would be written over a picture, or through a link in `folder`.
     """
-    absolute = {picture: picture.resolve() for picture in pictures if picture is not STANDARD_INPUT}
-    for picture, place in absolute.items():
-        if place.is_relative_to(folder.resolve()):
-            raise PictureError(f"{folder} holds pictures that are to be read ({picture}); name another folder")
-    common = os.path.commonpath([place.parent for place in absolute.values()]) if absolute else ""
-    targets: dict[Path, Path] = {}
+    places = [None if picture is STANDARD_INPUT else Path(os.path.realpath(picture)) for picture in pictures]
+    known = [place for place in places if place is not None]
+    top = Path(os.path.realpath(folder))
+    for place in known:
+        if place.is_relative_to(top):
+            raise OutputError(f"{folder} holds pictures that are to be read ({place}); name another folder")
+    common = os.path.commonpath([place.parent for place in known]) if known else ""
     taken: set[Path] = set()
-    for picture in dict.fromkeys(pictures):
-        inside = absolute[picture].relative_to(common) if picture in absolute else Path("standard-input.png")
-        targets[picture] = folder / _free(inside, taken)
-    return targets
+    insides = [_free(place.relative_to(common) if place else Path("standard-input.png"), taken) for place in places]
+    sources = identities(pictures)
+    for inside in insides:
+        if os.path.realpath(folder / inside) != str(top / inside):
+            raise OutputError(f"{folder / inside} leads elsewhere by a link; name another folder")
+        if identities([folder / inside]) & sources:
+            raise OutputError(f"{folder / inside} is one of the pictures to be read; name another folder")
+    return [folder / inside for inside in insides]
+
+
+def identities(paths: Iterable[Path]) -> set[tuple[int, int]]:
+    """Device and number of each of the files that exist: the same for all names of one file, links of any kind too."""
+    found = set()
+    for path in paths:
+        if path is not STANDARD_INPUT:
+            with suppress(OSError):
+                status = path.stat()
+                found.add((status.st_dev, status.st_ino))
+    return found
 
 
 def make_folder(folder: Path) -> None:
-    """Makes the folder and those it lies in, unless they exist; raises `PictureError` where that cannot be."""
+    """Makes the folder and those it lies in, unless they exist; raises `OutputError` where that cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise PictureError(f"cannot make the folder {folder}: {error.strerror}; name another one") from error
+        raise OutputError(f"cannot make the folder {folder}: {error.strerror}; name another one") from error
 
 
 def _free(inside: Path, taken: set[Path]) -> Path:

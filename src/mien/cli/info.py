@@ -1,6 +1,7 @@
 """`mien info`: what is installed here, for a look and for reports of faults."""
 
 import json
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Annotated, Any
@@ -8,27 +9,36 @@ from typing import Annotated, Any
 import typer
 
 from mien._version import __version__
+from mien.cli.writers import printable
 from mien.errors import ModelError
 
 PACKAGES = ("numpy", "onnxruntime", "pillow", "typer", "rich", "opencv-python-headless", "torch")
 
 
-def info(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+def info(
+    *,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Show this model file, too.", metavar="PATH", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
     """Show versions, shipped models with their checksums, detectors and ONNX Runtime's providers."""
-    facts = _facts()
+    facts = _facts(model)
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
     else:
         _print(facts)
-    if any("error" in model for model in facts["models"]):
+    if any("error" in shown for shown in facts["models"]):
         raise typer.Exit(1)
 
 
-def _facts() -> dict[str, Any]:
+def _facts(model: str | None) -> dict[str, Any]:
     import platform
 
     from mien.model import providers, shipped_models
 
+    models = dict.fromkeys([*shipped_models(), *([model] if model else [])])
     return {
         "mien": __version__,
         "python": platform.python_version(),
@@ -36,7 +46,7 @@ def _facts() -> dict[str, Any]:
         "packages": {package: _version(package) for package in PACKAGES},
         "providers": providers(),
         "detectors": _detectors(),
-        "models": [_model(name) for name in shipped_models()],
+        "models": [_model(name) for name in models],
     }
 
 
@@ -65,7 +75,7 @@ def _model(name: str) -> dict[str, Any]:
         return {"name": name, "error": str(error)}
     file, metadata = model.file, json.loads(model.metadata.to_json())
     return {
-        "name": name,
+        "name": file.name,
         "path": str(file.path),
         "size_bytes": len(file.content),
         "sha256": file.sha256,
@@ -99,12 +109,22 @@ def _print_model(model: dict[str, Any]) -> None:
     _line("  sets", ", ".join(metadata["labels"]))
     _line("  licence", metadata["licence"])
     chosen = f", selected on {metadata['selected_on']}" if metadata["selected_on"] else ""
-    for result in metadata["metrics"].get("results", ()):
+    try:
+        figures = dict(_figures(metadata["metrics"]))
+    except (LookupError, TypeError, ValueError, AttributeError):  # models may hold any figures, also those of others
+        figures = {"figures": "not in a form that can be shown here; see them with --json"}
+    for name, figure in figures.items():
+        _line(f"  {name}", figure + chosen)
+
+
+def _figures(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Accuracy by protocol, of single faces and on all images."""
+    for result in metrics.get("results", ()):
         if not (result["flip_averaged"] or result["without_duplicates"]):
             value, low, high = (f"{result['accuracy'][end]:.1%}" for end in ("value", "low", "high"))
-            figure = f"{value} ({low} to {high}) of {result['n']:,} images of {metadata['metrics']['split']}{chosen}"
-            _line(f"  {result['protocol']} {result['name']}", figure)
+            figure = f"{value} ({low} to {high}) of {result['n']:,} images of {metrics['split']}"
+            yield f"{result['protocol']} {result['name']}", figure
 
 
 def _line(name: str, value: str) -> None:
-    typer.echo(f"{name:<24}{value}")
+    typer.echo(f"{name:<24}{printable(value)}")

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from mien.cli.annotated import STANDARD_INPUT, annotated_paths, make_folder
+from mien.cli.annotated import STANDARD_INPUT, annotated_paths, identities, make_folder
 from mien.cli.writers import Format, Outcome, format_for, writer_for
-from mien.errors import MienError, PictureError
+from mien.errors import OutputError, PictureError
 from mien.expressions import EXPRESSION_SETS
 
 if TYPE_CHECKING:
     from mien.recognizer import Recognizer
+
+_Work = tuple[Path, Path | None]
 
 FEW_PICTURES = 3
 """So many pictures are done before a progress bar could be read."""
@@ -40,7 +42,12 @@ def recognize(  # noqa: PLR0913 - one parameter for each option
         Path | None, typer.Option("--output", "-o", help="Write to this file, not to standard output.")
     ] = None,
     annotate: Annotated[
-        Path | None, typer.Option(help="Write annotated copies of the pictures into this folder.", metavar="DIR")
+        Path | None,
+        typer.Option(
+            help="Write annotated copies of the pictures into this folder, over files of the same names that it has, "
+            "but never over a picture that is read nor through a link.",
+            metavar="DIR",
+        ),
     ] = None,
     expressions: Annotated[str, typer.Option(help=f"One of {', '.join(s.name for s in EXPRESSION_SETS)}.")] = "core4",
     model: Annotated[str, typer.Option(help="A shipped model's name, or the path of a model file.")] = "base",
@@ -56,24 +63,28 @@ def recognize(  # noqa: PLR0913 - one parameter for each option
 
     Every picture found is in the output, also one without a face, and one that
     cannot be read: that one gets a line on standard error, the rest are done,
-    and the exit status is 1.
+    and the exit status is 1. So it is with an annotated copy that cannot be
+    written; the picture's faces are in the output all the same.
 
     JSON Lines and CSV come out picture by picture; the table comes at the end.
     """
     from mien.recognizer import Recognizer
 
     pictures, errors = _found(paths)
-    copies = annotated_paths(pictures, annotate) if annotate else {}
+    copies: Sequence[Path | None] = annotated_paths(pictures, annotate) if annotate else [None] * len(pictures)
     recognizer = Recognizer(model, expressions=expressions, detector=detector, threads=threads, yunet_model=yunet_model)
+    if annotate and pictures:
+        make_folder(annotate)  # here, since without it every copy would fail
     for error in errors:
         _complain(str(error))
     tally = _Tally(unread=len(errors))
+    work = list(zip(pictures, copies, strict=True))
     with _opened(output, pictures) as stream:
         form = form or format_for(output, stream.isatty())
         with closing(writer_for(form, stream, recognizer.expressions)) as writer:
             try:
-                for picture in _with_bar(pictures) if _bar_fits(len(pictures), form, stream) else pictures:
-                    outcome = _outcome(picture, recognizer, copies.get(picture))
+                for picture, copy_to in _with_bar(work) if _bar_fits(len(work), form, stream) else work:
+                    outcome = _outcome(picture, recognizer, copy_to)
                     tally.add(outcome)
                     writer.write(outcome)
             except KeyboardInterrupt:
@@ -82,7 +93,7 @@ def recognize(  # noqa: PLR0913 - one parameter for each option
         typer.echo(tally.summary(), err=True)
     if tally.interrupted:
         raise typer.Exit(130)
-    if tally.unread:
+    if tally.unread or tally.uncopied:
         raise typer.Exit(1)
 
 
@@ -91,6 +102,7 @@ class _Tally:
     pictures: int = 0
     faces: int = 0
     unread: int = 0
+    uncopied: int = 0
     interrupted: bool = False
 
     def add(self, outcome: Outcome) -> None:
@@ -98,6 +110,9 @@ class _Tally:
             _complain(outcome.error)
             self.unread += 1
             return
+        if outcome.copy_error is not None:
+            _complain(outcome.copy_error)
+            self.uncopied += 1
         self.pictures += 1
         self.faces += len(outcome.faces)
 
@@ -105,11 +120,13 @@ class _Tally:
         text = f"{_counted(self.pictures, 'picture')}, {_counted(self.faces, 'face')}"
         if self.unread:
             text += f"; {self.unread:,} could not be read"
-        return text + "; interrupted" if self.interrupted else text
+        if self.uncopied:
+            text += f"; {_counted(self.uncopied, 'annotated copy', 'annotated copies')} could not be written"
+        return text
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def _counted(number: int, one: str, more: str = "") -> str:
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
 
 
 def _complain(message: str) -> None:
@@ -137,12 +154,15 @@ def _outcome(picture: Path, recognizer: "Recognizer", copy_to: Path | None) -> O
         faces = recognizer.recognize(image_rgb)
     except PictureError as error:
         return Outcome(str(picture), error=str(error))
+    copy_error = None
     if copy_to is not None:
-        # Not caught: where one copy cannot be written the next cannot either.
-        make_folder(copy_to.parent)
-        save_picture(annotate(image_rgb, faces), copy_to)
+        try:
+            make_folder(copy_to.parent)
+            save_picture(annotate(image_rgb, faces), copy_to)
+        except OutputError as error:
+            copy_error = str(error)
     height, width = image_rgb.shape[:2]
-    return Outcome(str(picture), width, height, faces)
+    return Outcome(str(picture), width, height, faces, copy_error=copy_error)
 
 
 @contextmanager
@@ -151,12 +171,12 @@ def _opened(output: Path | None, pictures: Iterable[Path]) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
         return
-    if output.resolve() in {picture.resolve() for picture in pictures}:
-        raise MienError(f"--output {output} is one of the pictures to be read; name another file")
+    if identities([output]) & identities(pictures):
+        raise OutputError(f"--output {output} is one of the pictures to be read; name another file")
     try:
         stream = output.open("w", encoding="utf-8", newline="")
     except OSError as error:
-        raise MienError(f"cannot write to {output}: {error.strerror}; name a file in a folder that exists") from error
+        raise OutputError(f"cannot write to {output}: {error.strerror}; name a file in a folder that exists") from error
     with stream:
         yield stream
 
@@ -167,9 +187,9 @@ def _bar_fits(pictures: int, form: Format, stream: TextIO) -> bool:
     return pictures > FEW_PICTURES and sys.stderr.isatty() and quiet
 
 
-def _with_bar(pictures: list[Path]) -> Iterable[Path]:
-    """The pictures, with a progress bar on standard error while they are taken."""
+def _with_bar(work: Sequence[_Work]) -> Iterable[_Work]:
+    """The pictures and where their copies go, with a progress bar on standard error while they are taken."""
     from rich.console import Console
     from rich.progress import track
 
-    return track(pictures, "Reading pictures", console=Console(stderr=True), transient=True)
+    return track(work, "Reading pictures", console=Console(stderr=True), transient=True)

@@ -32,6 +32,7 @@ class Outcome:
         height: Pixels of the upright picture; 0 if it could not be read.
         faces: The faces, left to right.
         error: Why the picture could not be read, or None.
+        copy_error: Why its annotated copy could not be written, or None; not part of any format.
     """
 
     picture: str
@@ -39,6 +40,7 @@ class Outcome:
     height: int = 0
     faces: tuple[Face, ...] = ()
     error: str | None = None
+    copy_error: str | None = None
 
 
 class Writer(Protocol):

@@ -32,6 +32,7 @@ def load_detector(name: str, *, threads: int | None = None, yunet_model: Path | 
     Raises:
         DetectorError: The name is unknown, or the model file for `yunet` is not given, missing or unreadable.
         MissingExtra: `yunet` without OpenCV.
+        ModelError: A shipped network is missing or damaged.
     """
     # Imported here so that naming a detector loads neither onnxruntime nor OpenCV.
     if name == "mtcnn":

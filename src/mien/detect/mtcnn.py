@@ -1,16 +1,17 @@
 """The three-stage cascade MTCNN, run with onnxruntime."""
 
 from collections.abc import Sequence
-from importlib.resources import files
 from math import sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.detect.boxes import Boxes, calibrate, clip, square, suppress
+from mien.detect.boxes import Boxes, calibrate, square, suppress
 from mien.detect.scaling import Picture, level, octaves, shrink
-from mien.results import Box, Detection, Landmarks
+from mien.detect.visible import visible_detections
+from mien.results import Detection
+from mien.shipped import read_shipped
 
 SMALLEST_FACE_PX = 20.0
 FACES_ACROSS = 28
@@ -53,6 +54,9 @@ class Mtcnn:
             threads: Threads onnxruntime may use; by default it decides.
             min_face_px: Side of the smallest face to look for, at least 20; by default a 28th of the square root of
                 the picture's area, or 20 if that is more.
+
+        Raises:
+            ModelError: A network's file is missing or damaged.
         """
         import onnxruntime  # noqa: PLC0415  loading it takes long, and naming a detector must not
 
@@ -61,9 +65,7 @@ class Mtcnn:
         options.inter_op_num_threads = 1
         self._pnet, self._rnet, self._onet = (
             onnxruntime.InferenceSession(
-                files("mien.models").joinpath(f"mtcnn-{name}.onnx").read_bytes(),
-                options,
-                providers=["CPUExecutionProvider"],
+                read_shipped(f"mtcnn-{name}.onnx"), options, providers=["CPUExecutionProvider"]
             )
             for name in ("pnet", "rnet", "onet")
         )
@@ -76,15 +78,7 @@ class Mtcnn:
         boxes = self.refine(pictures, self.propose(levels, pictures[0].shape))
         boxes, scores, points = self.finish(pictures, boxes)
         to_image = np.array([width / pictures[0].shape[1], height / pictures[0].shape[0]])
-        boxes = clip(boxes * np.tile(to_image, 2), width=width, height=height)
-        points = points * to_image
-        return tuple(
-            Detection(
-                Box(*boxes[i].tolist()), float(scores[i]), Landmarks(*((float(x), float(y)) for x, y in points[i]))
-            )
-            for i in np.lexsort((boxes[:, 1], boxes[:, 0]))
-            if (boxes[i, 2:] > boxes[i, :2]).all()
-        )
+        return visible_detections(boxes * np.tile(to_image, 2), scores, points * to_image, width=width, height=height)
 
     def pyramid(self, image_rgb: Picture) -> tuple[list[Picture], list[Picture]]:
         """The picture to work on with its octaves, and the levels for P-net, largest first."""

@@ -1,6 +1,5 @@
 """OpenCV's FaceDetectorYN on a YuNet model file the user has; mien ships none."""
 
-from collections.abc import Iterable
 from hashlib import sha256
 from math import sqrt
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.detect.boxes import clip
 from mien.detect.scaling import shrink
+from mien.detect.visible import visible_detections
 from mien.errors import DetectorError, MissingExtra
-from mien.results import Box, Detection, Landmarks
+from mien.results import Detection
 
 SCORE_THRESHOLD = 0.7
 OVERLAP_THRESHOLD = 0.3
@@ -84,11 +83,5 @@ def detections(rows: NDArray[Any], *, scale: tuple[float, float], size: tuple[in
     numbers = rows.astype(np.float64)
     places = numbers[:, :14].reshape(-1, 7, 2) * scale
     places[:, 1] += places[:, 0]
-    boxes = clip(places[:, :2].reshape(-1, 4), width=size[0], height=size[1])
-    order = np.lexsort((boxes[:, 1], boxes[:, 0]))
-    return tuple(_detection(boxes[i], places[i, 2:], numbers[i, 14]) for i in order)
-
-
-def _detection(box: Iterable[float], points: Iterable[Iterable[float]], score: float) -> Detection:
-    landmarks = Landmarks(*((float(x), float(y)) for x, y in points))
-    return Detection(Box(*(float(edge) for edge in box)), float(score), landmarks)
+    boxes = places[:, :2].reshape(-1, 4)
+    return visible_detections(boxes, numbers[:, 14], places[:, 2:], width=size[0], height=size[1])

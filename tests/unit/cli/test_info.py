@@ -1,9 +1,13 @@
 import json
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from mien.cli import main
 from mien.errors import ModelError
+from mien.model import ModelFile
 
 
 @pytest.mark.parametrize("arguments", [["info"], ["info", "--json"]], ids=["text", "json"])
@@ -23,3 +27,58 @@ def test_a_damaged_model_is_said_and_the_rest_shown(
     assert "CPUExecutionProvider" in out
     if "--json" in arguments:
         assert json.loads(out)["models"] == [{"name": "base", "error": "base is damaged"}]
+
+
+METRICS = {
+    "split": "PublicTest",
+    "results": [
+        {
+            "flip_averaged": False,
+            "without_duplicates": False,
+            "protocol": "P1",
+            "name": "seven",
+            "n": 3589,
+            "accuracy": {"value": 0.7, "low": 0.6, "high": 0.8},
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "says"),
+    [(METRICS, "70.0% (60.0% to 80.0%) of 3,589 images of PublicTest"), ({"results": 3}, "see them with --json")],
+    ids=["ours", "others"],
+)
+def test_any_model_file_is_shown_beside_those_shipped(
+    metrics: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def load(name: str) -> Mock:
+        facts = {"labels": ["core4"], "licence": "a\x1blicence", "selected_on": None, "metrics": metrics}
+        facts["preprocessing"] = {"size_px": 64}
+        file = ModelFile(Path(name).stem, Path(name), "0" * 64, b"content")
+        return Mock(file=file, metadata=Mock(to_json=lambda: json.dumps(facts)))
+
+    monkeypatch.setattr("mien.model.shipped_models", lambda: ("base",))
+    monkeypatch.setattr("mien.model.load_model", load)
+    with pytest.raises(SystemExit) as ended:
+        main(["info", "--model", "some/mine.onnx"])
+    lines = capsys.readouterr().out.splitlines()
+    assert ended.value.code == 0
+    assert [line.split()[1] for line in lines if line.startswith("model")] == ["base", "mine"]
+    assert f"  file                  {Path('some/mine.onnx')}" in lines
+    assert says in lines[-1]
+    assert r"a\x1blicence" in "".join(lines)
+
+
+def test_a_model_file_that_is_not_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["info", "--model", "gone.onnx"])
+    assert ended.value.code == 1
+    assert "no model file gone.onnx" in capsys.readouterr().out
+
+
+def test_ctrl_c_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("mien.model.load_model", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(SystemExit) as ended:
+        main(["info"])
+    assert (ended.value.code, capsys.readouterr().err) == (130, "mien: interrupted\n")

@@ -125,9 +125,11 @@ def test_output_goes_to_a_file_in_the_form_its_name_says(run: Run, tmp_path: Pat
     assert json.loads((tmp_path / "faces.csv").read_text(encoding="utf-8"))["picture"] == "a.png"
 
 
-@pytest.mark.parametrize("output", ["a.png", "./a.png"])
+@pytest.mark.parametrize("output", ["a.png", "./a.png", "hard.png", "soft.png"])
 def test_output_never_goes_over_a_picture(run: Run, tmp_path: Path, output: str) -> None:
     before = picture(tmp_path / "a.png").read_bytes()
+    (tmp_path / "hard.png").hardlink_to(tmp_path / "a.png")
+    (tmp_path / "soft.png").symlink_to("a.png")
     ran = run("a.png", "--output", output)
     assert ran.status == 1
     assert ran.err.startswith("mien: error: --output")
@@ -157,6 +159,73 @@ def test_annotated_copies_never_go_where_the_pictures_lie(run: Run, tmp_path: Pa
     assert (tmp_path / "in/a.png").read_bytes() == before
 
 
+def test_annotated_copies_are_replaced_by_those_of_a_later_run(run: Run, tmp_path: Path) -> None:
+    picture(tmp_path / "in/a.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a.png").write_bytes(b"earlier")
+    assert run("in", "--annotate", "out").status == 0
+    with Image.open(tmp_path / "out/a.png") as copy:
+        assert copy.size == (60, 40)
+
+
+def test_a_copy_that_fails_is_said_and_counted_and_its_faces_are_written(run: Run, tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "c.png"):
+        picture(tmp_path / "in" / name)
+    (tmp_path / "out/b.png").mkdir(parents=True)
+    ran = run("in", "--annotate", "out")
+    assert ran.status == 1
+    assert [len(record["faces"]) for record in ran.records] == [1, 1, 1]
+    complaint, summary = ran.err.splitlines()
+    assert complaint.startswith("mien: out/b.png: cannot be written")
+    assert summary == "3 pictures, 3 faces; 1 annotated copy could not be written"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.png", "c.png"]
+
+
+def test_no_folder_for_the_copies_is_one_line(run: Run, tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    (tmp_path / "file").touch()
+    ran = run("a.png", "--annotate", "file/out")
+    assert (ran.status, ran.out, ran.err.count("\n")) == (1, "", 1)
+    assert ran.err.startswith("mien: error: cannot make the folder file/out: Not a directory")
+
+
+def test_pillow_says_nothing_between_our_lines(run: Run, tmp_path: Path) -> None:
+    Image.new("RGB", (60, 40)).save(tmp_path / "a.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01\x12")
+    ran = run("a.jpg")
+    assert (ran.status, ran.err) == (0, "")
+
+
+def test_what_the_system_refuses_is_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture(tmp_path / "a.png")
+    for error, says in (
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError(5, "Input/output error", "a\nb"), "Input/output error: 'a\\nb'"),
+        (OSError("no more words"), "no more words"),
+    ):
+        monkeypatch.setattr(FakeRecognizer, "recognize", Mock(side_effect=error))
+        ran = run("a.png")
+        assert (ran.status, ran.err) == (1, f"mien: error: {says}\n")
+
+
+def test_other_faults_are_not_hidden(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture(tmp_path / "a.png")
+    monkeypatch.setattr(FakeRecognizer, "recognize", Mock(side_effect=ValueError("a fault in mien")))
+    with pytest.raises(ValueError, match="a fault in mien"):
+        run("a.png")
+
+
+def test_a_file_called_as_standard_input_is_gets_its_own_copy(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("RGB", (20, 30)).save(tmp_path / "-", "PNG")
+    with picture(tmp_path / "a.png").open("rb") as file:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
+        assert run("-", "./-", "--annotate", "out").status == 0
+    for name, size in (("standard-input.png", (60, 40)), ("-.png", (20, 30))):
+        with Image.open(tmp_path / "out" / name) as copy:
+            assert copy.size == size
+
+
 def test_standard_input_is_read(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with picture(tmp_path / "a.png").open("rb") as file:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
@@ -172,7 +241,7 @@ def test_ctrl_c_keeps_what_was_done(run: Run, tmp_path: Path, monkeypatch: pytes
     ran = run(".")
     assert ran.status == 130
     assert [record["picture"] for record in ran.records] == ["0.png", "1.png"]
-    assert ran.err == "2 pictures, 0 faces; interrupted\n"
+    assert ran.err == "2 pictures, 0 faces\nmien: interrupted\n"
 
 
 def test_sets_of_expressions_can_be_chosen(run: Run, tmp_path: Path) -> None:

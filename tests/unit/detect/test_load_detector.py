@@ -30,6 +30,7 @@ def test_yunet_with_a_missing_model_file_names_it(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"not an ONNX file"])
 def test_yunet_with_a_file_that_is_no_model_says_so(tmp_path, content):
+    pytest.importorskip("cv2", reason="OpenCV comes with the extra yunet")
     path = tmp_path / "broken.onnx"
     path.write_bytes(content)
     with pytest.raises(DetectorError, match=r"cannot load .*broken\.onnx as a YuNet model"):
@@ -52,3 +53,8 @@ def test_rows_of_yunet_become_clipped_sorted_detections_in_the_pictures_pixels()
     assert second.box == Box(100, 240, 120, 320)
     assert first.landmarks == Landmarks((40, 120), (80, 120), (60, 160), (44, 200), (76, 200))
     assert (first.score, second.score) == (0.5, 0.75)
+
+
+def test_rows_of_yunet_outside_the_picture_are_left_out():
+    row = [130, 60, 20, 20, *[10] * 10, 0.75]
+    assert detections(np.array([row], dtype=np.float32), scale=(1.0, 1.0), size=(120, 400)) == ()

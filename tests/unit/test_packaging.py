@@ -1,0 +1,51 @@
+"""What pyproject.toml says agrees with what else says it."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+def version(text: str) -> tuple[int, ...]:
+    """Without trailing zeros: 1.26 is 1.26.0."""
+    numbers = [int(part) for part in text.split(".")]
+    while numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def test_the_lowest_versions_tested_are_the_lowest_allowed(project: dict[str, Any]) -> None:
+    lines = (ROOT / "tests" / "lowest.txt").read_text("utf-8").splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    bounds = dict(dependency.split(">=") for dependency in project["project"]["dependencies"])
+    assert {name: version(pin) for name, pin in pins.items()} == {name: version(low) for name, low in bounds.items()}
+
+
+def test_the_page_on_layout_has_the_layers_that_are_checked(project: dict[str, Any]) -> None:
+    # Names in brackets are of modules still to come.
+    lines = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    checked = [set(re.findall(r"\w+", re.sub(r"\(\w+\)", "", line))) for line in lines]
+    page = (ROOT / "docs" / "decisions" / "0001-layout.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+    assert [set(re.findall(r"`(\w+)`", row)) for row in rows] == [layer for layer in checked if layer]
+
+
+def test_the_source_archive_has_all_that_is_tracked(project: dict[str, Any]) -> None:
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout, so nothing says what is tracked")
+    listed = subprocess.run([git, "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    tracked = {name.partition("/")[0] for name in listed if not name.startswith(".")}
+    always = {"pyproject.toml", "README.md"}  # hatchling packs these unasked
+    assert set(project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]) | always == tracked

@@ -1,0 +1,82 @@
+from pathlib import Path
+from shutil import copy
+
+import pytest
+
+from mien import shipped
+from mien.detect.mtcnn import Mtcnn
+from mien.errors import ModelError
+from mien.model import load_model, shipped_models
+from mien.shipped import CHECKSUMS_NAME, read_shipped, shipped_checksums, shipped_path
+
+NETWORKS = ("mtcnn-onet.onnx", "mtcnn-pnet.onnx", "mtcnn-rnet.onnx")
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the detector's files that stands in for the shipped folder and may be damaged."""
+    for name in (CHECKSUMS_NAME, *NETWORKS):
+        copy(shipped_path(name), tmp_path)
+    monkeypatch.setattr(shipped, "MODELS_FOLDER", tmp_path)
+    return tmp_path
+
+
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def cut_in_half(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def test_every_shipped_file_has_a_checksum_and_the_other_way_round() -> None:
+    assert set(shipped_checksums()) == {path.name for path in shipped.MODELS_FOLDER.glob("*.onnx")}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_sound_file_is_given_as_it_is(name: str) -> None:
+    assert read_shipped(name) == shipped_path(name).read_bytes()
+
+
+@pytest.mark.parametrize("damage", [flip_a_bit, cut_in_half])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_damaged_network_is_not_run(name: str, damage: object, copied: Path) -> None:
+    Mtcnn(threads=1)
+    damage(copied / name)  # type: ignore[operator]
+    with pytest.raises(ModelError, match=rf"{name} is damaged: SHA-256 .*; install mien again$") as refused:
+        Mtcnn(threads=1)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_missing_network_is_named(copied: Path) -> None:
+    (copied / "mtcnn-rnet.onnx").unlink()
+    with pytest.raises(ModelError, match=r"cannot read .*mtcnn-rnet\.onnx: No such file.*; install mien again"):
+        Mtcnn(threads=1)
+
+
+def test_a_missing_expression_model_is_named(copied: Path) -> None:
+    assert not (copied / "base.onnx").exists()
+    with pytest.raises(ModelError, match=r"cannot read .*base\.onnx: No such file"):
+        load_model("base")
+
+
+def test_a_file_without_a_checksum_is_not_given(copied: Path) -> None:
+    (copied / "other.onnx").write_bytes(b"anything")
+    with pytest.raises(ModelError, match=r"other\.onnx has no checksum"):
+        read_shipped("other.onnx")
+
+
+def test_missing_checksums_stop_models_and_detectors(copied: Path) -> None:
+    (copied / CHECKSUMS_NAME).unlink()
+    for load in (lambda: load_model("base"), Mtcnn, shipped_models):
+        with pytest.raises(ModelError, match=r"cannot read .*SHA256SUMS: No such file.*; install mien again"):
+            load()
+
+
+@pytest.mark.parametrize("content", [b"one-word\n", b"\xff\xfe\x00", b"a b c\n", b"\n\n"])
+def test_checksums_that_are_none_are_damaged(content: bytes, copied: Path) -> None:
+    (copied / CHECKSUMS_NAME).write_bytes(content)
+    with pytest.raises(ModelError, match="SHA256SUMS is damaged"):
+        read_shipped(NETWORKS[0])
