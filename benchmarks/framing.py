@@ -3,8 +3,8 @@
     python benchmarks/framing.py --photos DIR [--tilt 20] [--model base] [--out FILE.json]
 
 DIR holds photos with one main face each and `legend.csv` with the columns `image` and `emotion`. The face judged is the
-largest one found. Photos whose label is not one of the four core expressions are left out. With `--tilt`, every photo is
-turned by that angle both ways first, which says whether turning crops by the eyes pays.
+largest one found. Photos whose label is not one of the four core expressions are left out. With `--tilt`, every photo
+is turned by that angle both ways first, which says whether turning crops by the eyes pays.
 """
 
 import argparse

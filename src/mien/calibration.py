@@ -1,8 +1,7 @@
 """From a network's logits to calibrated probabilities of each set of expressions.
 
-The network has one head for FER2013's labels and one for FER+'s. The two sets of the four core classes have none of
-their own: each is a logarithmic pool of both heads, by its own weights (Genest and Zidek, "Combining Probability
-Distributions", Statistical Science, 1986).
+The network has one head for FER2013's labels and one for FER+'s. The core classes have none of their own: each of their
+two sets is a head narrowed to the four.
 """
 
 from collections.abc import Mapping
@@ -17,8 +16,7 @@ Logits = Mapping[str, NDArray[np.float32]]
 """Logits of shape (N, K) by the name of the head's set of expressions."""
 
 HEADS = (FER7, FERPLUS8)
-POOLED = (CORE4, CORE4_FER2013)
-_TINY = 1e-12
+_HEAD_OF_CORE = {CORE4.name: FERPLUS8, CORE4_FER2013.name: FER7}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +26,22 @@ class Calibration:
     Attributes:
         temperature: By name of a set, what its logits are divided by. Source: Guo et al., "On Calibration of Modern
             Neural Networks", ICML 2017.
-        fer7_weight: By name of a pooled set, the weight of the FER2013 head, 0 to 1; the FER+ head has the rest.
         least_support: By name of a set, the support under which an answer is uncertain.
     """
 
     temperature: Mapping[str, float]
-    fer7_weight: Mapping[str, float]
     least_support: Mapping[str, float]
 
     @classmethod
     def neutral(cls) -> "Calibration":
-        """Plain softmax, both heads pooled alike, nothing uncertain: what calibration starts from."""
+        """Plain softmax, nothing uncertain: what calibration starts from."""
         names = [expressions.name for expressions in EXPRESSION_SETS]
-        weights = {expressions.name: 0.5 for expressions in POOLED}
-        return cls(dict.fromkeys(names, 1.0), weights, dict.fromkeys(names, 0.0))
+        return cls(dict.fromkeys(names, 1.0), dict.fromkeys(names, 0.0))
 
 
 def probabilities(logits: Logits, expressions: ExpressionSet, calibration: Calibration) -> NDArray[np.float64]:
     """Calibrated probabilities of shape (N, K), in the class order of `expressions`."""
-    if expressions in POOLED:
-        scores = pooled_core4(logits, calibration.fer7_weight[expressions.name])
-    else:
-        scores = logits[expressions.name].astype(np.float64)
-    return softmax(scores / calibration.temperature[expressions.name])
+    return softmax(scores(logits, expressions) / calibration.temperature[expressions.name])
 
 
 def support(
@@ -65,28 +56,22 @@ def support(
         logits: Logits of both heads.
         given: Probabilities by `expressions`, of shape (N, K).
         expressions: The set that `given` is about.
-        calibration: Temperatures and weights.
+        calibration: Temperatures.
     """
     top: NDArray[np.float64] = given.max(axis=1)
-    if expressions not in POOLED:
+    if expressions.name not in _HEAD_OF_CORE:
         return top
-    fer7_weight = calibration.fer7_weight[expressions.name]
-    inside = [
-        weight * probabilities(logits, head, calibration)[:, core4_positions(head)].sum(axis=1)
-        for head, weight in zip(HEADS, (fer7_weight, 1 - fer7_weight), strict=True)
-    ]
-    return np.asarray(top * sum(inside))
+    head = _HEAD_OF_CORE[expressions.name]
+    inside: NDArray[np.float64] = probabilities(logits, head, calibration)[:, core4_positions(head)].sum(axis=1)
+    return top * inside
 
 
-def pooled_core4(logits: Logits, fer7_weight: float) -> NDArray[np.float64]:
-    """Log-probabilities of the four core classes, up to a constant, pooled from both heads; shape (N, 4)."""
-    weights = (fer7_weight, 1 - fer7_weight)
-    logs = [
-        weight * np.log(softmax(logits[head.name][:, core4_positions(head)].astype(np.float64)) + _TINY)
-        for head, weight in zip(HEADS, weights, strict=True)
-    ]
-    pooled: NDArray[np.float64] = logs[0] + logs[1]
-    return pooled
+def scores(logits: Logits, expressions: ExpressionSet) -> NDArray[np.float64]:
+    """The logits of `expressions`, of shape (N, K): a head's own, or those of the four core classes in it."""
+    if expressions.name not in _HEAD_OF_CORE:
+        return logits[expressions.name].astype(np.float64)
+    head = _HEAD_OF_CORE[expressions.name]
+    return logits[head.name][:, core4_positions(head)].astype(np.float64)
 
 
 def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:

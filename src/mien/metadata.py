@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mien.calibration import HEADS, POOLED, Calibration
+from mien.calibration import HEADS, Calibration
 from mien.errors import ModelError
 from mien.expressions import EXPRESSION_SETS
 from mien.preprocess import Framing, Preprocessing
@@ -82,7 +82,4 @@ def _calibration(table: Mapping[str, Any]) -> Calibration:
         if not calibration.temperature[expressions.name] > 0:
             raise ValueError(f"temperature of {expressions.name} is not above 0")
         float(calibration.least_support[expressions.name])
-    for expressions in POOLED:
-        if not 0 <= calibration.fer7_weight[expressions.name] <= 1:
-            raise ValueError(f"weight of {expressions.name} is not between 0 and 1")
     return calibration

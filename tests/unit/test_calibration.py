@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mien.calibration import Calibration, pooled_core4, probabilities, softmax, support
-from mien.expressions import CORE4, EXPRESSION_SETS, FER7, FERPLUS8, ExpressionSet, core4_positions
+from mien.calibration import Calibration, probabilities, softmax, support
+from mien.expressions import CORE4, CORE4_FER2013, EXPRESSION_SETS, FER7, FERPLUS8, ExpressionSet, core4_positions
 
 finite = st.floats(-30, 30, width=32)
 
@@ -19,13 +19,9 @@ def logits_for(fer7: dict[str, float], ferplus8: dict[str, float]) -> dict[str, 
     return {"fer7": row(FER7, fer7), "ferplus8": row(FERPLUS8, ferplus8)}
 
 
-@given(arrays(np.float32, (3, 7), elements=finite), arrays(np.float32, (3, 8), elements=finite), st.floats(0, 1))
-def test_every_set_gives_probabilities(fer7: np.ndarray, ferplus8: np.ndarray, weight: float) -> None:
-    calibration = Calibration(
-        {"core4": 0.5, "core4-fer2013": 0.7, "fer7": 2.0, "ferplus8": 1.3},
-        {"core4": weight, "core4-fer2013": 1 - weight},
-        {},
-    )
+@given(arrays(np.float32, (3, 7), elements=finite), arrays(np.float32, (3, 8), elements=finite))
+def test_every_set_gives_probabilities(fer7: np.ndarray, ferplus8: np.ndarray) -> None:
+    calibration = Calibration({"core4": 0.5, "core4-fer2013": 0.7, "fer7": 2.0, "ferplus8": 1.3}, {})
     logits = {"fer7": fer7, "ferplus8": ferplus8}
     for expressions in EXPRESSION_SETS:
         given_probabilities = probabilities(logits, expressions, calibration)
@@ -36,17 +32,18 @@ def test_every_set_gives_probabilities(fer7: np.ndarray, ferplus8: np.ndarray, w
         assert ((backed >= 0) & (backed <= given_probabilities.max(axis=1) + 1e-9)).all()
 
 
-@pytest.mark.parametrize(("weight", "head"), [(1.0, FER7), (0.0, FERPLUS8)])
-def test_pool_with_all_weight_on_one_head_is_that_head_narrowed(weight: float, head: ExpressionSet) -> None:
+@pytest.mark.parametrize(("core", "head"), [(CORE4, FERPLUS8), (CORE4_FER2013, FER7)])
+def test_core_classes_are_the_head_of_their_truth_narrowed(core: ExpressionSet, head: ExpressionSet) -> None:
     rng = np.random.default_rng(0)
     logits = {s.name: rng.normal(size=(5, len(s))).astype(np.float32) for s in (FER7, FERPLUS8)}
-    narrowed = softmax(logits[head.name][:, core4_positions(head)].astype(np.float64))
-    np.testing.assert_allclose(softmax(pooled_core4(logits, weight)), narrowed, atol=1e-9)
+    wide = softmax(logits[head.name].astype(np.float64))[:, core4_positions(head)]
+    narrowed = probabilities(logits, core, Calibration.neutral())
+    np.testing.assert_allclose(narrowed, wide / wide.sum(axis=1, keepdims=True), atol=1e-12)
 
 
 def test_higher_temperature_is_less_confident() -> None:
     logits = logits_for({"happy": 3}, {"happiness": 3})
-    cool, warm = (Calibration({"core4": t}, {"core4": 0.5}, {}) for t in (0.5, 3.0))
+    cool, warm = (Calibration({"core4": t}, {}) for t in (0.5, 3.0))
     assert probabilities(logits, CORE4, cool).max() > probabilities(logits, CORE4, warm).max()
 
 

@@ -13,7 +13,6 @@ METADATA = ModelMetadata(
     preprocessing=Preprocessing(48, 129.5, 65.1, Framing(1.2, 0.05, True)),
     calibration=Calibration(
         {"core4": 0.8, "core4-fer2013": 0.9, "fer7": 1.1, "ferplus8": 1.2},
-        {"core4": 0.35, "core4-fer2013": 0.9},
         {"core4": 0.4, "core4-fer2013": 0.3, "fer7": 0, "ferplus8": 0},
     ),
     licence="Apache-2.0",
@@ -59,13 +58,6 @@ def test_temperature_of_nothing_is_refused() -> None:
     table = json.loads(METADATA.to_json())
     table["calibration"]["temperature"]["fer7"] = 0
     with pytest.raises(ModelError, match="temperature of fer7"):
-        parse_metadata(json.dumps(table), FILE)
-
-
-def test_weight_out_of_range_is_refused() -> None:
-    table = json.loads(METADATA.to_json())
-    table["calibration"]["fer7_weight"]["core4"] = 1.5
-    with pytest.raises(ModelError, match="weight of core4"):
         parse_metadata(json.dumps(table), FILE)
 
 

@@ -22,7 +22,8 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     protocol: Annotated[
         list[str] | None,
         typer.Option(
-            help="P1, P1c, P2, P3 or P4; may be repeated. Without it, all that the data has truth for.", show_default=False
+            help="P1, P1c, P2, P3 or P4; may be repeated. Without it, all that the data has truth for.",
+            show_default=False,
         ),
     ] = None,
     training: Annotated[

@@ -89,7 +89,14 @@ def _decode(encoded: list[Any], rows: NDArray[np.int64], path: Path) -> NDArray[
                         f"got {image.width}x{image.height}"
                     )
                 pixels[index] = np.asarray(image.convert("L"))
-        except (OSError, SyntaxError, ValueError, TypeError, UnidentifiedImageError, Image.DecompressionBombError) as fault:
+        except (
+            OSError,
+            SyntaxError,
+            ValueError,
+            TypeError,
+            UnidentifiedImageError,
+            Image.DecompressionBombError,
+        ) as fault:
             raise DataError(f"row {row} of {path}: the image is not a readable PNG ({_first_line(fault)})") from fault
     return pixels
 

@@ -24,15 +24,17 @@ and agree.
 
 ## What it answers
 Input: one grayscale face of {size_px} × {size_px} pixels, framed as in FER2013. Two heads: FER2013's seven labels and
-FER+'s eight. The four core expressions (happy, sad, surprise, neutral) are pooled from both, with weight
-{fer7_weight:.2f} on the first for `core4` (the default, meant for what most people see) and {fer2013_weight:.2f} for
-`core4-fer2013` (meant for FER2013's own label). Probabilities are calibrated by temperature. A `core4` answer is
-marked uncertain where its support is under {least_support:.2f}; a tenth of the calibration images with a consensus for
-one of the four fall short of it.
+FER+'s eight. The four core expressions (happy, sad, surprise, neutral) are a head narrowed to the four: FER+'s for
+`core4` (the default, meant for what most people see), FER2013's for `core4-fer2013` (meant for FER2013's own label).
+Probabilities are calibrated by temperature. A `core4` answer is marked uncertain where its support is under
+{least_support:.2f}; a tenth of the calibration images with a consensus for one of the four fall short of it.
 
 ## Data
-{training} faces of FER2013's Training split with FER2013's labels and the FER+ votes; left out: {left_out} faces that
-repeat one of PublicTest (correlation from {near} on), are flat, or are no face to FER+'s voters. Licence: {licence}
+{training} faces of FER2013's Training split with FER2013's labels and the FER+ votes. Left out were {left_out} faces that
+repeat one of PublicTest (correlation from {near} on), are flat, or are no face to FER+'s voters.
+
+{licence}
+
 FER2013 was gathered by web search; who is shown, from where and whether they agreed is not known. Ages, skin tones and
 occasions are not balanced, and posed and drawn faces are among them.
 
@@ -57,8 +59,8 @@ truth (P1: `core4-fer2013`).
 - Accuracy by age, sex and skin tone has not been measured; the data carry no such labels.
 
 ## Training
-{epochs} epochs, seed {seed}, {minutes:.0f} minutes of wall-clock time. Configuration, data hashes and all figures are
-in the file's metadata (`mien info --json`).
+{epochs} epochs, seed {seed}, {minutes:.0f} minutes of wall-clock time. Configuration, data hashes and all figures are in
+the file's metadata (`mien info --model PATH --json`).
 """
 
 
@@ -89,8 +91,6 @@ def card_text(metadata: ModelMetadata, sha256: str, size_mb: float) -> str:
         size_mb=size_mb,
         sha256=sha256,
         size_px=metadata.preprocessing.size_px,
-        fer7_weight=metadata.calibration.fer7_weight["core4"],
-        fer2013_weight=metadata.calibration.fer7_weight["core4-fer2013"],
         least_support=metadata.calibration.least_support["core4"],
         training=f"{data['training']:,}",
         left_out=f"{data['left_out']['total'] - data['left_out']['kept']:,}",
@@ -118,7 +118,9 @@ def _figures(results: list[Mapping[str, Any]]) -> str:
 def _recall(results: list[Mapping[str, Any]]) -> str:
     lines = ["| protocol | class | recall |", "|---|---|---|"]
     for result in results:
-        lines += [f"| {result['protocol']} | {label} | {_percent(r)} |" for label, r in result["recall"].items()]
+        recall = result["recall"]
+        occurring = [label for label in result["labels"] if label in recall]
+        lines += [f"| {result['protocol']} | {label} | {_percent(recall[label])} |" for label in occurring]
     return "\n".join(lines)
 
 

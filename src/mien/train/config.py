@@ -69,9 +69,9 @@ class OptimiserConfig(_Strict):
 class FramingConfig(_Strict):
     """Where the crop lies around a detected face; see `mien.preprocess.Framing`. It does not touch training."""
 
-    scale: float = Field(default=1.0, gt=0)
+    scale: float = Field(default=1.05, gt=0)
     shift_down: float = 0.0
-    upright: bool = False
+    upright: bool = True
 
 
 class TrainingConfig(_Strict):

@@ -31,31 +31,6 @@ def test_finds_the_temperature_that_was_put_in() -> None:
     assert calibration.temperature["ferplus8"] == pytest.approx(2.5, rel=0.1)
 
 
-def test_pool_prefers_the_head_that_is_right() -> None:
-    faces = drawn_faces(400, seed=0)
-    right = np.eye(len(FERPLUS8), dtype=np.float32)[faces.majority()] * 5
-    noise = np.random.default_rng(0).normal(size=(400, len(FER7))).astype(np.float32) * 5
-    assert max(calibrate({"fer7": noise, "ferplus8": right}, faces).fer7_weight.values()) < 0.2
-
-
-def test_each_pool_prefers_the_head_of_its_truth() -> None:
-    faces = drawn_faces(400, seed=0)
-    rng = np.random.default_rng(0)
-    # Ten people call every second face neutral, whatever FER2013's label is.
-    votes = faces.votes.copy()
-    votes[::2] = 0
-    votes[::2, FERPLUS8.index("neutral")] = 10
-    disputed = LabelledFaces(faces.pixels, faces.fer7, votes, faces.rows)
-    logits = {
-        "fer7": np.eye(len(FER7), dtype=np.float32)[disputed.fer7] * 4 + rng.normal(size=(400, 7)).astype(np.float32),
-        "ferplus8": np.eye(len(FERPLUS8), dtype=np.float32)[disputed.majority()] * 4
-        + rng.normal(size=(400, 8)).astype(np.float32),
-    }
-    weights = calibrate(logits, disputed).fer7_weight
-    assert weights["core4"] < 0.2
-    assert weights["core4-fer2013"] > 0.8
-
-
 def test_threshold_leaves_the_stated_coverage() -> None:
     faces = drawn_faces(1000, seed=0)
     logits = noisy_logits(faces, 1.0, np.random.default_rng(1))
