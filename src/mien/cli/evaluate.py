@@ -104,9 +104,9 @@ def _table(results: "Sequence[Result]") -> "Table":
 
 
 def _write(path: Path, text: str) -> None:
-    from mien.errors import MienError
+    from mien.errors import OutputError
 
     try:
         path.write_text(text, "utf-8")
     except OSError as error:
-        raise MienError(f"cannot write to {path}: {error.strerror}; name a file in a folder that exists") from error
+        raise OutputError(f"cannot write to {path}: {error.strerror}; name a file in a folder that exists") from error

@@ -30,8 +30,8 @@ Probabilities are calibrated by temperature. A `core4` answer is marked uncertai
 {least_support:.2f}; a tenth of the calibration images with a consensus for one of the four fall short of it.
 
 ## Data
-{training} faces of FER2013's Training split with FER2013's labels and the FER+ votes. Left out were {left_out} faces that
-repeat one of PublicTest (correlation from {near} on), are flat, or are no face to FER+'s voters.
+{training} faces of FER2013's Training split with FER2013's labels and the FER+ votes. Left out were {left_out} faces
+that repeat one of PublicTest (correlation from {near} on), are flat, or are no face to FER+'s voters.
 
 {licence}
 
@@ -59,7 +59,7 @@ truth (P1: `core4-fer2013`).
 - Accuracy by age, sex and skin tone has not been measured; the data carry no such labels.
 
 ## Training
-{epochs} epochs, seed {seed}, {minutes:.0f} minutes of wall-clock time. Configuration, data hashes and all figures are in
+{epochs} epochs, seed {seed}, {minutes:.0f} minutes by the clock. Configuration, data hashes and all figures are in
 the file's metadata (`mien info --model PATH --json`).
 """
 
