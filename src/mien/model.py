@@ -14,12 +14,13 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from mien.calibration import HEADS, probabilities, support
-from mien.errors import ModelError, UnknownModel, choose_from
+from mien.errors import ModelError, UnknownModel, choose_from, first_line
 from mien.expressions import ExpressionSet
 from mien.metadata import METADATA_KEY, ModelMetadata, parse_metadata
 from mien.preprocess import model_input
 from mien.results import Prediction
 from mien.shipped import read_shipped, shipped_checksums, shipped_path
+from mien.threads import intra_op_threads
 
 _BATCH = 64  # more at once gains nothing on a CPU and costs memory
 
@@ -53,12 +54,11 @@ class ExpressionModel:
         self.file = file
         options = ort.SessionOptions()
         options.log_severity_level = 3
-        if threads is not None:
-            options.intra_op_num_threads = threads
+        options.intra_op_num_threads = intra_op_threads(threads)
         try:
             self._session = ort.InferenceSession(file.content, options, providers=["CPUExecutionProvider"])
         except Exception as fault:  # ONNX Runtime's errors share no base class of their own
-            raise ModelError(f"{file.path} is not an ONNX model that can be loaded: {_first_line(fault)}") from fault
+            raise ModelError(f"{file.path} is not an ONNX model that can be loaded: {first_line(fault)}") from fault
         self.metadata: ModelMetadata = parse_metadata(self._metadata_text(), file.path)
 
     def logits(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
@@ -149,7 +149,3 @@ def providers() -> tuple[str, ...]:
 def _batches(crops: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
     for start in range(0, len(crops), _BATCH):
         yield crops[start : start + _BATCH]
-
-
-def _first_line(fault: Exception) -> str:
-    return (str(fault).splitlines() or [type(fault).__name__])[0]

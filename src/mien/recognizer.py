@@ -1,6 +1,7 @@
 """From a picture to its faces and their apparent expressions."""
 
 from collections.abc import Iterable
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from mien.detect import Detector, load_detector
 from mien.detect.whole import whole_picture
+from mien.errors import PictureError
 from mien.expressions import expression_set
 from mien.images import Picture, read_picture
 from mien.model import load_model
@@ -22,9 +24,10 @@ class Recognizer:
 
     Args:
         model: A shipped model's name, or the path of a model package.
-        expressions: `core4` (happy, sad, surprise, neutral), `fer7` or `ferplus8`.
+        expressions: `core4` (happy, sad, surprise, neutral), `core4-fer2013` (the same, as FER2013 labels them), `fer7`
+            or `ferplus8`.
         detector: `mtcnn`, `yunet`, `none` (each picture is one face crop already), or any detector of your own.
-        threads: Threads that one call may use; None leaves it to ONNX Runtime.
+        threads: Threads that one call may use, at most as many as there are processors; None leaves it to ONNX Runtime.
         yunet_model: Path of the model file that the `yunet` detector needs.
 
     Raises:
@@ -78,11 +81,14 @@ class Recognizer:
         """The apparent expression of pictures that are face crops already, framed as in FER2013.
 
         Args:
-            crops: Pictures as in `recognize`; each is one face. Answers do not depend on what else is asked for.
+            crops: Pictures as in `recognize`, each of them one face, or an array (N, H, W) of
+                grayscale crops. Answers do not depend on what else is asked for.
 
         Raises:
-            PictureError: If one of the pictures cannot be read.
+            PictureError: If one of the pictures cannot be read, or a single picture is given.
         """
+        if isinstance(crops, str | bytes | PathLike) or (isinstance(crops, np.ndarray) and _is_one_picture(crops)):
+            raise PictureError("classify takes several face crops and got one picture; put it into a list: [picture]")
         preprocessing = self.model.metadata.preprocessing
         return self._predict([fit_crop(read_picture(crop), preprocessing) for crop in crops])
 
@@ -94,3 +100,7 @@ class Recognizer:
 
     def _predict(self, crops: list[NDArray[np.uint8]]) -> tuple[Prediction, ...]:
         return self.model.predict(np.stack(crops), self.expressions) if crops else ()
+
+
+def _is_one_picture(array: NDArray[np.uint8]) -> bool:
+    return array.ndim < 3 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))

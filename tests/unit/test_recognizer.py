@@ -1,5 +1,6 @@
 from dataclasses import FrozenInstanceError
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,3 +123,16 @@ def test_an_unknown_name_names_the_nearest(options: dict[str, str], error: type[
 def test_a_picture_that_is_none_is_an_error(recognizer: Recognizer, tmp_path: Path) -> None:
     with pytest.raises(PictureError):
         recognizer.recognize(tmp_path / "absent.jpg")
+
+
+@pytest.mark.parametrize(
+    "picture", ["face.png", b"bytes", Path("face.png"), np.zeros((48, 48), np.uint8), np.zeros((48, 48, 3), np.uint8)]
+)
+def test_classify_refuses_a_single_picture(picture: Any) -> None:
+    with pytest.raises(PictureError, match="takes several face crops"):
+        Recognizer().classify(picture)
+
+
+def test_classify_takes_an_array_of_grayscale_crops() -> None:
+    crops = np.random.default_rng(0).integers(0, 255, (2, 48, 48), dtype=np.uint8)
+    assert Recognizer().classify(crops) == Recognizer().classify(list(crops))

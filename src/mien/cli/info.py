@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -21,10 +22,14 @@ def info(
         str | None,
         typer.Option(help="Show this model file, too.", metavar="PATH", show_default=False),
     ] = None,
+    yunet_model: Annotated[
+        Path | None,
+        typer.Option(help="Try this file for the detector yunet and show its checksum.", show_default=False),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show versions, shipped models with their checksums, detectors and ONNX Runtime's providers."""
-    facts = _facts(model)
+    facts = _facts(model, yunet_model)
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
     else:
@@ -33,7 +38,7 @@ def info(
         raise typer.Exit(1)
 
 
-def _facts(model: str | None) -> dict[str, Any]:
+def _facts(model: str | None, yunet_model: Path | None) -> dict[str, Any]:
     import platform
 
     from mien.model import providers, shipped_models
@@ -45,7 +50,7 @@ def _facts(model: str | None) -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": {package: _version(package) for package in PACKAGES},
         "providers": providers(),
-        "detectors": _detectors(),
+        "detectors": _detectors(yunet_model),
         "models": [_model(name) for name in models],
     }
 
@@ -57,13 +62,23 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _detectors() -> dict[str, str]:
+def _detectors(yunet_model: Path | None) -> dict[str, str]:
     """What each detector needs to run here."""
     from mien.detect import DETECTORS
 
-    has_opencv = find_spec("cv2") is not None
-    yunet = "needs --yunet-model" if has_opencv else "needs pip install 'mien[yunet]' and --yunet-model"
+    if yunet_model is not None:
+        yunet = _tried(yunet_model)
+    elif find_spec("cv2") is not None:
+        yunet = "needs --yunet-model"
+    else:
+        yunet = "needs pip install 'mien[yunet]' and --yunet-model"
     return {name: yunet if name == "yunet" else "ready" for name in DETECTORS}
+
+
+def _tried(yunet_model: Path) -> str:
+    from mien.detect.yunet import YuNet
+
+    return f"ready with {yunet_model}, SHA-256 {YuNet(yunet_model).sha256}"
 
 
 def _model(name: str) -> dict[str, Any]:

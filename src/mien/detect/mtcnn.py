@@ -12,6 +12,7 @@ from mien.detect.scaling import Picture, level, octaves, shrink
 from mien.detect.visible import visible_detections
 from mien.results import Detection
 from mien.shipped import read_shipped
+from mien.threads import intra_op_threads
 
 SMALLEST_FACE_PX = 20.0
 FACES_ACROSS = 28
@@ -61,7 +62,7 @@ class Mtcnn:
         import onnxruntime  # noqa: PLC0415  loading it takes long, and naming a detector must not
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 0
+        options.intra_op_num_threads = intra_op_threads(threads)
         options.inter_op_num_threads = 1
         self._pnet, self._rnet, self._onet = (
             onnxruntime.InferenceSession(

@@ -44,6 +44,7 @@ class YuNet:
             content = Path(model).read_bytes()
         except OSError as error:
             raise DetectorError(f"cannot read the YuNet model {model}: {error.strerror}; check the path") from error
+        self.sha256 = sha256(content).hexdigest()
         try:
             import cv2  # noqa: PLC0415
         except ImportError as error:
@@ -52,9 +53,11 @@ class YuNet:
             self._network = cv2.FaceDetectorYN.create(
                 str(model), "", (320, 320), SCORE_THRESHOLD, OVERLAP_THRESHOLD, CANDIDATES
             )
+            # OpenCV takes any network, and only running it tells whether it is one of these.
+            self._network.detect(np.zeros((320, 320, 3), dtype=np.uint8))
         except cv2.error as error:
-            raise DetectorError(f"OpenCV cannot load {model} as a YuNet model; it needs the ONNX file") from error
-        self.sha256 = sha256(content).hexdigest()
+            message = f"OpenCV cannot load {model} (SHA-256 {self.sha256}) as a YuNet model; it needs the ONNX file"
+            raise DetectorError(message) from error
         # The input size is set before each picture, so two threads must not share the network at once.
         self._one_at_a_time = Lock()
 

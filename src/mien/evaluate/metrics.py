@@ -31,8 +31,8 @@ class Estimate:
     high: float
 
     def to_dict(self) -> dict[str, float]:
-        """The three numbers, rounded to five decimals."""
-        return {"value": round(self.value, 5), "low": round(self.low, 5), "high": round(self.high, 5)}
+        """The three numbers, rounded to seven decimals."""
+        return {"value": round(self.value, 7), "low": round(self.low, 7), "high": round(self.high, 7)}
 
 
 @dataclass(frozen=True, slots=True)

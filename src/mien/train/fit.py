@@ -98,7 +98,8 @@ def fit(
         if stored["epochs_done"] == config.epochs:
             return Run(folder, stored["accuracy"], stored["elapsed_s"])
         # A run that was killed has not written how long it took; its work ends with its last checkpoint.
-        facts["elapsed_s"] = stored["elapsed_s"] + checkpoint.stat().st_mtime - stored["started_s"]
+        last_leg_s = max(0.0, checkpoint.stat().st_mtime - stored["started_s"])
+        facts["elapsed_s"] = stored["elapsed_s"] + last_leg_s
     _make(folder)
     _write(folder, facts)
     if threads is not None:

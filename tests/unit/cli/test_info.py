@@ -1,4 +1,5 @@
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -7,7 +8,7 @@ import pytest
 
 from mien.cli import main
 from mien.errors import ModelError
-from mien.model import ModelFile
+from mien.model import ModelFile, find_model
 
 
 @pytest.mark.parametrize("arguments", [["info"], ["info", "--json"]], ids=["text", "json"])
@@ -82,3 +83,24 @@ def test_ctrl_c_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     with pytest.raises(SystemExit) as ended:
         main(["info"])
     assert (ended.value.code, capsys.readouterr().err) == (130, "mien: interrupted\n")
+
+
+def test_file_that_is_no_yunet_is_told_with_its_checksum(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("cv2", reason="the extra yunet is not installed")
+    file = find_model("base")
+    with pytest.raises(SystemExit) as ended:
+        main(["info", "--yunet-model", str(file.path)])
+    assert ended.value.code == 1
+    assert f"(SHA-256 {file.sha256}) as a YuNet model" in capsys.readouterr().err
+
+
+def test_yunet_file_that_works_is_shown_with_its_checksum(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cv2 = pytest.importorskip("cv2", reason="the extra yunet is not installed")
+    monkeypatch.setattr(cv2.FaceDetectorYN, "create", lambda *_: Mock())
+    path = tmp_path / "yunet.onnx"
+    path.write_bytes(b"some network")
+    with pytest.raises(SystemExit):
+        main(["info", "--yunet-model", str(path)])
+    assert sha256(b"some network").hexdigest() in capsys.readouterr().out

@@ -33,7 +33,7 @@ def test_yunet_with_a_file_that_is_no_model_says_so(tmp_path, content):
     pytest.importorskip("cv2", reason="OpenCV comes with the extra yunet")
     path = tmp_path / "broken.onnx"
     path.write_bytes(content)
-    with pytest.raises(DetectorError, match=r"cannot load .*broken\.onnx as a YuNet model"):
+    with pytest.raises(DetectorError, match=r"cannot load .*broken\.onnx \(SHA-256 [0-9a-f]{64}\) as a YuNet model"):
         load_detector("yunet", yunet_model=path)
 
 
