@@ -192,7 +192,7 @@ def test_metrics_as_a_dict_are_rounded_figures_with_their_ends() -> None:
     m = measured(np.array([0, 0, 1]), np.array([[0.9, 0.1], [0.8, 0.2], [0.6, 0.4]]))
     table = m.to_dict()
     assert table["n"] == 3
-    assert table["accuracy"]["value"] == 0.66667
+    assert table["accuracy"]["value"] == 0.6666667
     assert table["kl_to_votes"] is None
     assert table["labels"] == ["happy", "sad"]
     assert table["confusion"]["value"] == [[2, 0], [1, 0]]
