@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -183,3 +184,14 @@ def test_export_is_refused_where_the_file_differs(
     with pytest.raises(ModelError, match="differs from the network"):
         export(run.folder, held_out, tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_time_of_a_run_never_runs_backwards(
+    training: LabelledFaces, held_out: LabelledFaces, run: Run, tmp_path: Path
+) -> None:
+    # Killed again before it wrote a checkpoint: the checkpoint is older than the last start.
+    killed = shutil.copytree(run.folder, tmp_path / "run")
+    facts = json.loads((killed / FACTS).read_text("utf-8"))
+    later = {"epochs_done": 9, "started_s": time.time() + 1000, "elapsed_s": 5.0}
+    (killed / FACTS).write_text(json.dumps(facts | later), "utf-8")
+    assert fit(training, held_out, CONFIG, killed, resume=True, quiet=True).elapsed_s >= 5.0
