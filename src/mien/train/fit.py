@@ -34,6 +34,7 @@ _VALIDATION_BATCH = 256
 Batches = DataLoader[tuple[Tensor, ...]]
 _BESIDE_THE_POINT = (
     "Checkpoint directory .* exists and is not empty",  # it holds the run's facts, or what is resumed
+    "The dirpath has changed",  # a run may be moved before it is resumed
     ".*does not have many workers",  # the faces are in memory; workers would only copy them
     ".*treespec, LeafSpec.* is deprecated",  # Lightning's own use of torch
     "Precision .* is not supported by the model summary",
