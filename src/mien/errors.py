@@ -61,7 +61,8 @@ class MissingExtra(MienError):
     def for_feature(cls, feature: str, extra: str, missing: ImportError) -> Self:
         """The error for `feature`, whose import failed with `missing` because `extra` is not installed."""
         package = missing.name or str(missing)
-        return cls(f"{feature} needs the package {package!r}; install it with: pip install 'mien[{extra}]'")
+        ways = f"pip install 'mien[{extra}]', or in a clone: pip install '.[{extra}]'"
+        return cls(f"{feature} needs the package {package!r}; install it with: {ways}")
 
 
 def choose_from(what: str, got: str, known: tuple[str, ...]) -> str:

@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from mien.calibration import HEADS, probabilities, support
-from mien.errors import ModelError, UnknownModel, choose_from, first_line
+from mien.errors import MienError, ModelError, UnknownModel, choose_from, first_line
 from mien.expressions import ExpressionSet
 from mien.metadata import METADATA_KEY, ModelMetadata, parse_metadata
 from mien.preprocess import model_input
 from mien.results import Prediction
+from mien.runtime import new_session
 from mien.shipped import read_shipped, shipped_checksums, shipped_path
-from mien.threads import intra_op_threads
 
 _BATCH = 64  # more at once gains nothing on a CPU and costs memory
 
@@ -52,11 +51,10 @@ class ExpressionModel:
 
     def __init__(self, file: ModelFile, *, threads: int | None = None) -> None:
         self.file = file
-        options = ort.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = intra_op_threads(threads)
         try:
-            self._session = ort.InferenceSession(file.content, options, providers=["CPUExecutionProvider"])
+            self._session = new_session(file.content, threads=threads)
+        except MienError:
+            raise
         except Exception as fault:  # ONNX Runtime's errors share no base class of their own
             raise ModelError(f"{file.path} is not an ONNX model that can be loaded: {first_line(fault)}") from fault
         self.metadata: ModelMetadata = parse_metadata(self._metadata_text(), file.path)
@@ -139,11 +137,6 @@ def find_model(model: str | Path) -> ModelFile:
 def shipped_models() -> tuple[str, ...]:
     """Names of the expression models that come with mien."""
     return tuple(name.removesuffix(".onnx") for name in shipped_checksums() if not name.startswith("mtcnn"))
-
-
-def providers() -> tuple[str, ...]:
-    """What the installed ONNX Runtime could compute with; mien uses the CPU, where answers are the same everywhere."""
-    return tuple(ort.get_available_providers())
 
 
 def _batches(crops: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:

@@ -158,3 +158,31 @@ def test_info_names_models_with_their_checksums(as_json: bool) -> None:
     else:
         assert re.search(r"SHA-256 +[0-9a-f]{64}$", ran.stdout, re.MULTILINE)
         assert __version__ in ran.stdout
+
+
+def test_nothing_is_written_into_the_home_folder(examples: Path, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    ran = mien("recognize", examples / "astronaut.jpg", env=environment | {"HOME": str(tmp_path)})
+    assert ran.returncode == 0
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_output_that_cannot_show_every_character_gets_escapes(examples: Path) -> None:
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    ran = mien("recognize", examples / "astronaut.jpg", "--format", "table", env=environment)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "happy" in ran.stdout
+
+
+def test_closed_output_is_said(examples: Path) -> None:
+    command = f"'{sys.executable}' -m mien recognize '{examples / 'astronaut.jpg'}' >&-"
+    ran = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("mien: error: standard output is closed")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_empty_standard_input_is_said() -> None:
+    ran = mien("recognize", "-", stdin=subprocess.DEVNULL)
+    assert ran.returncode == 1
+    assert "standard input is empty" in ran.stderr

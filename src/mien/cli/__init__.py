@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -62,6 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
+    if sys.stdout is None:
+        sys.exit("mien: error: standard output is closed; open it, or send it to a file or to /dev/null")
+    # A terminal or pipe may be unable to show every character; better an escape than no answer.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app(args=arguments)
     except MienError as error:

@@ -41,7 +41,8 @@ def info(
 def _facts(model: str | None, yunet_model: Path | None) -> dict[str, Any]:
     import platform
 
-    from mien.model import providers, shipped_models
+    from mien.model import shipped_models
+    from mien.runtime import providers
 
     models = dict.fromkeys([*shipped_models(), *([model] if model else [])])
     return {

@@ -150,7 +150,7 @@ def _outcome(picture: Path, recognizer: "Recognizer", copy_to: Path | None) -> O
     from mien.images import read_picture
 
     try:
-        image_rgb = read_picture(sys.stdin.buffer if picture is STANDARD_INPUT else picture)
+        image_rgb = read_picture(_standard_input() if picture is STANDARD_INPUT else picture)
         faces = recognizer.recognize(image_rgb)
     except PictureError as error:
         return Outcome(str(picture), error=str(error))
@@ -163,6 +163,13 @@ def _outcome(picture: Path, recognizer: "Recognizer", copy_to: Path | None) -> O
             copy_error = str(error)
     height, width = image_rgb.shape[:2]
     return Outcome(str(picture), width, height, faces, copy_error=copy_error)
+
+
+def _standard_input() -> bytes:
+    content = sys.stdin.buffer.read()
+    if not content:
+        raise PictureError("standard input is empty; send a picture to it")
+    return content
 
 
 @contextmanager

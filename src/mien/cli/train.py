@@ -1,5 +1,6 @@
 """`mien train`: one training run, from labelled faces to a checkpoint."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,8 @@ def train(
         raise MissingExtra.for_feature("training", "train", missing) from missing
     from mien.data.readers import read_faces
 
+    # What Lightning says of itself and of devices that are not there would only stand between the progress.
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     settings = load_config(config)
     training, held_out = (read_faces(data, split=split) for split in ("Training", "PublicTest"))
     run = fit(training, held_out, settings, output or Path("runs") / config.stem, resume=resume, threads=threads)

@@ -11,8 +11,8 @@ from mien.detect.boxes import Boxes, calibrate, square, suppress
 from mien.detect.scaling import Picture, level, octaves, shrink
 from mien.detect.visible import visible_detections
 from mien.results import Detection
+from mien.runtime import new_session
 from mien.shipped import read_shipped
-from mien.threads import intra_op_threads
 
 SMALLEST_FACE_PX = 20.0
 FACES_ACROSS = 28
@@ -59,16 +59,8 @@ class Mtcnn:
         Raises:
             ModelError: A network's file is missing or damaged.
         """
-        import onnxruntime  # noqa: PLC0415  loading it takes long, and naming a detector must not
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = intra_op_threads(threads)
-        options.inter_op_num_threads = 1
         self._pnet, self._rnet, self._onet = (
-            onnxruntime.InferenceSession(
-                read_shipped(f"mtcnn-{name}.onnx"), options, providers=["CPUExecutionProvider"]
-            )
-            for name in ("pnet", "rnet", "onet")
+            new_session(read_shipped(f"mtcnn-{name}.onnx"), threads=threads) for name in ("pnet", "rnet", "onet")
         )
         self._min_face_px = min_face_px
 

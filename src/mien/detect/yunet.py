@@ -39,7 +39,7 @@ class YuNet:
             MissingExtra: OpenCV is not installed.
         """
         if model is None:
-            raise DetectorError("the detector 'yunet' needs a model file of yours and got none; pass its path")
+            raise DetectorError("the detector 'yunet' needs a model file of yours; pass its path (--yunet-model)")
         try:
             content = Path(model).read_bytes()
         except OSError as error:

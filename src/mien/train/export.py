@@ -1,5 +1,6 @@
 """From a training run to a model package: one ONNX file that describes itself, checked against the network."""
 
+import logging
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -129,7 +130,8 @@ def trained_network(run: Path, facts: Mapping[str, Any]) -> ExpressionTraining:
 def to_onnx(module: ExpressionTraining, size_px: int) -> onnx.ModelProto:
     """The network alone as ONNX: input `faces` of shape (batch, 1, size_px, size_px), one output for each head."""
     with warnings.catch_warnings():
-        # The exporter warns of torch's own use of what torch has deprecated.
+        # The exporter warns of torch's own use of what torch has deprecated, and of torchvision, which is not needed.
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         warnings.simplefilter("ignore", FutureWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
         program = torch.onnx.export(

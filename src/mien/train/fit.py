@@ -243,7 +243,7 @@ def _trainer(config: TrainingConfig, folder: Path, *, quiet: bool) -> Trainer:
         log_every_n_steps=1,
         num_sanity_val_steps=0,
         enable_progress_bar=not quiet,
-        enable_model_summary=not quiet,
+        enable_model_summary=False,
         gradient_clip_val=5.0,
         use_distributed_sampler=False,
     )

@@ -4,7 +4,7 @@ import pytest
 
 from mien.errors import MienError
 from mien.recognizer import Recognizer
-from mien.threads import intra_op_threads
+from mien.runtime import intra_op_threads
 
 
 def test_no_wish_leaves_it_to_onnx_runtime() -> None:
