@@ -117,7 +117,7 @@ def test_damaged_checkpoint_is_told(run: Run, held_out: LabelledFaces, tmp_path:
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"config": {"epoch": 3}}', '{"config": {}}'])
 def test_damaged_facts_are_told(text: str, held_out: LabelledFaces, tmp_path: Path) -> None:
     (tmp_path / FACTS).write_text(text, "utf-8")
-    with pytest.raises(ConfigError, match=r"holds no training run|lacks accuracy, data"):
+    with pytest.raises(ConfigError, match=r"holds no training run|lacks accuracy, commit, data"):
         export(tmp_path, held_out, tmp_path / "model.onnx")
 
 

@@ -30,6 +30,9 @@ from mien.train.module import ExpressionTraining
 CHECKPOINT = "last.ckpt"
 FACTS = "run.json"
 _VALIDATION_BATCH = 256
+_FACT_KEYS = frozenset(
+    ("mien", "commit", "torch", "config", "pixels", "data", "epochs_done", "accuracy", "started_s", "elapsed_s")
+)
 
 Batches = DataLoader[tuple[Tensor, ...]]
 _BESIDE_THE_POINT = (
@@ -121,7 +124,7 @@ def run_facts(folder: Path) -> dict[str, Any]:
     try:
         facts: dict[str, Any] = json.loads((folder / FACTS).read_text("utf-8"))
         TrainingConfig.model_validate(facts["config"])
-        missing = {"pixels", "data", "epochs_done", "accuracy", "started_s", "elapsed_s"} - facts.keys()
+        missing = _FACT_KEYS - facts.keys()
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise ConfigError(f"{folder} holds no training run ({first_line(fault)}); make one with: mien train") from fault
     if missing:
