@@ -64,3 +64,24 @@ def test_missing_file(tmp_path: Path) -> None:
 def test_value_that_cannot_be_trained_with(tmp_path: Path, text: str, fault: str) -> None:
     with pytest.raises(ConfigError, match=fault):
         load_config(written(tmp_path, text))
+
+
+def test_class_names_are_mapped_to_labels_or_left_out(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, '[data.classes]\njoy = "happy"\ncontempt = ""\n"4" = "sad"\n'))
+    assert config.data.classes == {"joy": "happy", "contempt": "", "4": "sad"}
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            '[data.classes]\njoy = "hapy"\n',
+            r"data.classes: joy: no label 'hapy' \(did you mean 'happy'\?\).* '' to leave",
+        ),
+        ("[data.classes]\njoy = 3\n", "data.classes.joy = 3: input should be a valid string"),
+        ("[data]\nclases = {}\n", r"unknown key 'data.clases'; did you mean 'classes'\?"),
+    ],
+)
+def test_class_names_that_mean_nothing(tmp_path: Path, text: str, fault: str) -> None:
+    with pytest.raises(ConfigError, match=fault):
+        load_config(written(tmp_path, text))
