@@ -13,8 +13,6 @@ LIGHT_TESTS := $(addprefix tests/integration/test_,command.py imports.py golden.
 	$(addprefix tests/unit/test_,annotate.py calibration.py errors.py expressions.py find.py images.py metadata.py \
 	model.py packaging.py recognizer.py results.py shipped.py) tests/unit/detect tests/unit/cli
 DATA ?= data/fer2013
-# Where the trainings of `make reproduce` and their models go.
-RUNS := runs
 SOURCES := $(shell find src -type f ! -name '*.pyc')
 
 .PHONY: help demo test test-lowest lint format bench reproduce clean
@@ -53,14 +51,16 @@ format: $(DEV)/.installed
 bench: $(DEMO)/.installed
 	@for name in model pipeline startup; do $(DEMO)/bin/python benchmarks/$$name.py --out $(MEASURED)-$$name.json || exit 1; done
 
-reproduce: $(RUNS)/base.onnx $(RUNS)/tiny.onnx
+reproduce: runs/base.onnx runs/tiny.onnx
 
+# Configurations name the runs and models that they learn from by these paths.
+runs/base.onnx: runs/teacher.onnx runs/teacher-sgd.onnx
+runs/tiny.onnx: runs/base.onnx
+runs/tiny.onnx: PRECISION := int8
 
-$(RUNS)/base.onnx $(RUNS)/tiny.onnx: runs/teacher.onnx
-
-$(RUNS)/%.onnx: configs/%.toml $(DEV)/.installed
-	$(BIN)/mien train --config $< --data $(DATA) --output $(RUNS)/$* $$(test ! -f $(RUNS)/$*/last.ckpt || echo --resume)
-	$(BIN)/mien export $(RUNS)/$* --data $(DATA) --output $@
+runs/%.onnx: configs/%.toml | $(DEV)/.installed
+	$(BIN)/mien train --config $< --data $(DATA) --output runs/$* $$(test ! -f runs/$*/last.ckpt || echo --resume)
+	$(BIN)/mien export runs/$* --data $(DATA) --output $@ --precision $(or $(PRECISION),fp32)
 
 clean:
 	rm -rf $(DEMO) $(DEV) $(LOWEST) $(ANNOTATED) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,6 +1,6 @@
 """Samples per second of what feeds a training beside those of the network, time to read the data, and peak memory.
 
-    python benchmarks/loader.py --data DIR [--config configs/base.toml] [--batches 20] [--network-batches 2]
+    python benchmarks/loader.py --data DIR [--config configs/teacher.toml] [--batches 20] [--network-batches 2]
                                 [--runs 7] [--reads 3] [--steps 30] [--threads N] [--out FILE.json]
 
 The loader is the training's own, alone and with augmentation after it; the network's step is forward, loss and backward
@@ -27,7 +27,7 @@ CHILD = str(Path(__file__).with_name("_training.py"))
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="as for mien train")
-    parser.add_argument("--config", type=Path, default=ROOT / "configs" / "base.toml")
+    parser.add_argument("--config", type=Path, default=ROOT / "configs" / "teacher.toml")
     parser.add_argument("--batches", type=int, default=20, help="of the loader in one run")
     parser.add_argument("--network-batches", type=int, default=2, help="of the network in one run")
     parser.add_argument("--runs", type=int, default=7)

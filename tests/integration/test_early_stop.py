@@ -9,10 +9,11 @@ from drawn_faces import drawn_faces
 
 from mien.data.faces import LabelledFaces
 from mien.errors import ConfigError
+from mien.model import load_model
 from mien.train.config import TrainingConfig
+from mien.train.export import export
 from mien.train.facts import FACTS, run_facts
 from mien.train.fit import Run, fit
-from mien.train.package.graph import trained_network
 
 CONFIG = TrainingConfig.model_validate(
     {
@@ -45,7 +46,12 @@ def test_stops_and_says_so(run: Run) -> None:
     facts = run_facts(run.folder)
     assert run.epochs == facts["epochs_done"] < CONFIG.epochs
     assert facts["stopped_early"] is True
-    assert trained_network(run.folder, facts).config == CONFIG
+
+
+def test_is_exported_with_the_epochs_it_had(run: Run, tmp_path: Path) -> None:
+    path = export(run.folder, drawn_faces(80, seed=1), tmp_path / "short.onnx").path
+    assert load_model(path).metadata.training["epochs_done"] == run.epochs
+    assert f"\n{run.epochs} epochs, seed 1" in path.with_suffix(".md").read_text("utf-8")
 
 
 def test_resumed_after_a_kill_it_trains_no_further(training: LabelledFaces, held_out: LabelledFaces, run: Run) -> None:

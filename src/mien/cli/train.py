@@ -8,7 +8,7 @@ import typer
 
 
 def train(
-    config: Annotated[Path, typer.Option(help="The configuration, such as configs/base.toml.", show_default=False)],
+    config: Annotated[Path, typer.Option(help="The configuration, such as configs/teacher.toml.", show_default=False)],
     data: Annotated[
         Path, typer.Option(help="fer2013.csv, or a folder of it, of Parquet files or of pictures (docs/data.md).")
     ] = Path("data/fer2013"),

@@ -103,7 +103,9 @@ def _compress(pictures: Tensor, config: AugmentationConfig, generator: Generator
     if count == 0 or pictures.shape[-1] % _BLOCK_PX:
         return pictures
     chosen = torch.randperm(len(pictures), generator=generator, device=pictures.device)[:count]
-    blocks = pictures[chosen].unflatten(3, (-1, _BLOCK_PX)).unflatten(2, (-1, _BLOCK_PX)).transpose(3, 4)
+    along_side = pictures.shape[-1] // _BLOCK_PX
+    grid = (count, 1, along_side, _BLOCK_PX, along_side, _BLOCK_PX)
+    blocks = pictures[chosen].reshape(grid).transpose(3, 4)
     along = torch.arange(_BLOCK_PX, device=pictures.device, dtype=pictures.dtype)
     cosines = torch.cos(torch.pi / _BLOCK_PX * (along + 0.5) * along[:, None]) * (2 / _BLOCK_PX) ** 0.5
     cosines[0] /= 2**0.5

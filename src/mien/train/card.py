@@ -115,7 +115,7 @@ def card_text(metadata: ModelMetadata, sha256: str, size_mb: float) -> str:
             metadata.metrics["certainty"], metadata.calibration.least_support, f"{metadata.name}-card"
         ),
         failures=about_failures(metadata.metrics["failures"]),
-        epochs=config["epochs"],
+        epochs=metadata.training.get("epochs_done", config["epochs"]),  # fewer where a run was stopped early
         seed=config["seed"],
         minutes=metadata.training["elapsed_s"] / 60,
     )

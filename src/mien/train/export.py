@@ -102,7 +102,7 @@ def export_all(
         calibration=Calibration.neutral(),
         licence=licence_note(facts["data"], facts["config"]),
         selected_on=HELD_OUT_SPLIT,
-        training={key: facts[key] for key in ("config", "data", "elapsed_s", "commit", "torch", "mien")},
+        training={key: facts[key] for key in ("config", "data", "epochs_done", "elapsed_s", "commit", "torch", "mien")},
     )
     original = network_logits(network, held_out.pixels)
     network.network.merge()

@@ -64,7 +64,7 @@ class ExpressionTraining(LightningModule):
         with torch.random.fork_rng(devices):  # dropout takes no generator
             torch.manual_seed(step_seed)
             loss = self._loss(pictures, (fer7, ferplus8))
-        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
 
     def _loss(self, pictures: Tensor, targets: tuple[Tensor, Tensor]) -> Tensor:

@@ -14,8 +14,9 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def test_shipped_configuration_is_valid() -> None:
-    assert load_config(ROOT / "configs" / "base.toml").batch_size == 128
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.toml")), ids=lambda path: path.stem)
+def test_shipped_configurations_are_valid(path: Path) -> None:
+    assert load_config(path).batch_size == 128
 
 
 def test_what_is_not_set_has_its_default(tmp_path: Path) -> None:
