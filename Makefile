@@ -56,11 +56,12 @@ reproduce: runs/base.onnx runs/tiny.onnx
 # Configurations name the runs and models that they learn from by these paths.
 runs/base.onnx: runs/teacher.onnx runs/teacher-sgd.onnx
 runs/tiny.onnx: runs/base.onnx
-runs/tiny.onnx: PRECISION := int8
+# Not a variable of the target: what it needs would inherit that and be exported as int8, too.
+PRECISION_OF_tiny := int8
 
 runs/%.onnx: configs/%.toml | $(DEV)/.installed
 	$(BIN)/mien train --config $< --data $(DATA) --output runs/$* $$(test ! -f runs/$*/last.ckpt || echo --resume)
-	$(BIN)/mien export runs/$* --data $(DATA) --output $@ --precision $(or $(PRECISION),fp32)
+	$(BIN)/mien export runs/$* --data $(DATA) --output $@ --precision $(or $(PRECISION_OF_$*),fp32)
 
 clean:
 	rm -rf $(DEMO) $(DEV) $(LOWEST) $(ANNOTATED) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -75,7 +75,13 @@ def test_starts_from_another_run_and_learns_from_a_model(
     )
     ahead = fit(training, held_out, started, tmp_path / "ahead", quiet=True)
     assert ahead.accuracy["P1"] > max(0.9, alone.accuracy["P1"])
-    assert set(run_facts(ahead.folder)["learnt_from"]) == {str(run.folder), str(package)}
+    learnt_from = run_facts(ahead.folder)["learnt_from"]
+    assert set(learnt_from) == {str(run.folder), str(package)}
+    stated = load_model(export(ahead.folder, held_out, tmp_path / "ahead.onnx").path).metadata.training
+    assert stated["learnt_from"] == learnt_from
+    wider = started.model_copy(update={"network": CONFIG.network.model_copy(update={"stem_width": 12})})
+    with pytest.raises(ConfigError, match=r"last\.ckpt has the weights of another network; set \[network\]"):
+        fit(training, held_out, wider, tmp_path / "wider", quiet=True)
 
 
 def test_package_answers_as_the_network(package: Path, held_out: LabelledFaces) -> None:

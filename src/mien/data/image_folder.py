@@ -152,7 +152,8 @@ def _pictures_in(class_folder: Path) -> list[Path]:
             raise DataError(f"{picture}; remove the folder if its class is not wanted") from picture
         found.append(picture)
     others = [path for path in class_folder.rglob("*") if path.suffix.lower() in _PICTURES_OF_OTHER_FORMATS]
-    refuse_unreadable([f"{path}: is of a format that is not read" for path in others], len(found), class_folder)
+    faults = [f"{path}: is of a format that is not read" for path in others]
+    refuse_unreadable(faults, len(found) + len(others), class_folder)
     return found
 
 

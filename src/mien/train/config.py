@@ -64,6 +64,12 @@ class AugmentationConfig(_Strict):
     mixup_share: float = Field(default=0.5, ge=0, le=1)
     cutmix_share: float = Field(default=0, ge=0, le=1)
 
+    @model_validator(mode="after")
+    def _a_batch_is_mixed_in_one_way(self) -> Self:
+        if self.mixup_share + self.cutmix_share > 1:
+            raise ValueError(f"mixup_share {self.mixup_share} and cutmix_share {self.cutmix_share} are more than 1")
+        return self
+
 
 class OptimiserConfig(_Strict):
     """The optimiser under a one-cycle schedule with cosine annealing; see `mien.train.optimisers`."""
@@ -136,6 +142,12 @@ class TrainingConfig(_Strict):
     framing: FramingConfig = FramingConfig()
     data: DataConfig = DataConfig()
 
+    @model_validator(mode="after")
+    def _sharpness_aware_steps_are_not_scaled(self) -> Self:
+        if self.optimiser.sharpness_radius and self.precision == "16-mixed":
+            raise ValueError("optimiser.sharpness_radius cannot go with 16-mixed; take precision bf16-mixed or 32-true")
+        return self
+
 
 def load_config(path: Path) -> TrainingConfig:
     """Reads a configuration; `ConfigError` names what is wrong with it and the nearest known key."""
@@ -155,7 +167,7 @@ def _explain(fault: Any) -> str:
     """One fault that pydantic found, as a user would say it."""
     key = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "value_error":
-        return f"{key}: {fault['ctx']['error']}"
+        return f"{key}: {fault['ctx']['error']}".removeprefix(": ")  # a fault of the whole has no key
     if fault["type"] != "extra_forbidden":
         return f"{key} = {fault['input']!r}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
     known = _known_keys(fault["loc"][:-1])

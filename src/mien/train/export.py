@@ -35,6 +35,8 @@ RANGE_FACES = 128
 """Of how many faces of the training set the ranges of 8-bit activations are taken, less those that are held out."""
 
 _RUN_ALONE = 32
+# Runs of the first version do not say what they have learnt from, and had nothing but the data.
+_STATED = ("config", "data", "learnt_from", "epochs_done", "elapsed_s", "commit", "torch", "mien")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def export_all(
         calibration=Calibration.neutral(),
         licence=licence_note(facts["data"], facts["config"]),
         selected_on=HELD_OUT_SPLIT,
-        training={key: facts[key] for key in ("config", "data", "epochs_done", "elapsed_s", "commit", "torch", "mien")},
+        training={key: facts[key] for key in _STATED if key in facts},
     )
     original = network_logits(network, held_out.pixels)
     network.network.merge()

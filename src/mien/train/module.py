@@ -43,9 +43,14 @@ class ExpressionTraining(LightningModule):
         """
         try:
             state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-            self.load_state_dict(state)
         except Exception as fault:  # torch's loader lets through whatever the damage leads to
             raise ConfigError(f"cannot load {checkpoint}: {first_line(fault)}; train again") from fault
+        try:
+            self.load_state_dict(state)
+        except RuntimeError as fault:
+            raise ConfigError(
+                f"{checkpoint} has the weights of another network; set [network] as in the configuration of that run"
+            ) from fault
 
     def on_fit_start(self) -> None:
         """Puts the network into the memory layout in which its convolutions are fastest."""
@@ -58,7 +63,8 @@ class ExpressionTraining(LightningModule):
         pixels, fer7, ferplus8 = batch
         step_seed = (self.config.seed * 1_000_003 + self.global_step) * 4_096 + self.global_rank
         self.generator.manual_seed(step_seed)
-        pictures = augment(pixels.float(), self.config.augmentation, self.generator)
+        with torch.autocast(self.device.type, enabled=False):  # pictures keep all their grey levels
+            pictures = augment(pixels.float(), self.config.augmentation, self.generator)
         pictures, fer7, ferplus8 = blend(pictures, self.config.augmentation, self.generator, fer7, ferplus8)
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices):  # dropout takes no generator

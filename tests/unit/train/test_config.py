@@ -60,6 +60,14 @@ def test_missing_file(tmp_path: Path) -> None:
         ("seed = -1\n", "seed = -1"),
         ("[augmentation]\nlow_resolution_min_px = 48\n", "augmentation.low_resolution_min_px = 48"),
         ('precision = "half"\n', "precision = 'half'"),
+        (
+            "[augmentation]\nmixup_share = 0.6\ncutmix_share = 0.5\n",
+            "augmentation: mixup_share 0.6 and cutmix_share 0.5",
+        ),
+        (
+            'precision = "16-mixed"\n[optimiser]\nsharpness_radius = 0.1\n',
+            "toml: optimiser.sharpness_radius cannot go with 16-mixed",
+        ),
     ],
 )
 def test_value_that_cannot_be_trained_with(tmp_path: Path, text: str, fault: str) -> None:
