@@ -3,8 +3,8 @@
     python benchmarks/photos.py --photos DIR --model base [--model OLD.onnx ...] [--out FILE.json]
 
 DIR holds photos with one main face each and `legend.csv` with the columns `image` and `emotion`. The face judged is the
-largest one found. Photos whose label is not one of the four core expressions are left out. Each model is measured by its
-default answers, with 95 % bootstrap intervals, on the photos in which a face is found.
+largest one found. Photos whose label is not one of the four core expressions are left out. Each model is measured by
+its default answers, with 95 % bootstrap intervals, on the photos in which a face is found.
 """
 
 import argparse

@@ -84,6 +84,12 @@ def test_starts_from_another_run_and_learns_from_a_model(
         fit(training, held_out, wider, tmp_path / "wider", quiet=True)
 
 
+def test_export_takes_the_held_out_faces_of_the_run_alone(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"the held-out faces are not those that .* was watched on"):
+        export(run.folder, drawn_faces(80, seed=2), tmp_path / "other.onnx")
+    assert not list(tmp_path.iterdir())
+
+
 def test_package_answers_as_the_network(package: Path, held_out: LabelledFaces) -> None:
     model = load_model(package)
     answers = model.probabilities(held_out.pixels, CORE4).argmax(axis=1)

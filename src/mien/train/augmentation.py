@@ -12,6 +12,7 @@ from torch.nn import functional
 from mien.train.config import AugmentationConfig
 
 _BLOCK_PX = 8
+_LEAST_SCALE = 0.2  # of the part of a picture that is kept, so that none is turned or shrunk to a point
 _BAD_CROP = 2.5  # how many times farther a badly cropped face is scaled and shifted
 
 
@@ -66,7 +67,7 @@ def _warp(pictures: Tensor, config: AugmentationConfig, generator: Generator) ->
     bad = _uniform(pictures, generator, 0, 1).flatten() < config.bad_crop_share
     reach = torch.where(bad, _BAD_CROP, 1.0)
     angle = draw(radians(config.rotation_deg))
-    common, stretch = 1 + draw(config.scale) * reach, 1 + draw(config.scale / 3)
+    common, stretch = (1 + draw(config.scale) * reach).clamp_min(_LEAST_SCALE), 1 + draw(config.scale / 3)
     mirror = torch.where(draw(1) < 0, -1.0, 1.0)
     cos, sin = torch.cos(angle), torch.sin(angle)
     across = torch.stack((cos * common * stretch * mirror, -sin * common, 2 * draw(config.shift) * reach), dim=1)

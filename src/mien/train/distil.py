@@ -25,7 +25,7 @@ def distilled(targets: Sequence[Tensor], pixels: NDArray[np.uint8], config: Dist
     Args:
         targets: float32 of shapes (N, 7) and (N, 8); rows of zeros, faces without a label, become the teachers' answer.
         pixels: uint8 of shape (N, 48, 48), the faces themselves, not augmented.
-        config: The teachers, their weight and their temperature.
+        config: The teachers, their weight, and a temperature that softens their answers alone.
 
     Raises:
         ModelError: If a teacher is not found or not a model.

@@ -11,6 +11,7 @@ import onnx
 from mien.calibration import HEADS, Calibration, Logits
 from mien.data.duplicates import training_rows_to_keep
 from mien.data.faces import LabelledFaces
+from mien.data.manifest import fingerprint
 from mien.errors import ConfigError
 from mien.evaluate.classifier import classifier_of
 from mien.evaluate.evaluation import Result, evaluate
@@ -88,8 +89,8 @@ def export_all(
         training: Faces the network was trained on, from which int8 takes its ranges.
 
     Raises:
-        ConfigError: If there is no finished run in the folder, the files cannot be written, or int8 is asked for
-            without `training`.
+        ConfigError: If there is no finished run in the folder, the held-out faces are not its own, the files cannot be
+            written, or int8 is asked for without `training`.
         ModelError: If a file's answers differ from the network's by more than its precision allows.
     """
     paths = _paths(path, precisions)
@@ -98,6 +99,10 @@ def export_all(
     ranges = None if training is None else _range_faces(training, held_out)
     facts = run_facts(run)
     network = trained_network(run, facts)
+    if fingerprint(held_out) != facts["data"]["held_out_sha256"]:
+        raise ConfigError(
+            f"the held-out faces are not those that {run} was watched on; name the data it was trained on"
+        )
     metadata = ModelMetadata(
         name=path.stem,
         preprocessing=network.preprocessing,

@@ -58,7 +58,13 @@ class Machine:
         return self.rank == 0
 
     def precision(self, asked: Precision | Literal["auto"]) -> Precision:
-        """`asked`, or for "auto" bfloat16 where the device computes with it in hardware, else 32 bits."""
+        """`asked`, or for "auto" bfloat16 where the device computes with it in hardware, else 32 bits.
+
+        Raises:
+            ConfigError: If it is 16-mixed, which processors do not compute with.
+        """
+        if asked == "16-mixed" and self.device == "cpu":
+            raise ConfigError("precision 16-mixed needs a GPU; set it to bf16-mixed, 32-true or auto")
         if asked != "auto":
             return asked
         if self.device == "cuda":

@@ -65,7 +65,7 @@ class ExpressionTraining(LightningModule):
         self.generator.manual_seed(step_seed)
         with torch.autocast(self.device.type, enabled=False):  # pictures keep all their grey levels
             pictures = augment(pixels.float(), self.config.augmentation, self.generator)
-        pictures, fer7, ferplus8 = blend(pictures, self.config.augmentation, self.generator, fer7, ferplus8)
+            pictures, fer7, ferplus8 = blend(pictures, self.config.augmentation, self.generator, fer7, ferplus8)
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices):  # dropout takes no generator
             torch.manual_seed(step_seed)

@@ -54,7 +54,9 @@ def test_precision_is_chosen_by_the_hardware(fast: bool, precision: str, monkeyp
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: fast and not including_emulation)
     assert Machine("cpu").precision("auto") == precision
     assert Machine("cuda").precision("auto") == precision
-    assert Machine("cpu").precision("16-mixed") == "16-mixed"
+    assert Machine("cuda").precision("16-mixed") == "16-mixed"
+    with pytest.raises(ConfigError, match="16-mixed needs a GPU"):
+        Machine("cpu").precision("16-mixed")
 
 
 def test_torch_says_of_this_processor_whether_it_has_bfloat16() -> None:
