@@ -116,6 +116,8 @@ def test_ctrl_c_ends_with_130_and_keeps_what_was_done(tmp_path: Path) -> None:
     for number in range(1, 500):
         (tmp_path / f"{number}.png").write_bytes((tmp_path / "0.png").read_bytes())
     arguments = [*MIEN, "recognize", str(tmp_path)]
+    # Tests that run in the background ignore interrupts, and so would the command.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         first = process.stdout.readline()

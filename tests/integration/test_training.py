@@ -84,6 +84,24 @@ def test_starts_from_another_run_and_learns_from_a_model(
         fit(training, held_out, wider, tmp_path / "wider", quiet=True)
 
 
+def test_a_warm_up_of_exactly_one_step_is_trained(
+    training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path
+) -> None:
+    config = CONFIG.model_copy(update={"epochs": 2, "batch_size": 64})  # 2 × 5 steps, a tenth of them warm-up
+    assert fit(training, held_out, config, tmp_path / "run", quiet=True).epochs == 2
+
+
+def test_does_not_start_from_an_unfinished_run(
+    run: Run, training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path
+) -> None:
+    unfinished = shutil.copytree(run.folder, tmp_path / "unfinished")
+    (unfinished / FACTS).write_text(json.dumps(run_facts(run.folder) | {"epochs_done": 3}), "utf-8")
+    config = CONFIG.model_copy(update={"start_from": str(unfinished)})
+    with pytest.raises(ConfigError, match="that run is not finished"):
+        fit(training, held_out, config, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
 def test_export_takes_the_held_out_faces_of_the_run_alone(run: Run, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"the held-out faces are not those that .* was watched on"):
         export(run.folder, drawn_faces(80, seed=2), tmp_path / "other.onnx")

@@ -83,6 +83,8 @@ def fit(
         raise ConfigError(f"{folder} holds a run already; add --resume to go on with it, or name another folder")
     machine = Machine.found()
     _refuse_mismatch(config, held_out, machine)
+    if config.start_from and not is_finished(run_facts(Path(config.start_from))):
+        raise ConfigError(f"cannot start from {config.start_from}: that run is not finished; go on with it first")
     keep, left_out = training_rows_to_keep(training, held_out)
     if keep.sum() < machine.processes:
         raise DataError("no face is left to train on: all are flat, no faces, or copies of held-out ones")

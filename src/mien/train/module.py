@@ -1,5 +1,6 @@
 """The Lightning module: one training step, one validation step, one optimiser."""
 
+from math import isclose
 from pathlib import Path
 
 import torch
@@ -111,11 +112,15 @@ class ExpressionTraining(LightningModule):
         """The configured optimiser under a one-cycle schedule with cosine annealing."""
         optimiser_config = self.config.optimiser
         optimiser = optimiser_of(self.network, optimiser_config)
+        steps = int(self.trainer.estimated_stepping_batches)
+        warmup_share = optimiser_config.warmup_share
+        if isclose(warmup_share * steps, 1):
+            warmup_share *= 1.001  # torch divides by zero where the warm-up is of exactly one step
         schedule = OneCycleLR(
             optimiser,
             max_lr=optimiser_config.peak_learning_rate,
-            total_steps=int(self.trainer.estimated_stepping_batches),
-            pct_start=optimiser_config.warmup_share,
+            total_steps=steps,
+            pct_start=warmup_share,
             cycle_momentum=False,
             final_div_factor=1e3,
         )
