@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from mien.calibration import HEADS, Logits
-from mien.errors import ConfigError, ModelError, first_line
+from mien.errors import ConfigError, ModelError
 from mien.metadata import METADATA_KEY, ModelMetadata
 from mien.train.config import TrainingConfig
 from mien.train.facts import is_finished, preprocessing_of
@@ -28,11 +28,7 @@ def trained_network(run: Path, facts: Mapping[str, Any]) -> ExpressionTraining:
     module = ExpressionTraining(TrainingConfig.model_validate(facts["config"]), preprocessing_of(facts))
     if not is_finished(facts):
         raise ConfigError(f"the run in {run} is not finished; go on with: mien train --resume")
-    try:
-        checkpoint = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)
-        module.load_state_dict(checkpoint["state_dict"])
-    except Exception as fault:  # torch's loader lets through whatever the damage leads to
-        raise ConfigError(f"cannot load {run / CHECKPOINT}: {first_line(fault)}; train again") from fault
+    module.load_weights(run / CHECKPOINT)
     return module.eval()
 
 
