@@ -13,8 +13,9 @@ from mien.errors import DataError, MienError, MissingExtra, OutputError, Unknown
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """A fer2013.csv of drawn faces, 60 to learn from and 8 to test on, without votes."""
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fer2013.csv of drawn faces, 60 to learn from and 8 to test on, without votes; in the working folder."""
+    monkeypatch.chdir(tmp_path)
     faces = drawn_faces(68, seed=1)
     lines = ["emotion,pixels,Usage"]
     for index, (face, label) in enumerate(zip(faces.pixels, faces.fer7, strict=True)):
@@ -40,10 +41,7 @@ def test_page_json_and_findings(data: Path, tmp_path: Path) -> None:
     assert figures["data"] == str(data)
 
 
-def test_splits_can_be_chosen_and_the_page_goes_into_the_working_folder(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_splits_can_be_chosen_and_the_page_goes_into_the_working_folder(data: Path, tmp_path: Path) -> None:
     ran = run(data, "--split", "PublicTest")
     assert ran.exit_code == 0, ran.output
     assert "Training has" not in ran.stdout
