@@ -9,12 +9,15 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from mien.data.faces import LabelledFaces
     from mien.evaluate.evaluation import Evaluation, Result
+    from mien.metadata import ModelMetadata
 
 
 def evaluate(  # noqa: PLR0913 - one parameter per option
     data: Annotated[
-        Path, typer.Argument(help="fer2013.csv, a Parquet file or a folder of either.", show_default=False)
+        Path,
+        typer.Argument(help="fer2013.csv, a Parquet file, or a folder of either or of pictures.", show_default=False),
     ],
     *,
     model: Annotated[str, typer.Option(help="A shipped model, or the path of a model file.")] = "base",
@@ -42,6 +45,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
 
     from rich.console import Console
 
+    from mien.data.faces import FER2013
     from mien.data.readers import read_faces, read_seen
     from mien.evaluate.classifier import classifier_of
     from mien.evaluate.evaluation import Evaluation
@@ -52,19 +56,36 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
 
     loaded = load_model(model)
     protocols = protocols_named(protocol or ())
+    classes = loaded.metadata.training.get("config", {}).get("data", {}).get("classes")
     with Console(stderr=True).status("Reading faces") as status:
-        faces = read_faces(data, split=split)
-        seen = read_seen(training, split) if training else None
+        faces = read_faces(data, split=split, classes=classes)
+        seen = read_seen(training, split, classes=classes) if training else None
         status.update("Measuring")
         results = measure(classifier_of(loaded), faces, protocols or measurable(faces), seen=seen)
     if not protocols and len(measurable(faces)) < len(PROTOCOLS):
         typer.echo("mien: no FER+ votes in this data: P2 and P4 are not measured", err=True)
-    evaluation = Evaluation(loaded.file.name, split, selected_on or loaded.metadata.selected_on, results)
+    if faces.source != FER2013:
+        typer.echo(f"mien: the truth is the labels of {faces.source}, not FER2013's", err=True)
+    selected_on = selected_on or _selected_on(loaded.metadata, faces)
+    evaluation = Evaluation(loaded.file.name, split, selected_on, results)
     _print(evaluation)
     if json_file:
         _write(json_file, json.dumps(evaluation.to_dict(), indent=2) + "\n")
     if markdown_file:
         _write(markdown_file, markdown(evaluation))
+
+
+def _selected_on(metadata: "ModelMetadata", faces: "LabelledFaces") -> str | None:
+    """The split that the model was chosen on, if `faces` may be of the same data set; a split of another is no matter.
+
+    A data set may have been given another name in training, but not other faces.
+    """
+    from mien.data.faces import FER2013
+    from mien.data.manifest import fingerprint
+
+    facts = metadata.training.get("data", {})
+    same = facts.get("source", FER2013) == faces.source or facts.get("held_out_sha256") == fingerprint(faces)
+    return metadata.selected_on if same else None
 
 
 def _print(evaluation: "Evaluation") -> None:
