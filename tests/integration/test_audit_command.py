@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from drawn_faces import drawn_faces
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from mien.cli import app
@@ -72,6 +73,8 @@ def test_a_model_judges_what_it_has_not_seen(data: Path, tmp_path: Path) -> None
         (["--split", "Training", "--model", "base"], MienError, "say --unseen Training"),
         (["--model", "base", "--unseen", "Publictest"], DataError, "did you mean 'PublicTest'"),
         (["--split", "Test"], DataError, "choose from Training, PublicTest, PrivateTest"),
+        (["--class", "joy"], DataError, "needs NAME=LABEL; got 'joy'"),
+        (["--class", "joy=hapy"], DataError, "did you mean 'happy'"),
         (["--model", "bass"], UnknownModel, "did you mean 'base'"),
     ],
 )
@@ -82,6 +85,18 @@ def test_faults_are_errors_of_mien(
     assert isinstance(ran.exception, error)
     assert says in str(ran.exception)
     assert not (tmp_path / "a.html").exists()
+
+
+def test_own_class_names_are_mapped_or_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number, name in enumerate(("joy", "sad", "unclear")):
+        (tmp_path / "faces" / "train" / name).mkdir(parents=True)
+        Image.fromarray(drawn_faces(4, seed=1).pixels[number]).save(tmp_path / "faces" / "train" / name / "1.png")
+    assert isinstance(run("faces").exception, DataError)
+    ran = run("faces", "--class", "joy=happy", "--class", "unclear=", "--json", "audit.json")
+    assert ran.exit_code == 0, ran.output
+    counts = json.loads(Path("audit.json").read_text("utf-8"))["composition"]["counts"]["Training"]
+    assert {label: count for label, count in counts.items() if count} == {"happy": 1, "sad": 1}
 
 
 def test_files_that_cannot_be_written_are_refused_before_the_work(tmp_path: Path) -> None:

@@ -1,17 +1,24 @@
-"""How many faces there are of each class, and how bright, contrasty and sharp they are."""
+"""How many faces there are of each class, how large they were, and how bright, contrasty and sharp they are."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.audit.collection import Collection
+from mien.data.audit.labels.shares import Share
 from mien.data.faces import NO_LABEL
 from mien.expressions import FER7
+from mien.images import picture_size
 
 UNLABELLED = "no label"
 PERCENTILES = (5, 25, 50, 75, 95)
+
+SQUEEZED = 1.1
+"""From which ratio of its sides on a picture counts as not square."""
+
 MEASURES = ("brightness", "contrast", "sharpness")
 
 
@@ -43,17 +50,48 @@ class Light:
 
 
 @dataclass(frozen=True, slots=True)
+class Sizes:
+    """The pictures of one split before they were made as large as a face as read.
+
+    Attributes:
+        split: Name of the split.
+        width: Percentiles (`PERCENTILES`) of the width in pixels.
+        height: Likewise of the height.
+        enlarged: Pictures that are smaller than a face as read, in width or height.
+        squeezed: Pictures that are wider than high, or higher than wide, by `SQUEEZED` or more.
+    """
+
+    split: str
+    width: tuple[float, ...]
+    height: tuple[float, ...]
+    enlarged: Share
+    squeezed: Share
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain numbers, strings and dicts."""
+        return {
+            "split": self.split,
+            "width": _named(self.width),
+            "height": _named(self.height),
+            "enlarged": self.enlarged.to_dict(),
+            "squeezed": self.squeezed.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Composition:
     """What the data is made of.
 
     Attributes:
         size_px: Width and height of a face as read.
+        sizes: Sizes of the pictures of each split that is a folder of pictures.
         counts: Faces by split, then by label; `UNLABELLED` only where some have none.
         light_by_split: Brightness, contrast and sharpness of each split.
         light_by_label: Likewise of each class that occurs, over all splits.
     """
 
     size_px: tuple[int, int]
+    sizes: tuple[Sizes, ...]
     counts: dict[str, dict[str, int]]
     light_by_split: tuple[Light, ...]
     light_by_label: tuple[Light, ...]
@@ -68,6 +106,7 @@ class Composition:
         return {
             "width_px": self.size_px[0],
             "height_px": self.size_px[1],
+            "sizes": [sizes.to_dict() for sizes in self.sizes],
             "counts": self.counts,
             "light_by_split": [light.to_dict() for light in self.light_by_split],
             "light_by_label": [light.to_dict() for light in self.light_by_label],
@@ -84,12 +123,25 @@ def composition(data: Collection) -> Composition:
     _, height, width = data.faces.pixels.shape
     return Composition(
         size_px=(width, height),
+        sizes=tuple(_sizes(name, files, (width, height)) for name, files in data.files.items()),
         counts={
             name: {label: int((of_split & of_label).sum()) for label, of_label in labels.items()}
             for name, of_split in splits.items()
         },
         light_by_split=tuple(_light(name, measures[chosen]) for name, chosen in splits.items()),
         light_by_label=tuple(_light(name, measures[chosen]) for name, chosen in labels.items() if chosen.any()),
+    )
+
+
+def _sizes(split: str, files: tuple[Path, ...], size_px: tuple[int, int]) -> Sizes:
+    sizes = np.array([picture_size(file) for file in files], dtype=np.float64)
+    width, height = _percentiles(sizes)
+    return Sizes(
+        split,
+        width,
+        height,
+        enlarged=Share(int(np.any(sizes < size_px, axis=1).sum()), len(sizes)),
+        squeezed=Share(int((sizes.max(axis=1) >= SQUEEZED * sizes.min(axis=1)).sum()), len(sizes)),
     )
 
 
@@ -105,8 +157,12 @@ def _measures(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def _light(group: str, measures: NDArray[np.float64]) -> Light:
-    columns = np.percentile(measures, PERCENTILES, axis=0).T.tolist()
-    return Light(group, len(measures), *map(tuple, columns))
+    return Light(group, len(measures), *_percentiles(measures))
+
+
+def _percentiles(table: NDArray[np.float64]) -> list[tuple[float, ...]]:
+    """`PERCENTILES` of each column."""
+    return [tuple(column) for column in np.percentile(table, PERCENTILES, axis=0).T.tolist()]
 
 
 def _named(percentiles: tuple[float, ...]) -> dict[str, float]:

@@ -25,6 +25,8 @@ def face_features(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArra
     """
     gradients = oriented_gradients(pixels)
     chosen = rng.permutation(len(pixels))[:_FITTED_ON]
+    if not np.ptp(gradients[chosen], axis=0).any():
+        return np.zeros((len(pixels), 1), dtype=np.float32)  # one picture over and over has no axes
     components = int(np.clip(len(chosen) // _FACES_PER_COMPONENT, 1, _MOST_COMPONENTS))
     # Both are exact; each is quick where the other is slow.
     solver = "covariance_eigh" if len(chosen) > gradients.shape[1] else "full"

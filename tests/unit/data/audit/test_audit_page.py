@@ -178,6 +178,7 @@ def test_names_and_reasons_are_text_not_markup(html: str) -> None:
 def test_every_finding_and_part_stands_in_the_page(audited: Audit, html: str) -> None:
     page = Page(html)
     assert {"balance", "classes", "light", "copies", "odd", "labels", "votes"} <= set(page.ids)
+    assert "sizes" not in page.ids
     for finding in findings(audited):
         assert finding in page.text
     assert "Faces of PublicTest with a copy in Training: " in page.text
@@ -191,6 +192,16 @@ def test_without_votes_the_page_has_no_part_on_them(planted: dict[str, LabelledF
     page = Page(html_page(unvoted))
     assert "votes" not in page.ids
     assert "FER+" not in page.text
+
+
+def test_a_folder_of_pictures_has_names_and_sizes(tmp_path: Path) -> None:
+    for name in ("happy/first & last.png", "sad/b.png"):
+        (tmp_path / "train" / name).parent.mkdir(parents=True)
+        Image.new("L", (30, 60), 9).save(tmp_path / "train" / name)
+    page = Page(html_page(audit(read_collection(tmp_path))))
+    assert "sizes" in page.ids
+    assert "train/happy/first & last.png" in page.text
+    assert "row 0" not in page.text
 
 
 def test_sheets_and_means() -> None:

@@ -1,16 +1,19 @@
 """The parts of an audit that count and measure, on faces whose answers are known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from drawn_faces import drawn_faces
 from numpy.typing import NDArray
+from PIL import Image
 
 from mien.data.audit.collection import Collection, Reference, collection_of, read_collection
 from mien.data.audit.composition import UNLABELLED, composition
 from mien.data.audit.copies import CopyCount, copies, group_numbers
 from mien.data.audit.features import face_features, oriented_gradients
+from mien.data.audit.labels.shares import Share
 from mien.data.audit.oddities import MOST_UNLIKE, oddities
 from mien.data.faces import NO_LABEL, VOTE_COLUMNS, LabelledFaces
 from mien.errors import DataError
@@ -52,6 +55,52 @@ def test_a_split_that_is_asked_for_must_be_there(tmp_path: Path) -> None:
         read_collection(tmp_path, ["Training", "PublicTest"])
     with pytest.raises(DataError, match="no file or folder"):
         read_collection(tmp_path / "nothing")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Four pictures of several sizes, one of a class with its own name."""
+    for place, size in {
+        "train/happy/b.png": (48, 48),
+        "train/happy/a.png": (100, 90),
+        "train/sad/c.png": (30, 60),
+        "test/joy/d.jpg": (20, 20),
+    }.items():
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", size, len(place)).save(tmp_path / place)
+    return tmp_path
+
+
+def test_faces_of_a_folder_are_named_by_their_files(folder: Path) -> None:
+    data = read_collection(folder, classes={"joy": "happy"})
+    assert [data.reference(position).file for position in range(4)] == [
+        "train/happy/a.png",
+        "train/happy/b.png",
+        "train/sad/c.png",
+        "test/joy/d.jpg",
+    ]
+    named = data.reference(3)
+    assert named.to_dict() == {"split": "PrivateTest", "row": 0, "label": "happy", "file": "test/joy/d.jpg"}
+    assert (named.place, replace(named, file=None).place) == ("test/joy/d.jpg", "row 0")
+    with pytest.raises(DataError, match="'joy'"):
+        read_collection(folder, ["PrivateTest"])
+
+
+def test_sizes_are_of_the_pictures_and_not_of_the_faces(folder: Path) -> None:
+    training, test = composition(read_collection(folder, classes={"joy": "happy"})).sizes
+    assert (training.split, training.width[2], training.height[2]) == ("Training", 48, 60)
+    assert (training.enlarged, training.squeezed) == (Share(1, 3), Share(2, 3))
+    assert (test.split, test.width, test.enlarged, test.squeezed) == (
+        "PrivateTest",
+        (20,) * 5,
+        Share(1, 1),
+        Share(0, 1),
+    )
+    assert training.to_dict()["width"]["p50"] == 48
+
+
+def test_faces_that_are_no_files_have_no_sizes() -> None:
+    assert composition(collection_of({"Training": faces(random_pixels(2, 1), [HAPPY, SAD])})).sizes == ()
 
 
 def test_classes_are_counted_by_split() -> None:

@@ -9,7 +9,7 @@ from jinja2 import Environment, StrictUndefined
 from mien._version import __version__
 from mien.data.audit.audit import SEED, Audit
 from mien.data.audit.collection import Collection, Reference
-from mien.data.audit.composition import MEASURES
+from mien.data.audit.composition import MEASURES, SQUEEZED
 from mien.data.audit.findings import findings
 from mien.data.audit.labels.shares import Share
 from mien.data.audit.page.pictures import SHEET_COLUMNS, SHEET_ROWS, face_sheet, mean_face, picture_uri
@@ -65,6 +65,7 @@ def html_page(audit: Audit, *, seed: int = SEED) -> str:
         shown_groups=SHOWN_GROUPS,
         near_duplicate=NEAR_DUPLICATE,
         flat_below=FLAT_BELOW,
+        squeezed=SQUEEZED,
     )
 
 
