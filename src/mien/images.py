@@ -94,6 +94,17 @@ def read_picture(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> NDArray[n
     )
 
 
+def picture_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Width and height in pixels of the picture in a file, as stored: EXIF may turn it. Only its header is read.
+
+    Raises:
+        PictureError: The file is missing, unreadable, empty, of no known format, or its header is damaged.
+    """
+    name = shown(path)
+    with open_file(path) as file, _explained(name), _opened(file, name) as image:
+        return image.size
+
+
 def shown(path: str | os.PathLike[str]) -> str:
     """The path as messages show it: on one line, without control characters, and not endless."""
     text = os.fsdecode(path)
@@ -147,16 +158,20 @@ def _read_into_memory(file: Any) -> BytesIO:
 
 
 def _decode(file: IO[bytes], name: str, max_pixels: int) -> NDArray[np.uint8]:
-    with _explained(name):
-        start = file.read(16)  # as much as any decoder asks for to know its own
-        if not start:
-            raise PictureError(f"{name}: is empty (0 bytes)")
-        for decoder, accepts in (Image.OPEN[format_] for format_ in FORMATS):
-            if accepts and accepts(start) is True:
-                file.seek(0)
-                # Not Image.open: it warns of large pictures by a global setting before their size can be asked.
-                with decoder(file, "") as image:
-                    return _from_pil(image, name, max_pixels)
+    with _explained(name), _opened(file, name) as image:
+        return _from_pil(image, name, max_pixels)
+
+
+def _opened(file: IO[bytes], name: str) -> Image.Image:
+    """The picture in a file, of which only the header is read so far."""
+    start = file.read(16)  # as much as any decoder asks for to know its own
+    if not start:
+        raise PictureError(f"{name}: is empty (0 bytes)")
+    for decoder, accepts in (Image.OPEN[format_] for format_ in FORMATS):
+        if accepts and accepts(start) is True:
+            file.seek(0)
+            # Not Image.open: it warns of large pictures by a global setting before their size can be asked.
+            return decoder(file, "")
     known = ", ".join(FORMATS)
     raise PictureError(f"{name}: is not a picture of a known format ({known}); convert it to JPEG or PNG")
 

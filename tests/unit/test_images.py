@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.errors import PictureError
-from mien.images import FORMATS, MAX_PIXELS, read_picture
+from mien.images import FORMATS, MAX_PIXELS, picture_size, read_picture
 
 HEIGHT, WIDTH = 32, 48
 GREENISH, REDDISH = (20, 220, 60), (200, 40, 90)
@@ -161,6 +161,20 @@ def test_the_type_is_told_from_the_content_not_the_name(tmp_path: Path) -> None:
     path = tmp_path / "picture.jpg"
     path.write_bytes(encoded(RGB, "PNG"))
     assert np.array_equal(read_picture(path), PIXELS)
+
+
+def test_the_size_is_told_from_the_header_alone(tmp_path: Path) -> None:
+    path = tmp_path / "wide.png"
+    path.write_bytes(encoded(RGB, "PNG")[:60])  # cut off soon after the header
+    assert picture_size(path) == (WIDTH, HEIGHT)
+    with pytest.raises(PictureError, match="cannot be decoded"):
+        read_picture(path)
+    for content, says in ((b"", "is empty"), (b"words and more words", "not a picture of a known format")):
+        path.write_bytes(content)
+        with pytest.raises(PictureError, match=says):
+            picture_size(path)
+    with pytest.raises(PictureError, match="no such file"):
+        picture_size(tmp_path / "none.png")
 
 
 def test_a_stream_that_cannot_seek_is_read() -> None:

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from mien._version import __version__
+from mien.cli.data import data
 from mien.cli.evaluate import evaluate
 from mien.cli.export import export
 from mien.cli.info import info
@@ -36,6 +37,7 @@ app.command(rich_help_panel=READ)(info)
 app.command(rich_help_panel=MODELS)(train)
 app.command(rich_help_panel=MODELS)(export)
 app.command(rich_help_panel=MODELS)(evaluate)
+app.add_typer(data, name="data", rich_help_panel=MODELS)
 
 
 def _print_version(wanted: bool) -> None:

@@ -63,6 +63,14 @@ def flat(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return np.array([face.std() < FLAT_BELOW for face in pixels], dtype=np.bool_)
 
 
+def not_a_face(votes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which faces more FER+ voters call no face than anything else; votes of shape (N, 10)."""
+    kept = without_outliers(votes)
+    no_face = VOTE_COLUMNS.index("nf")
+    others = np.delete(kept, no_face, axis=1)
+    return np.asarray(kept[:, no_face] > others.max(axis=1, initial=0))
+
+
 def exact_duplicates(pixels_a: NDArray[np.uint8], pixels_b: NDArray[np.uint8]) -> Pairs:
     """All pairs of one face from each collection with the same pixels; uint8 of shapes (A, H, W) and (B, H, W)."""
     positions: dict[bytes, list[int]] = {}
@@ -95,7 +103,7 @@ def near_duplicates(
             likely = bound >= threshold - _SLACK
             rows = np.flatnonzero(likely.any(axis=1)) + start_a
             columns = np.flatnonzero(likely.any(axis=0)) + start_b
-            correlation = _standardised(pixels_a[rows]) @ _standardised(pixels_b[columns]).T
+            correlation = standardised(pixels_a[rows]) @ standardised(pixels_b[columns]).T
             row, column = np.nonzero(correlation >= threshold)
             first.append(rows[row])
             second.append(columns[column])
@@ -104,6 +112,19 @@ def near_duplicates(
     a, b = np.concatenate(first).astype(np.int64), np.concatenate(second).astype(np.int64)
     order = np.lexsort((b, a))
     return Pairs(a[order], b[order])
+
+
+def standardised(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Rows of zero mean and unit length, so that a dot product is a correlation; a face of one grey level is zero.
+
+    Takes uint8 of shape (N, H, W), gives float32 of shape (N, H * W).
+    """
+    count, height, width = pixels.shape
+    rows = pixels.reshape(count, height * width).astype(np.float32)
+    rows -= rows.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    np.divide(rows, length, out=rows, where=length > 0)
+    return rows
 
 
 def has_duplicate(pixels: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -125,7 +146,7 @@ def training_rows_to_keep(train: LabelledFaces, held_out: LabelledFaces) -> tupl
     is_exact, is_near = _marked(exact.first, len(train)), _marked(near.first, len(train))
     copies = Pairs(np.concatenate([exact.first, near.first]), np.concatenate([exact.second, near.second]))
     differs = train.fer7[copies.first] != held_out.fer7[copies.second]
-    is_flat, is_no_face = flat(train.pixels), _not_a_face(train.votes)
+    is_flat, is_no_face = flat(train.pixels), not_a_face(train.votes)
     keep = ~(is_exact | is_near | is_flat | is_no_face)
     return keep, LeftOut(
         total=len(train),
@@ -138,16 +159,6 @@ def training_rows_to_keep(train: LabelledFaces, held_out: LabelledFaces) -> tupl
     )
 
 
-def _standardised(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Rows of zero mean and unit length, so that a dot product is a correlation; a face of one grey level is zero."""
-    count, height, width = pixels.shape
-    rows = pixels.reshape(count, height * width).astype(np.float32)
-    rows -= rows.mean(axis=1, keepdims=True)
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    np.divide(rows, length, out=rows, where=length > 0)
-    return rows
-
-
 def _coarse(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """A few numbers for each face, whose dot products are never below the correlations; pixels as (N, H, W).
 
@@ -157,19 +168,12 @@ def _coarse(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     _, height, width = pixels.shape
     blocks = [np.empty((0, height * width // _TILE**2 + 1), dtype=np.float32)]
     for start in range(0, len(pixels), _BLOCK):
-        rows = _standardised(pixels[start : start + _BLOCK])
+        rows = standardised(pixels[start : start + _BLOCK])
         tiles = rows.reshape(-1, height // _TILE, _TILE, width // _TILE, _TILE).sum(axis=(2, 4)) / _TILE
         tiles = tiles.reshape(len(rows), -1)
         rest = np.sqrt(np.maximum(1 - (tiles**2).sum(axis=1), 0))
         blocks.append(np.column_stack([tiles, rest]))
     return np.concatenate(blocks)
-
-
-def _not_a_face(votes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    kept = without_outliers(votes)
-    no_face = VOTE_COLUMNS.index("nf")
-    others = np.delete(kept, no_face, axis=1)
-    return np.asarray(kept[:, no_face] > others.max(axis=1, initial=0))
 
 
 def _marked(positions: NDArray[np.int64], length: int) -> NDArray[np.bool_]:
