@@ -11,7 +11,6 @@ from mien.errors import ModelError
 from mien.expressions import CORE4, CORE4_FER2013, EXPRESSION_SETS, FER7, FERPLUS8, ExpressionSet, core4_positions
 from mien.metadata import ModelMetadata
 
-
 Answers = Mapping[str, NDArray[np.float64]]
 """Probabilities of shape (N, K) by the name of the set of expressions they are about, in class order."""
 

@@ -104,7 +104,9 @@ def evaluate(
         ModelError: If the classifier does not give probabilities for the sets of expressions it is asked for.
     """
     sets = [protocol.expressions for protocol in protocols]
-    return evaluate_answers(*plain_and_averaged(classifier, faces.pixels, sets), faces, protocols, seen=seen)
+    plain, averaged = plain_and_averaged(classifier, faces.pixels, sets)
+    duplicated = None if seen is None else has_duplicate(faces.pixels, seen.pixels)
+    return evaluate_answers(plain, averaged, faces, protocols, duplicated=duplicated)
 
 
 def evaluate_answers(
@@ -113,7 +115,7 @@ def evaluate_answers(
     faces: LabelledFaces,
     protocols: Sequence[Protocol],
     *,
-    seen: LabelledFaces | None = None,
+    duplicated: NDArray[np.bool_] | None = None,
 ) -> tuple[Result, ...]:
     """Measures answers that were given already, as `evaluate` does.
 
@@ -122,14 +124,15 @@ def evaluate_answers(
         averaged: Likewise, averaged over flips; None leaves those results out.
         faces: What the answers are about.
         protocols: What to measure.
-        seen: As for `evaluate`.
+        duplicated: Which of the faces have a duplicate or near-duplicate among what was seen before, of shape (N,).
+            If given, everything is measured once more without them.
 
     Raises:
         DataError: If no image counts by one of the protocols.
     """
     subsets = {False: np.ones(len(faces), dtype=np.bool_)}
-    if seen is not None:
-        subsets[True] = ~has_duplicate(faces.pixels, seen.pixels)
+    if duplicated is not None:
+        subsets[True] = ~duplicated
     ways = [(False, plain)] + ([(True, averaged)] if averaged is not None else [])
     return tuple(
         Result(protocol, flip_averaged, without_duplicates, _measure(protocol, faces, answers, subset))
