@@ -11,13 +11,25 @@ if TYPE_CHECKING:
 
     from mien.evaluate.evaluation import Evaluation, Result
 
+GALLERY = 12  # faces of each kind
+ROBUSTNESS = 500  # faces made worse, each in 45 ways
+PARITY = 256  # faces asked about in many ways
+
 
 def evaluate(  # noqa: PLR0913 - one parameter per option
-    data: Annotated[
-        Path, typer.Argument(help="fer2013.csv, a Parquet file or a folder of either.", show_default=False)
+    given: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[MODEL] DATA",
+            help="MODEL as for --model; DATA: fer2013.csv, a Parquet file or a folder of either.",
+            show_default=False,
+        ),
     ],
     *,
-    model: Annotated[str, typer.Option(help="A shipped model, or the path of a model file.")] = "base",
+    model: Annotated[
+        str | None,
+        typer.Option(help="A shipped model, a model file, a TOML file about another's, or a CSV of answers. [base]"),
+    ] = None,
     split: Annotated[str, typer.Option(help="Training, PublicTest or PrivateTest.")] = "PublicTest",
     protocol: Annotated[
         list[str] | None,
@@ -36,35 +48,57 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures to this file as JSON.")] = None,
     markdown_file: Annotated[Path | None, typer.Option("--markdown", help="Write the report to this file.")] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", help="Write the report with drawings and faces to this file.")
+    ] = None,
+    against: Annotated[str | None, typer.Option(help="Compare with this model, on the same images.")] = None,
+    robustness: Annotated[
+        int | None,
+        typer.Option(min=0, help="Measure on so many faces made worse in nine ways. [500 with --html, else 0]"),
+    ] = None,
+    parity: Annotated[
+        bool, typer.Option("--parity", help="Ask about the same faces in many ways and compare the answers.")
+    ] = False,
 ) -> None:
     """Measure a model by the protocols of docs/evaluation.md, with 95 % intervals."""
-    import json
-
     from rich.console import Console
 
+    from mien.cli.findings import print_findings, refuse_what_cannot_be_written, write_findings
     from mien.data.readers import read_faces, read_seen
-    from mien.evaluate.classifier import classifier_of
     from mien.evaluate.evaluation import Evaluation
-    from mien.evaluate.evaluation import evaluate as measure
+    from mien.evaluate.findings import Wanted, find_out
     from mien.evaluate.protocols import PROTOCOLS, measurable, protocols_named
-    from mien.evaluate.report import markdown
-    from mien.model import load_model
+    from mien.evaluate.subjects.load import load_subject
 
-    loaded = load_model(model)
+    model, data = _model_and_data(given, model)
+    files = {"json": json_file, "markdown": markdown_file, "html": html_file}
+    refuse_what_cannot_be_written(files)
+    subject, other = load_subject(model), load_subject(against) if against else None
     protocols = protocols_named(protocol or ())
     with Console(stderr=True).status("Reading faces") as status:
         faces = read_faces(data, split=split)
         seen = read_seen(training, split) if training else None
         status.update("Measuring")
-        results = measure(classifier_of(loaded), faces, protocols or measurable(faces), seen=seen)
+        if robustness is None:
+            robustness = ROBUSTNESS if html_file and subject.classifier else 0
+        wanted = Wanted(other, robustness, GALLERY if html_file else 0, PARITY if parity else 0)
+        findings = find_out(subject, faces, protocols or subject.able(measurable(faces)), seen=seen, wanted=wanted)
     if not protocols and len(measurable(faces)) < len(PROTOCOLS):
         typer.echo("mien: no FER+ votes in this data: P2 and P4 are not measured", err=True)
-    evaluation = Evaluation(loaded.file.name, split, selected_on or loaded.metadata.selected_on, results)
+    evaluation = Evaluation(subject.name, split, selected_on or subject.selected_on, findings.results)
     _print(evaluation)
-    if json_file:
-        _write(json_file, json.dumps(evaluation.to_dict(), indent=2) + "\n")
-    if markdown_file:
-        _write(markdown_file, markdown(evaluation))
+    print_findings(evaluation.model, findings)
+    write_findings(evaluation, findings, files)
+
+
+def _model_and_data(given: Sequence[str], model: str | None) -> tuple[str, Path]:
+    """What to measure, and on what: `DATA`, or `MODEL DATA`."""
+    if len(given) > 2 or (len(given) == 2 and model is not None):
+        raise typer.BadParameter(
+            f"give one model and one data set; got {' '.join([*given, *([model] if model else [])])}"
+        )
+    *named, data = given
+    return (named[0] if named else model or "base"), Path(data)
 
 
 def _print(evaluation: "Evaluation") -> None:
@@ -101,12 +135,3 @@ def _table(results: "Sequence[Result]") -> "Table":
         cells = (f"{percent(figure.value)}\n[dim]{interval(figure)}[/dim]" for figure in figures)
         table.add_row(protocol, str(m.n), *cells)
     return table
-
-
-def _write(path: Path, text: str) -> None:
-    from mien.errors import OutputError
-
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write to {path}: {error.strerror}; name a file in a folder that exists") from error

@@ -104,7 +104,8 @@ def evaluate(
         ModelError: If the classifier does not give probabilities for the sets of expressions it is asked for.
     """
     sets = [protocol.expressions for protocol in protocols]
-    plain, averaged = plain_and_averaged(classifier, faces.pixels, sets)
+    plain = checked_probabilities(classifier, faces.pixels, sets)
+    averaged = averaged_over_flips(classifier, faces.pixels, plain, sets)
     duplicated = None if seen is None else has_duplicate(faces.pixels, seen.pixels)
     return evaluate_answers(plain, averaged, faces, protocols, duplicated=duplicated)
 
@@ -142,13 +143,12 @@ def evaluate_answers(
     )
 
 
-def plain_and_averaged(
-    classifier: Classifier, pixels: NDArray[np.uint8], sets: Sequence[ExpressionSet]
-) -> tuple[Answers, Answers]:
-    """The classifier's probabilities, and their mean with those of the mirror images; pixels of shape (N, 48, 48)."""
-    plain = checked_probabilities(classifier, pixels, sets)
+def averaged_over_flips(
+    classifier: Classifier, pixels: NDArray[np.uint8], plain: Answers, sets: Sequence[ExpressionSet]
+) -> Answers:
+    """The mean of the `plain` answers for faces of shape (N, 48, 48) and the classifier's for their mirror images."""
     mirrored = checked_probabilities(classifier, np.ascontiguousarray(pixels[:, :, ::-1]), sets)
-    return plain, {name: (plain[name] + mirrored[name]) / 2 for name in plain}
+    return {name: (plain[name] + given) / 2 for name, given in mirrored.items()}
 
 
 def _measure(protocol: Protocol, faces: LabelledFaces, answers: Answers, subset: NDArray[np.bool_]) -> Metrics:

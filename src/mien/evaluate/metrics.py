@@ -139,8 +139,8 @@ def measure(
     )
 
 
-def proportion(hits: int, images: int) -> Estimate:
-    """The share `hits` of `images` (1 or more), with its 95 % score interval.
+def proportion(hits: float, images: float) -> Estimate:
+    """The share `hits` of `images` (more than 0), with its 95 % score interval.
 
     Where the images are few, it holds the truth more nearly as often as it says than draws do, and it has a width even
     where all or none are hits. Source: Wilson, "Probable inference, the law of succession, and statistical inference",
@@ -149,7 +149,7 @@ def proportion(hits: int, images: int) -> Estimate:
     z2 = NormalDist().inv_cdf(1 - _TAIL) ** 2
     centre = (hits + z2 / 2) / (images + z2)
     reach = float(np.sqrt(z2 * (hits * (images - hits) / images + z2 / 4))) / (images + z2)
-    return Estimate(hits / images, max(centre - reach, 0.0), min(centre + reach, 1.0))
+    return Estimate(float(hits / images), max(centre - reach, 0.0), min(centre + reach, 1.0))
 
 
 def calibration_bins(confidence: Floats) -> NDArray[np.int64]:

@@ -75,32 +75,45 @@ def reliability(confidence: Floats, right: NDArray[np.bool_]) -> tuple[Reliabili
 def risk_coverage(
     confidence: Floats, right: NDArray[np.bool_], *, rng: np.random.Generator, draws: int = DRAWS
 ) -> RiskCoverage:
-    """The risk among the most certain images, with 95 % bootstrap intervals; arrays of shape (N,).
+    """The risk among the most certain images, with 95 % intervals; arrays of shape (N,).
 
-    Images of equal confidence are taken in together, each in part, so nothing depends on their order. Source: Geifman
-    and El-Yaniv, "Selective classification for deep neural networks", NeurIPS 2017.
+    Images of equal confidence are taken in together, each in part, so nothing depends on their order. Intervals of the
+    points are score intervals, since draws of images of which none is wrong would all agree; that of the area is by
+    bootstrap. Source: Geifman and El-Yaniv, "Selective classification for deep neural networks", NeurIPS 2017.
     """
     order = np.argsort(-confidence, kind="stable")
-    sorted_confidence = confidence[order]
-    wrong = (~right[order]).astype(np.float64)
-    starts = np.flatnonzero(np.r_[True, np.diff(sorted_confidence) != 0])
-    point = _risks(np.ones((1, len(wrong))), wrong, starts)
-    drawn = np.concatenate([_risks(counts, wrong, starts) for counts in resampled_counts(len(wrong), draws, rng)])
-    *risks, area = estimates(point, drawn)
-    last = np.ceil(np.array(COVERAGES) * len(wrong)).astype(np.int64) - 1
-    points = zip(COVERAGES, sorted_confidence[last], risks, strict=True)
-    return RiskCoverage(tuple(RiskAtCoverage(share, float(least), risk) for share, least, risk in points), area)
+    falling, wrong = confidence[order], (~right[order]).astype(np.float64)
+    starts = np.flatnonzero(np.r_[True, np.diff(falling) != 0])
+    ones, taken = np.ones((1, len(wrong))), np.array(COVERAGES) * len(wrong)
+    [errors] = _errors(ones, wrong, starts, taken)
+    point = _areas(ones, wrong, starts)
+    drawn = np.concatenate([_areas(counts, wrong, starts) for counts in resampled_counts(len(wrong), draws, rng)])
+    least = falling[np.ceil(taken).astype(np.int64) - 1]
+    points = zip(COVERAGES, least, errors, taken, strict=True)
+    return RiskCoverage(
+        points=tuple(
+            RiskAtCoverage(share, float(low), proportion(hits, images)) for share, low, hits, images in points
+        ),
+        area=estimates(point, drawn)[0],
+    )
 
 
-def _risks(counts: Floats, wrong: Floats, starts: NDArray[np.int64]) -> Floats:
-    """Risk at each of `COVERAGES`, then the mean risk over all; of shape (D, C + 1) for counts of shape (D, N)."""
-    images = counts.shape[1]
-    every = np.arange(1, images + 1)
-    wanted = np.concatenate([np.array(COVERAGES) * images, every])
+def _areas(counts: Floats, wrong: Floats, starts: NDArray[np.int64]) -> Floats:
+    """Mean risk over all coverages, of shape (D,), for counts of shape (D, N)."""
+    every = np.arange(1.0, counts.shape[1] + 1)
+    return np.asarray((_errors(counts, wrong, starts, every) / every).mean(axis=1))
+
+
+def _errors(counts: Floats, wrong: Floats, starts: NDArray[np.int64], wanted: Floats) -> Floats:
+    """Wrong answers among so many of the most certain images as `wanted` says; of shape (D, len(wanted)).
+
+    Args:
+        counts: How often each image was drawn, of shape (D, N), by falling confidence.
+        wrong: 1 for each image that is answered wrongly, else 0, of shape (N,).
+        starts: Where each run of equal confidence starts.
+        wanted: Numbers of images.
+    """
     taken = np.add.reduceat(counts, starts, axis=1).cumsum(axis=1)
     errors = np.add.reduceat(counts * wrong, starts, axis=1).cumsum(axis=1)
-    risks = np.empty((len(counts), len(COVERAGES) + 1))
-    for row, (x, y) in enumerate(zip(taken, errors, strict=True)):
-        risk = np.interp(wanted, np.r_[0, x], np.r_[0, y]) / wanted
-        risks[row] = [*risk[: len(COVERAGES)], risk[len(COVERAGES) :].mean()]
-    return risks
+    rows = zip(taken, errors, strict=True)
+    return np.array([np.interp(wanted, np.r_[0, images], np.r_[0, hits]) for images, hits in rows])

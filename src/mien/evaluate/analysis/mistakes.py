@@ -21,14 +21,12 @@ class ClassFigures:
         label: The class.
         images: Images whose truth it is.
         called: Images that the classifier calls so.
-        recall: Share of its images that are called so; None without images.
         precision: Share of those called so whose truth it is; None where nothing is called so.
     """
 
     label: str
     images: int
     called: int
-    recall: Estimate | None
     precision: Estimate | None
 
 
@@ -112,7 +110,6 @@ def _figures(label: str, counts: NDArray[np.int64], position: int) -> ClassFigur
         label,
         images,
         called,
-        recall=proportion(hits, images) if images else None,
         precision=proportion(hits, called) if called else None,
     )
 
