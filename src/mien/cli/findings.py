@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from mien.errors import OutputError
+from mien.cli.files import check_folder_of, write_text
 from mien.evaluate.evaluation import Evaluation
 from mien.evaluate.findings import Findings
 from mien.evaluate.pages import html
@@ -19,8 +19,8 @@ from mien.evaluate.report import percent, share
 def refuse_what_cannot_be_written(files: Mapping[str, Path | None]) -> None:
     """Raises before anything is measured what writing would raise after: `OutputError` or `MissingExtra`."""
     for path in files.values():
-        if path and not path.parent.is_dir():
-            raise OutputError(f"cannot write to {path}: no such folder; name a file in a folder that exists")
+        if path:
+            check_folder_of(path)
     if files["html"]:
         require_matplotlib()
 
@@ -57,11 +57,4 @@ def write_findings(evaluation: Evaluation, findings: Findings, files: Mapping[st
     }
     for form, path in files.items():
         if path:
-            _write(path, forms[form]())
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write to {path}: {error.strerror}; name a file in a folder that exists") from error
+            write_text(path, forms[form]())

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,8 +85,11 @@ def mcnemar_p_value(only_first: int, only_second: int) -> float:
     Source: McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
     Psychometrika 12, 1947.
     """
-    images, fewer = only_first + only_second, min(only_first, only_second)
-    tail = sum(comb(images, hits) for hits in range(fewer + 1))
+    images = only_first + only_second
+    ways, tail = 1, 0  # in which so many of the coins may show heads, and no more than the fewer of the two
+    for heads in range(min(only_first, only_second) + 1):
+        tail += ways
+        ways = ways * (images - heads) // (heads + 1)
     # Whole numbers to the end: no float holds two to the power of many images.
     return min(float(Fraction(2 * tail, 2**images)), 1.0)
 
