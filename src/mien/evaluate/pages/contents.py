@@ -173,7 +173,7 @@ def _robustness(found: Robustness | None) -> Section | None:
 def _leakage(found: Leakage) -> Section:
     lines = [
         _known(found.trained_on, "exactly the images the model was trained on"),
-        _known(found.watched, "exactly the images the model was watched on in training, and may be chosen by"),
+        _known(found.watched, "exactly the images the model was watched on in training and may have been chosen by"),
     ]
     if found.verified is not None:
         lines.append(
@@ -200,6 +200,8 @@ def _known(fact: bool | None, what: str) -> str:
 
 
 def _duplicates(found: Duplicates, images: int) -> str:
+    if not found.total:
+        return f"none of the {images} images measured on"
     return (
         f"{found.total} of the {images} images measured on ({found.exact} pixel for pixel, {found.near} nearly), "
         f"{found.conflicting} of them with another label"

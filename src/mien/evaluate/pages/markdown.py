@@ -16,10 +16,10 @@ def markdown(evaluation: Evaluation, sections: Sequence[Section]) -> str:
             if isinstance(block, Text):
                 parts.append(block.text)
             elif isinstance(block, Table):
-                parts += [block.caption] if block.caption else []
+                parts += [f"**{block.caption}**"] if block.caption else []
                 parts.append(report.table(block.head, block.rows))
             elif isinstance(block, Faces):
-                parts += [block.caption, _faces(block)]
+                parts += [f"**{block.caption}**", _faces(block)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from base64 import b64decode
 from collections.abc import Mapping
 from html.parser import HTMLParser
@@ -12,13 +13,14 @@ import pytest
 from drawn_faces import drawn_faces
 from numpy.typing import NDArray
 
+from mien.errors import MissingExtra
 from mien.evaluate.evaluation import Evaluation
 from mien.evaluate.findings import Findings, Wanted, find_out
 from mien.evaluate.pages import html
 from mien.evaluate.pages.contents import sections
 from mien.evaluate.pages.document import Section, Table, Text
 from mien.evaluate.pages.markdown import markdown
-from mien.evaluate.pages.plots import heat, reliability
+from mien.evaluate.pages.plots import heat, reliability, require_matplotlib
 from mien.evaluate.protocols import P1, P2
 from mien.evaluate.subjects.subject import Subject
 
@@ -159,6 +161,12 @@ def test_json_has_everything_but_the_pictures(evaluation: Evaluation, findings: 
     assert table["against"] == "<b>theirs</b>"
     assert table["comparisons"][0]["p_value"] == 1
     assert table["parity"]["tolerance"] == 1e-5
+
+
+def test_without_matplotlib_the_way_to_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'mien\[report\]'"):
+        require_matplotlib()
 
 
 def test_heat_grows_lighter_so_that_grey_shows_it_too() -> None:
