@@ -1,6 +1,7 @@
 """Fixtures that many tests share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,3 +22,11 @@ def shared_data() -> Path:
 def examples() -> Path:
     """The folder of example pictures that comes with the project."""
     return ROOT / "examples"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Decoded faces of tests do not go into the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MIEN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield

@@ -42,8 +42,17 @@ FERPLUS8 = ExpressionSet(
 
 EXPRESSION_SETS: tuple[ExpressionSet, ...] = (CORE4, CORE4_FER2013, FER7, FERPLUS8)
 
-# FER+ speaks in nouns; the other two sets in adjectives.
-_FERPLUS_NAME_OF_CORE = {"happy": "happiness", "sad": "sadness", "surprise": "surprise", "neutral": "neutral"}
+# FER+ speaks in nouns where the other sets have adjectives.
+_FERPLUS_NAME = {"angry": "anger", "happy": "happiness", "sad": "sadness"}
+
+FERPLUS8_OF_FER7 = tuple(FERPLUS8.index(_FERPLUS_NAME.get(label, label)) for label in FER7.labels)
+"""Where the expression of the same meaning as each of `FER7` stands in `FERPLUS8`."""
+
+FER7_OF_NAME = {
+    **{label: FER7.index(label) for label in FER7.labels},
+    **{noun: FER7.index(adjective) for adjective, noun in _FERPLUS_NAME.items()},
+}
+"""Class position in `FER7` of each of its labels and of FER+'s words for the same."""
 
 
 def expression_set(name: str) -> ExpressionSet:
@@ -57,5 +66,5 @@ def expression_set(name: str) -> ExpressionSet:
 def core4_positions(wider: ExpressionSet) -> tuple[int, ...]:
     """Where the four core classes, in `CORE4` order, stand in the class order of a `wider` set."""
     if wider is FERPLUS8:
-        return tuple(wider.index(_FERPLUS_NAME_OF_CORE[label]) for label in CORE4.labels)
+        return tuple(FERPLUS8_OF_FER7[FER7.index(label)] for label in CORE4.labels)
     return tuple(wider.index(label) for label in CORE4.labels)

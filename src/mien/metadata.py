@@ -26,7 +26,8 @@ class ModelMetadata:
         licence: Licence of the weights and what is known of the data's.
         selected_on: The split on which the model was chosen or calibrated, if any.
         training: Facts about the training run: data, configuration, commit, time.
-        metrics: Accuracy and other figures by protocol, with n and intervals.
+        metrics: Accuracy and other figures by protocol, with n and intervals; how far answers may be relied on.
+        export: Precision, opset, dimensions of inputs and outputs, and how the file compares with its network.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ModelMetadata:
     selected_on: str | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    export: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The text stored in the model file."""
@@ -71,6 +73,7 @@ def parse_metadata(text: str, path: Path) -> ModelMetadata:
             selected_on=table["selected_on"],
             training=table["training"],
             metrics=table["metrics"],
+            export=table.get("export", {}),  # not in the files of the first version
         )
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
         raise ModelError(f"{path} has damaged metadata ({fault!r}); export it again") from fault

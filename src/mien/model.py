@@ -108,7 +108,7 @@ def load_model(model: str | Path = "base", *, threads: int | None = None) -> Exp
     """Loads a shipped model by name, or any model package by path.
 
     Args:
-        model: `base`, or the path of a `.onnx` file that `mien export` wrote.
+        model: A shipped model's name, such as `base`, or the path of a `.onnx` file that `mien export` wrote.
         threads: Threads that one run may use; None leaves it to ONNX Runtime.
 
     Raises:

@@ -8,7 +8,19 @@ import pytest
 
 import mien
 
-HEAVY = {"cv2", "fastapi", "lightning", "matplotlib", "onnx", "onnxruntime", "pydantic", "ray", "sklearn", "torch"}
+HEAVY = {
+    "cv2",
+    "fastapi",
+    "lightning",
+    "matplotlib",
+    "onnx",
+    "onnxruntime",
+    "pydantic",
+    "ray",
+    "sklearn",
+    "tensorboardX",
+    "torch",
+}
 LIMIT_S = 0.3
 
 IMPORT = "import mien"

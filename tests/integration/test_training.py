@@ -1,11 +1,13 @@
 """The whole way on drawn faces: train, resume, export, recognise."""
 
 import json
+import re
 import shutil
 import time
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from drawn_faces import drawn_faces
@@ -16,9 +18,11 @@ from mien.expressions import CORE4, FER7, FERPLUS8
 from mien.model import load_model
 from mien.recognizer import Recognizer
 from mien.train import export as exporting
-from mien.train.config import TrainingConfig
-from mien.train.export import export
-from mien.train.fit import CHECKPOINT, FACTS, Run, fit
+from mien.train.config import DistillationConfig, TrainingConfig
+from mien.train.export import Export, export, export_all
+from mien.train.facts import FACTS, run_facts
+from mien.train.fit import Run, fit
+from mien.train.trainer import CHECKPOINT
 
 CONFIG = TrainingConfig.model_validate(
     {
@@ -58,6 +62,34 @@ def test_learns_drawn_faces(run: Run) -> None:
     assert run.accuracy["P2"] > 0.9
 
 
+def test_starts_from_another_run_and_learns_from_a_model(
+    run: Run, package: Path, training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path
+) -> None:
+    """One epoch is too short to learn from nothing, and long enough to keep what the other run has learnt."""
+    config = CONFIG.model_copy(update={"epochs": 1})
+    alone = fit(training, held_out, config, tmp_path / "alone", quiet=True)
+    optimiser = CONFIG.optimiser.model_copy(update={"peak_learning_rate": 0.001})
+    distillation = DistillationConfig(teachers=(str(package),))
+    started = config.model_copy(
+        update={"start_from": str(run.folder), "optimiser": optimiser, "distillation": distillation}
+    )
+    ahead = fit(training, held_out, started, tmp_path / "ahead", quiet=True)
+    assert ahead.accuracy["P1"] > max(0.9, alone.accuracy["P1"])
+    learnt_from = run_facts(ahead.folder)["learnt_from"]
+    assert set(learnt_from) == {str(run.folder), str(package)}
+    stated = load_model(export(ahead.folder, held_out, tmp_path / "ahead.onnx").path).metadata.training
+    assert stated["learnt_from"] == learnt_from
+    wider = started.model_copy(update={"network": CONFIG.network.model_copy(update={"stem_width": 12})})
+    with pytest.raises(ConfigError, match=r"last\.ckpt has the weights of another network; set \[network\]"):
+        fit(training, held_out, wider, tmp_path / "wider", quiet=True)
+
+
+def test_export_takes_the_held_out_faces_of_the_run_alone(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"the held-out faces are not those that .* was watched on"):
+        export(run.folder, drawn_faces(80, seed=2), tmp_path / "other.onnx")
+    assert not list(tmp_path.iterdir())
+
+
 def test_package_answers_as_the_network(package: Path, held_out: LabelledFaces) -> None:
     model = load_model(package)
     answers = model.probabilities(held_out.pixels, CORE4).argmax(axis=1)
@@ -81,6 +113,80 @@ def test_card_has_figures_and_prohibited_uses(package: Path) -> None:
     assert "Article 5(1)(f)" in text
     assert "| P2 `core4/consensus` | 80 |" in text
     assert load_model(package).file.sha256 in text
+
+
+@pytest.fixture(scope="module")
+def packages(
+    run: Run, training: LabelledFaces, held_out: LabelledFaces, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Export]:
+    path = tmp_path_factory.mktemp("precisions") / "drawn.onnx"
+    exports = export_all(run.folder, held_out, path, ("fp32", "fp16", "int8"), training=training)
+    return {exported.precision: exported for exported in exports}
+
+
+def test_each_precision_is_a_package_of_its_own(packages: dict[str, Export]) -> None:
+    assert [p.path.name for p in packages.values()] == ["drawn.onnx", "drawn-fp16.onnx", "drawn-int8.onnx"]
+    sizes = [p.path.stat().st_size for p in packages.values()]
+    assert sizes[0] > sizes[1] > sizes[2]
+    for precision, exported in packages.items():
+        metadata = load_model(exported.path).metadata
+        assert metadata.name == exported.path.stem
+        assert (metadata.export["precision"], metadata.export["opset"]) == (precision, 18)
+        assert metadata.export["inputs"] == {"faces": ["batch", 1, 48, 48]}
+        assert metadata.export["parity"] == exported.parity.to_dict()
+        assert exported.parity.accuracy["P2"] > 0.9
+    folder = packages["fp32"].path.parent
+    plots = {f"{name}-card" for name in ("drawn", "drawn-fp16", "drawn-int8")}
+    files = {f"{name}{end}" for name in ("drawn", "drawn-fp16", "drawn-int8") for end in (".onnx", ".md")}
+    assert {path.name for path in folder.iterdir()} == files | plots
+
+
+def test_every_link_of_a_card_leads_to_a_small_plot(packages: dict[str, Export]) -> None:
+    for exported in packages.values():
+        links = re.findall(r"!\[.*?\]\((.*?)\)", exported.card.read_text("utf-8"))
+        assert len(links) == 2
+        assert all(0 < (exported.card.parent / link).stat().st_size < 60_000 for link in links)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_answers_do_not_depend_on_the_batch(
+    precision: str, packages: dict[str, Export], held_out: LabelledFaces
+) -> None:
+    model = load_model(packages[precision].path)
+    order = np.random.default_rng(3).permutation(len(held_out))
+    for expressions in (CORE4, FER7, FERPLUS8):
+        together = model.probabilities(held_out.pixels[order], expressions)[np.argsort(order)]
+        alone = [model.probabilities(held_out.pixels[[face]], expressions) for face in range(20)]
+        np.testing.assert_allclose(np.concatenate(alone), together[:20], rtol=0, atol=1e-5)
+
+
+@pytest.fixture
+def exported_before(packages: dict[str, Export], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spares the conversion of a network that has been converted already."""
+    monkeypatch.setattr(exporting, "to_onnx", lambda *_: onnx.load(packages["fp32"].path))
+
+
+@pytest.mark.usefixtures("exported_before")
+def test_one_precision_alone_has_the_name_that_was_asked_for(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
+    (exported,) = export_all(run.folder, held_out, tmp_path / "half.onnx", ("fp16",))
+    assert (exported.path.name, exported.precision) == ("half.onnx", "fp16")
+
+
+def test_int8_needs_faces_to_take_its_ranges_from(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="int8 needs faces that the network was trained on"):
+        export_all(run.folder, held_out, tmp_path / "model.onnx", ("fp32", "int8"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("exported_before")
+def test_where_one_precision_is_refused_none_is_written(
+    run: Run, training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = exporting.in_int8
+    monkeypatch.setattr(exporting, "in_int8", lambda graph, faces: honest(graph, faces * 0.01))
+    with pytest.raises(ModelError, match=r"the int8 file differs from the network .*; nothing was written"):
+        export_all(run.folder, held_out, tmp_path / "model.onnx", ("fp32", "int8"), training=training)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_recognizer_takes_a_package_by_path(package: Path, held_out: LabelledFaces) -> None:

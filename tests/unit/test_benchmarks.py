@@ -4,11 +4,14 @@ import json
 import shutil
 import subprocess
 import sys
+from argparse import Namespace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 SUMMARY = {"median", "q1", "q3", "runs"}
@@ -81,6 +84,27 @@ def test_startup(
     assert figures["peak_mb"]["one photo"]["median"] > 10
     assert figures["peak_mb"]["folder"]["photos"] == 1
     assert "peak memory" in capsys.readouterr().out
+
+
+def test_loader(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # Its parts, without the processes of their own that each of them gets: bringing torch into one takes seconds.
+    data, config = tmp_path / "faces", tmp_path / "small.toml"
+    for number, name in enumerate(("train/happy", "train/sad", "val/happy", "val/sad")):
+        (data / name).mkdir(parents=True)
+        pixels = np.random.default_rng(number).integers(0, 256, (48, 48), dtype=np.uint8)
+        Image.fromarray(pixels).save(data / name / "0.png")
+    config.write_text("[network]\nstem_width = 8\nwidths = [8]\ndepths = [1]\n", "utf-8")
+    loader, training = import_module("loader"), import_module("_training")
+    arguments = Namespace(data=data, config=config, batches=2, network_batches=1, runs=3, threads=1)
+    figures = training.rates(arguments)
+    assert list(figures["samples_per_s"]) == ["loader", "loader and augmentation", "network"]
+    assert all(rate.keys() == SUMMARY and rate["median"] > 0 for rate in figures["samples_per_s"].values())
+    assert figures["batch_size"] == 2
+    assert training.read_ms(data, training.load_config(config)) > 0
+    summary = loader.summary([12.5])
+    figures |= {"read_ms": {"decoded": summary, "cached": summary}, "peak_mb": {"steps": 1, **summary}}
+    loader.print_figures({"machine": loader.machine([]), **figures})
+    assert "from the cache 12 ms" in capsys.readouterr().out
 
 
 def test_a_command_that_fails_has_no_figures() -> None:

@@ -6,7 +6,9 @@ from mien.expressions import (
     CORE4_FER2013,
     EXPRESSION_SETS,
     FER7,
+    FER7_OF_NAME,
     FERPLUS8,
+    FERPLUS8_OF_FER7,
     ExpressionSet,
     core4_positions,
     expression_set,
@@ -52,3 +54,10 @@ def test_where_the_core_classes_stand(wider: ExpressionSet, positions: tuple[int
 
 def test_core_classes_mean_the_same_in_ferplus() -> None:
     assert [FERPLUS8.labels[i] for i in core4_positions(FERPLUS8)] == ["happiness", "sadness", "surprise", "neutral"]
+
+
+def test_each_of_the_seven_has_one_of_the_same_meaning_in_ferplus() -> None:
+    words = ["anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"]
+    assert [FERPLUS8.labels[position] for position in FERPLUS8_OF_FER7] == words
+    assert [FER7_OF_NAME[word] for word in words] == list(range(7))
+    assert [FER7_OF_NAME[label] for label in FER7.labels] == list(range(7))

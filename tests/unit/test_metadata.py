@@ -19,12 +19,19 @@ METADATA = ModelMetadata(
     selected_on="PublicTest",
     training={"epochs": 3},
     metrics={"results": []},
+    export={"precision": "int8", "opset": 18},
 )
 FILE = Path("some.onnx")
 
 
 def test_what_is_written_is_read() -> None:
     assert parse_metadata(METADATA.to_json(), FILE) == METADATA
+
+
+def test_files_of_the_first_version_say_nothing_of_their_export() -> None:
+    table = json.loads(METADATA.to_json())
+    del table["export"]
+    assert parse_metadata(json.dumps(table), FILE).export == {}
 
 
 def test_other_format_version_says_which_is_read() -> None:

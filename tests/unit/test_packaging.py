@@ -32,6 +32,16 @@ def test_the_lowest_versions_tested_are_the_lowest_allowed(project: dict[str, An
     assert {name: version(pin) for name, pin in pins.items()} == {name: version(low) for name, low in bounds.items()}
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_each_reproduced_model_is_exported_in_its_own_precision(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    make = ["make", "-n", "-f", str(ROOT / "Makefile"), "runs/tiny.onnx"]  # tiny needs all the others
+    printed = subprocess.run(make, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    exported = dict(re.findall(r"mien export runs/(\S+) .*--precision (\w+)", printed))
+    assert exported == {"teacher": "fp32", "teacher-sgd": "fp32", "base": "fp32", "tiny": "int8"}
+
+
 def test_the_page_on_layout_has_the_layers_that_are_checked(project: dict[str, Any]) -> None:
     # Names in brackets are of modules still to come.
     lines = project["tool"]["importlinter"]["contracts"][0]["layers"]

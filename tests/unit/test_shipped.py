@@ -1,11 +1,14 @@
+import json
+from hashlib import sha256
 from pathlib import Path
 from shutil import copy
 
 import pytest
 
 from mien import shipped
+from mien.cli import main
 from mien.detect.mtcnn import Mtcnn
-from mien.errors import ModelError
+from mien.errors import ModelError, UnknownModel
 from mien.model import load_model, shipped_models
 from mien.shipped import CHECKSUMS_NAME, read_shipped, shipped_checksums, shipped_path
 
@@ -60,6 +63,39 @@ def test_a_missing_expression_model_is_named(copied: Path) -> None:
     assert not (copied / "base.onnx").exists()
     with pytest.raises(ModelError, match=r"cannot read .*base\.onnx: No such file"):
         load_model("base")
+
+
+@pytest.fixture
+def two_models(copied: Path) -> Path:
+    """A shipped folder with `base` and `tiny`, which stands in for a model of another name."""
+    content = (Path(__file__).parents[2] / "src" / "mien" / "models" / "base.onnx").read_bytes()
+    for name in ("base", "tiny"):
+        (copied / f"{name}.onnx").write_bytes(content)
+    lines = (copied / CHECKSUMS_NAME).read_text("ascii")
+    (copied / CHECKSUMS_NAME).write_text(f"{lines}{sha256(content).hexdigest()}  tiny.onnx\n", "ascii")
+    return copied
+
+
+def test_several_expression_models_are_found_by_name(two_models: Path) -> None:
+    assert shipped_models() == ("base", "tiny")
+    assert load_model("tiny").file.path == two_models / "tiny.onnx"
+    with pytest.raises(UnknownModel, match=r"no model 'tini' \(did you mean 'tiny'\?\); choose from base, tiny"):
+        load_model("tini")
+
+
+def test_each_is_verified_by_its_own_checksum(two_models: Path) -> None:
+    flip_a_bit(two_models / "tiny.onnx")
+    load_model("base")
+    with pytest.raises(ModelError, match=r"tiny\.onnx is damaged: SHA-256"):
+        load_model("tiny")
+
+
+@pytest.mark.usefixtures("two_models")
+def test_info_shows_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["info", "--json"])
+    assert not ended.value.code
+    assert [model["name"] for model in json.loads(capsys.readouterr().out)["models"]] == ["base", "tiny"]
 
 
 def test_a_file_without_a_checksum_is_not_given(copied: Path) -> None:

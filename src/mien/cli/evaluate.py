@@ -9,7 +9,9 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from mien.data.faces import LabelledFaces
     from mien.evaluate.evaluation import Evaluation, Result
+    from mien.evaluate.subjects.subject import Subject
 
 GALLERY = 12  # faces of each kind
 ROBUSTNESS = 500  # faces made worse, each in 45 ways
@@ -21,14 +23,16 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
         list[str],
         typer.Argument(
             metavar="[MODEL] DATA",
-            help="MODEL as for --model; DATA: fer2013.csv, a Parquet file or a folder of either.",
+            help="MODEL as for --model; DATA: fer2013.csv, a Parquet file, or a folder of either or of pictures.",
             show_default=False,
         ),
     ],
     *,
     model: Annotated[
         str | None,
-        typer.Option(help="A shipped model, a model file, a TOML file about another's, or a CSV of answers. [base]"),
+        typer.Option(
+            help="A shipped model, a model file, a TOML file about another's, or a CSV of answers; else base."
+        ),
     ] = None,
     split: Annotated[str, typer.Option(help="Training, PublicTest or PrivateTest.")] = "PublicTest",
     protocol: Annotated[
@@ -54,7 +58,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     against: Annotated[str | None, typer.Option(help="Compare with this model, on the same images.")] = None,
     robustness: Annotated[
         int | None,
-        typer.Option(min=0, help="Measure on so many faces made worse in nine ways. [500 with --html, else 0]"),
+        typer.Option(min=0, help="Measure on so many faces made worse in nine ways; else 500 with --html."),
     ] = None,
     parity: Annotated[
         bool, typer.Option("--parity", help="Ask about the same faces in many ways and compare the answers.")
@@ -64,6 +68,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     from rich.console import Console
 
     from mien.cli.findings import print_findings, refuse_what_cannot_be_written, write_findings
+    from mien.data.faces import FER2013
     from mien.data.readers import read_faces, read_seen
     from mien.evaluate.evaluation import Evaluation
     from mien.evaluate.findings import Wanted, find_out
@@ -75,9 +80,10 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     refuse_what_cannot_be_written(files)
     subject, other = load_subject(model), load_subject(against) if against else None
     protocols = protocols_named(protocol or ())
+    classes = subject.training.get("config", {}).get("data", {}).get("classes")
     with Console(stderr=True).status("Reading faces") as status:
-        faces = read_faces(data, split=split)
-        seen = read_seen(training, split) if training else None
+        faces = read_faces(data, split=split, classes=classes)
+        seen = read_seen(training, split, classes=classes) if training else None
         status.update("Measuring")
         if robustness is None:
             robustness = ROBUSTNESS if html_file and subject.classifier else 0
@@ -85,7 +91,9 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
         findings = find_out(subject, faces, protocols or subject.able(measurable(faces)), seen=seen, wanted=wanted)
     if not protocols and len(measurable(faces)) < len(PROTOCOLS):
         typer.echo("mien: no FER+ votes in this data: P2 and P4 are not measured", err=True)
-    evaluation = Evaluation(subject.name, split, selected_on or subject.selected_on, findings.results)
+    if faces.source != FER2013:
+        typer.echo(f"mien: the truth is the labels of {faces.source}, not FER2013's", err=True)
+    evaluation = Evaluation(subject.name, split, selected_on or _selected_on(subject, faces), findings.results)
     _print(evaluation)
     print_findings(evaluation.model, findings)
     write_findings(evaluation, findings, files)
@@ -94,11 +102,22 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
 def _model_and_data(given: Sequence[str], model: str | None) -> tuple[str, Path]:
     """What to measure, and on what: `DATA`, or `MODEL DATA`."""
     if len(given) > 2 or (len(given) == 2 and model is not None):
-        raise typer.BadParameter(
-            f"give one model and one data set; got {' '.join([*given, *([model] if model else [])])}"
-        )
+        raise typer.BadParameter("give one model, before the data or by --model, and one data set")
     *named, data = given
     return (named[0] if named else model or "base"), Path(data)
+
+
+def _selected_on(subject: "Subject", faces: "LabelledFaces") -> str | None:
+    """The split that the model was chosen on, if `faces` may be of the same data set; a split of another is no matter.
+
+    A data set may have been given another name in training, but not other faces.
+    """
+    from mien.data.faces import FER2013
+    from mien.data.manifest import fingerprint
+
+    facts = subject.training.get("data", {})
+    same = facts.get("source", FER2013) == faces.source or facts.get("held_out_sha256") == fingerprint(faces)
+    return subject.selected_on if same else None
 
 
 def _print(evaluation: "Evaluation") -> None:

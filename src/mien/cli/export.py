@@ -1,34 +1,87 @@
-"""`mien export`: from a training run to a model package with its card."""
+"""`mien export`: from a training run to model packages with their cards."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from mien.data.faces import LabelledFaces
+    from mien.train.export import Export
 
 
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of the training run.", show_default=False)],
+    *,
     output: Annotated[Path, typer.Option(help="The ONNX file to write; its card goes beside it.", show_default=False)],
-    data: Annotated[Path, typer.Option(help="As for `mien train`; PublicTest is calibrated on.")] = Path(
-        "data/fer2013"
-    ),
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="fp32, fp16 (half the size) or int8 (a quarter, and faster); may be repeated: then the names of fp16 "
+            "and int8 files end in their precision. Without it, fp32.",
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        Path, typer.Option(help="As for `mien train`; PublicTest is calibrated on, Training gives int8 its ranges.")
+    ] = Path("data/fer2013"),
+    failures: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write pictures of the surest wrong answers into this folder. They are the data set's: keep them.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Write the model package of a run: calibrated, checked against the network, with its model card."""
     from mien.errors import MissingExtra
 
     try:
-        from mien.train.export import export as write_model
+        from mien.train.config import TrainingConfig
+        from mien.train.export import export_all
+        from mien.train.facts import run_facts
+        from mien.train.package.precision import precisions_named
     except ImportError as missing:
         raise MissingExtra.for_feature("exporting", "train", missing) from missing
     from mien.data.readers import read_faces
 
-    exported = write_model(run, read_faces(data, split="PublicTest"), output)
-    size_mb = exported.path.stat().st_size / 1e6
-    typer.echo(f"{exported.path}: {size_mb:.1f} MB; card: {exported.card}")
-    typer.echo(f"against the network: logits differ by at most {exported.greatest_difference:.1e}, ", nl=False)
-    typer.echo(f"answers agree on {exported.agreement:.2%}")
+    precisions = precisions_named(precision or ["fp32"])
+    classes = TrainingConfig.model_validate(run_facts(run)["config"]).data.classes
+    held_out = read_faces(data, split="PublicTest", classes=classes)
+    training = read_faces(data, split="Training", classes=classes) if "int8" in precisions else None
+    for exported in export_all(run, held_out, output, precisions, training=training):
+        _print(exported)
+        if failures:
+            _write_failures(exported, held_out, failures)
+
+
+def _print(exported: "Export") -> None:
+    found, size_mb = exported.parity, exported.path.stat().st_size / 1e6
+    typer.echo(f"{exported.path}: {size_mb:.2f} MB, {exported.precision}; card: {exported.card}")
+    agreement = ", ".join(f"{name} {share:.2%}" for name, share in found.agreement.items())
+    typer.echo(f"  against the network: logits differ by at most {found.greatest_difference:.1e}; same {agreement}")
     for result in exported.results:
         if not result.flip_averaged:
-            accuracy, n = result.metrics.accuracy, result.metrics.n
-            interval = f"[{accuracy.low:.1%}, {accuracy.high:.1%}]"
-            typer.echo(f"{result.protocol.code} {result.protocol.name}: {accuracy.value:.1%} {interval}, n = {n}")
+            accuracy, error, code = result.metrics.accuracy, result.metrics.calibration_error, result.protocol.code
+            typer.echo(
+                f"  {code} {result.protocol.name}: {accuracy.value:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}], "
+                f"n = {result.metrics.n}, ECE {error.value:.1%}; the network: {found.network_accuracy[code]:.1%}"
+            )
+    for name, certainty in exported.certainty.items():
+        typer.echo(
+            f"  {name}, on what calibration has not seen (n = {certainty.n}): ECE {certainty.calibration_error:.1%}, "
+            f"wrong {certainty.wrong.value:.1%}, at 90% coverage {certainty.risk_at(0.9):.1%}"
+        )
+
+
+def _write_failures(exported: "Export", held_out: "LabelledFaces", folder: Path) -> None:
+    from mien.errors import OutputError
+    from mien.train.package.failures import failure_sheet
+
+    path = folder / f"{exported.path.stem}-failures.png"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        failure_sheet(exported.failures, held_out).save(path)
+    except OSError as error:
+        raise OutputError(f"cannot write to {path}: {error.strerror}; name another folder with --failures") from error
+    typer.echo(f"  {path}: pictures of the data set, which are not yours to pass on")

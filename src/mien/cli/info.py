@@ -122,6 +122,8 @@ def _print_model(model: dict[str, Any]) -> None:
     _line("  SHA-256", model["sha256"])
     metadata = model["metadata"]
     _line("  input", f"{metadata['preprocessing']['size_px']} px, grayscale")
+    if metadata.get("export"):  # files of the first version do not say it
+        _line("  graph", _graph(metadata["export"]))
     _line("  sets", ", ".join(metadata["labels"]))
     _line("  licence", metadata["licence"])
     chosen = f", selected on {metadata['selected_on']}" if metadata["selected_on"] else ""
@@ -131,6 +133,12 @@ def _print_model(model: dict[str, Any]) -> None:
         figures = {"figures": "not in a form that can be shown here; see them with --json"}
     for name, figure in figures.items():
         _line(f"  {name}", figure + chosen)
+
+
+def _graph(export: dict[str, Any]) -> str:
+    batch = next(iter(export["inputs"].values()))[0]
+    faces = "any number of faces" if isinstance(batch, str) else f"{batch} faces"
+    return f"{export['precision']}, ONNX opset {export['opset']}, {faces} at once"
 
 
 def _figures(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -8,9 +8,9 @@ import typer
 
 
 def train(
-    config: Annotated[Path, typer.Option(help="The configuration, such as configs/base.toml.", show_default=False)],
+    config: Annotated[Path, typer.Option(help="The configuration, such as configs/teacher.toml.", show_default=False)],
     data: Annotated[
-        Path, typer.Option(help="fer2013.csv, or a folder of it or of Parquet files (docs/evaluation.md).")
+        Path, typer.Option(help="fer2013.csv, or a folder of it, of Parquet files or of pictures (docs/data.md).")
     ] = Path("data/fer2013"),
     output: Annotated[
         Path | None, typer.Option(help="Folder of the run.", show_default="runs/ and the configuration's name")
@@ -18,21 +18,30 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last finished epoch.")] = False,
     threads: Annotated[int | None, typer.Option(help="Processor threads to use.", min=1, show_default="all")] = None,
 ) -> None:
-    """Train a network on FER2013's Training split, watched on PublicTest; then see `mien export`."""
+    """Train a network on a data set's Training split, watched on PublicTest; then see `mien export`."""
+    from rich.console import Console
+
     from mien.errors import MissingExtra
 
     try:
         from mien.train.config import load_config
         from mien.train.fit import fit
+        from mien.train.machine import Machine
     except ImportError as missing:
         raise MissingExtra.for_feature("training", "train", missing) from missing
-    from mien.data.readers import read_faces
+    from mien.data.readers import read_for_training
 
     # What Lightning says of itself and of devices that are not there would only stand between the progress.
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for part in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(part).setLevel(logging.WARNING)
     settings = load_config(config)
-    training, held_out = (read_faces(data, split=split) for split in ("Training", "PublicTest"))
+    with Console(stderr=True).status("Reading faces"):
+        training, held_out = read_for_training(data, classes=settings.data.classes, source=settings.data.name)
     run = fit(training, held_out, settings, output or Path("runs") / config.stem, resume=resume, threads=threads)
+    if not Machine.found().is_first:
+        return
+    if run.epochs < settings.epochs:
+        typer.echo(f"Stopped early after {run.epochs} of {settings.epochs} epochs, by {settings.early_stop.monitor}.")
     shares = ", ".join(f"{name} {share:.1%}" for name, share in sorted(run.accuracy.items()))
     typer.echo(f"{run.folder}: trained in {run.elapsed_s / 60:.0f} min; PublicTest, each from its own head: {shares}")
     typer.echo(f"Next: mien export {run.folder} --data {data} --output {config.stem}.onnx")

@@ -1,14 +1,14 @@
 """Labelled faces in memory, and the rules by which labels and votes become truth."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import DataError
-from mien.expressions import CORE4, FER7, FERPLUS8, core4_positions
+from mien.expressions import CORE4, FER7, FERPLUS8, FERPLUS8_OF_FER7, core4_positions
 
 VOTE_COLUMNS = (*FERPLUS8.labels, "unknown", "nf")
 """Order of the ten columns of FER+ votes."""
@@ -16,25 +16,33 @@ VOTE_COLUMNS = (*FERPLUS8.labels, "unknown", "nf")
 NO_LABEL = -1
 """Stands for "no label" wherever a class position is expected."""
 
+FER2013 = "FER2013"
+"""The name of the data set that most of this is about."""
+
+_ARRAYS = ("pixels", "fer7", "votes", "rows")
+_VOTERS = 10  # as many as FER+ asked
+
 
 @dataclass(frozen=True, slots=True)
 class LabelledFaces:
-    """Face crops with FER2013's label and the FER+ votes, where there are any.
+    """Face crops with one of FER2013's labels each and the FER+ votes, where there are any.
 
     Attributes:
-        pixels: uint8 of shape (N, 48, 48), grayscale.
+        pixels: uint8 of shape (N, 48, 48), grayscale. It may be mapped from a file of the cache.
         fer7: int64 of shape (N,), class position in `FER7`, or `NO_LABEL`.
         votes: int64 of shape (N, 10), votes by `VOTE_COLUMNS`; a row of zeros has none.
         rows: int64 of shape (N,), row in the source (in `fer2013.csv` where that is the source), 0-based.
+        source: Name of the data set that they are of; empty if it is not known.
     """
 
     pixels: NDArray[np.uint8]
     fer7: NDArray[np.int64]
     votes: NDArray[np.int64]
     rows: NDArray[np.int64]
+    source: str = ""
 
     def __post_init__(self) -> None:
-        lengths = {field.name: len(getattr(self, field.name)) for field in fields(self)}
+        lengths = {name: len(getattr(self, name)) for name in _ARRAYS}
         if len(set(lengths.values())) != 1:
             raise DataError(f"labelled faces must have as many labels as pictures; got {lengths}")
 
@@ -43,12 +51,15 @@ class LabelledFaces:
 
     def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Self:
         """The chosen faces, in the chosen order."""
-        return replace(self, **{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
+        return replace(self, **{name: getattr(self, name)[chosen] for name in _ARRAYS})
 
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
         """All faces of several collections, one after the other."""
-        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+        if len(parts) == 1:
+            return parts[0]  # not a copy: its pixels may be mapped from a file
+        arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS}
+        return cls(**arrays, source=" and ".join(dict.fromkeys(part.source for part in parts if part.source)))
 
     def majority(self) -> NDArray[np.int64]:
         """Class position in `FERPLUS8` by the FER+ majority rule, or `NO_LABEL` where it does not decide."""
@@ -62,14 +73,28 @@ class LabelledFaces:
         """Class position in `CORE4` where FER2013's label is one of the four, else `NO_LABEL`."""
         return _narrow(self.fer7, core4_positions(FER7))
 
-    def vote_distribution(self) -> NDArray[np.float64]:
-        """Share of each of the eight expressions among the votes left after outliers go; shape (N, 8).
+    def vote_distribution(self, *, outliers: bool = False) -> NDArray[np.float64]:
+        """Share of each of the eight expressions among the votes, single ones only if asked for; shape (N, 8).
 
         Rows without a vote for any of the eight are zero.
         """
-        kept = without_outliers(self.votes)[:, : len(FERPLUS8)].astype(np.float64)
+        votes = self.votes if outliers else without_outliers(self.votes)
+        kept = votes[:, : len(FERPLUS8)].astype(np.float64)
         shares: NDArray[np.float64] = kept / np.maximum(kept.sum(axis=1, keepdims=True), 1)
         return shares
+
+    def with_votes_from_labels(self) -> Self:
+        """The same faces; where none of them has votes, all ten go to what each face's label means in FER+.
+
+        They are stand-ins, so that whatever learns or is fitted by votes can do so by the labels. Nothing measured
+        against them may be called a consensus.
+        """
+        if self.votes.any():
+            return self
+        votes = np.zeros_like(self.votes)
+        labelled = np.flatnonzero(self.fer7 != NO_LABEL)
+        votes[labelled, np.array(FERPLUS8_OF_FER7)[self.fer7[labelled]]] = _VOTERS
+        return replace(self, votes=votes)
 
 
 def without_outliers(votes: NDArray[np.int64]) -> NDArray[np.int64]:

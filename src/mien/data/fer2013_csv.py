@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.faces import VOTE_COLUMNS, LabelledFaces
+from mien.data.faces import FER2013, VOTE_COLUMNS, LabelledFaces
 from mien.errors import DataError
 from mien.expressions import FER7
 
@@ -45,6 +45,7 @@ def read_csv(path: Path, split: str | None) -> LabelledFaces:
         fer7=np.array(labels, dtype=np.int64),
         votes=votes[chosen],
         rows=chosen,
+        source=FER2013,
     )
 
 

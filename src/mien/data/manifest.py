@@ -13,16 +13,20 @@ class Manifest:
     """Facts about the data behind a model.
 
     Attributes:
+        source: Name of the data set; empty if it is not known.
         training: Faces trained on.
+        with_votes: How many of these have FER+ votes; where none has, the labels stood in for them.
         held_out: Faces that training was watched on.
         training_sha256: Hash of the pixels, labels and votes trained on, in order.
         held_out_sha256: Likewise for the faces watched.
-        training_by_label: Faces trained on by FER2013 label.
+        training_by_label: Faces trained on by label.
         left_out: What was left out of training, by reason.
         near_duplicate_correlation: From which correlation on two pictures count as the same.
     """
 
+    source: str
     training: int
+    with_votes: int
     held_out: int
     training_sha256: str
     held_out_sha256: str
@@ -34,11 +38,20 @@ class Manifest:
 def manifest(training: LabelledFaces, held_out: LabelledFaces, left_out: LeftOut) -> Manifest:
     """The facts about `training` (after `left_out` was left out) and `held_out`."""
     counts = {label: int((training.fer7 == position).sum()) for position, label in enumerate(FER7.labels)}
-    return Manifest(len(training), len(held_out), fingerprint(training), fingerprint(held_out), counts, left_out)
+    return Manifest(
+        source=training.source,
+        training=len(training),
+        with_votes=int(training.votes.any(axis=1).sum()),
+        held_out=len(held_out),
+        training_sha256=fingerprint(training),
+        held_out_sha256=fingerprint(held_out),
+        training_by_label=counts,
+        left_out=left_out,
+    )
 
 
 def fingerprint(faces: LabelledFaces) -> str:
-    """SHA-256 over pixels, FER2013 labels and votes, in order."""
+    """SHA-256 over pixels, labels and votes, in order."""
     digest = sha256()
     for array in (faces.pixels, faces.fer7, faces.votes):
         digest.update(array.tobytes())

@@ -11,32 +11,45 @@ from torch.nn import functional
 
 from mien.train.config import AugmentationConfig
 
+_BLOCK_PX = 8
+_LEAST_SCALE = 0.2  # of the part of a picture that is kept, so that none is turned or shrunk to a point
+_BAD_CROP = 2.5  # how many times farther a badly cropped face is scaled and shifted
+
 
 def augment(pictures: Tensor, config: AugmentationConfig, generator: Generator) -> Tensor:
-    """Changed copies of `pictures`: geometry, light, resolution, noise and erased patches, in this order."""
+    """Changed copies of `pictures`: geometry, light, resolution, noise, compression, erased patches, in this order."""
     pictures = _warp(pictures, config, generator)
     pictures = _relight(pictures, config, generator)
     pictures = _lower_resolution(pictures, config, generator)
     noise = torch.randn(pictures.shape, generator=generator, device=pictures.device)
     pictures = pictures + noise * config.noise * _uniform(pictures, generator, 0, 1)
+    pictures = _compress(pictures, config, generator)
     pictures = _erase(pictures, config, generator)
     return pictures.clamp(0, 255)
 
 
-def mixup(pictures: Tensor, config: AugmentationConfig, generator: Generator, *targets: Tensor) -> tuple[Tensor, ...]:
-    """Blends pictures, and their targets alike, with a shuffled copy of the batch.
+def blend(pictures: Tensor, config: AugmentationConfig, generator: Generator, *targets: Tensor) -> tuple[Tensor, ...]:
+    """Mixes pictures, and their targets alike, with a shuffled copy of the batch.
 
-    One blend, drawn from Beta(alpha, alpha), serves the whole batch; a share of the batches is left as it is. Source:
-    Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018.
+    A share of the batches is mixed by weight (Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018), a
+    share by a pasted rectangle (Yun et al., "CutMix", ICCV 2019); the others are left as they are. One weight or
+    rectangle serves the whole batch.
     """
-    if torch.rand((), generator=generator, device=pictures.device) >= config.mixup_share or config.mixup_alpha == 0:
-        return (pictures, *targets)
-    # A ratio of gamma draws is a beta draw, and only gamma draws take a generator.
-    shape = torch.full((2,), float(config.mixup_alpha), device=pictures.device)
-    gamma = torch._standard_gamma(shape, generator=generator).clamp_min(1e-8)
-    blend = gamma[0] / gamma.sum()
+    turn = torch.rand((), generator=generator, device=pictures.device)
     partner = torch.randperm(len(pictures), generator=generator, device=pictures.device)
-    return tuple(blend * part + (1 - blend) * part[partner] for part in (pictures, *targets))
+    if turn < config.mixup_share and config.mixup_alpha > 0:
+        # A ratio of gamma draws is a beta draw, and only gamma draws take a generator.
+        shape = torch.full((2,), float(config.mixup_alpha), device=pictures.device)
+        gamma = torch._standard_gamma(shape, generator=generator).clamp_min(1e-8)
+        own = gamma[0] / gamma.sum()
+        pictures = own * pictures + (1 - own) * pictures[partner]
+    elif turn < config.mixup_share + config.cutmix_share:
+        pasted = _rectangle(pictures[:1], generator, 0.2, 0.7)
+        own = 1 - pasted.to(pictures.dtype).mean()
+        pictures = torch.where(pasted, pictures[partner], pictures)
+    else:
+        return (pictures, *targets)
+    return (pictures, *(own * target + (1 - own) * target[partner] for target in targets))
 
 
 def _uniform(pictures: Tensor, generator: Generator, low: float, high: float) -> Tensor:
@@ -46,17 +59,19 @@ def _uniform(pictures: Tensor, generator: Generator, low: float, high: float) ->
 
 
 def _warp(pictures: Tensor, config: AugmentationConfig, generator: Generator) -> Tensor:
-    """Mirrors half of the pictures; rotates, scales (each side by its own) and shifts all of them."""
+    """Mirrors half of the pictures; rotates, scales (each side by its own) and shifts all, a share of them far."""
 
-    def draw(reach: float) -> Tensor:
-        return _uniform(pictures, generator, -reach, reach).flatten()
+    def draw(limit: float) -> Tensor:
+        return _uniform(pictures, generator, -limit, limit).flatten()
 
+    bad = _uniform(pictures, generator, 0, 1).flatten() < config.bad_crop_share
+    reach = torch.where(bad, _BAD_CROP, 1.0)
     angle = draw(radians(config.rotation_deg))
-    common, stretch = 1 + draw(config.scale), 1 + draw(config.scale / 3)
+    common, stretch = (1 + draw(config.scale) * reach).clamp_min(_LEAST_SCALE), 1 + draw(config.scale / 3)
     mirror = torch.where(draw(1) < 0, -1.0, 1.0)
     cos, sin = torch.cos(angle), torch.sin(angle)
-    across = torch.stack((cos * common * stretch * mirror, -sin * common, 2 * draw(config.shift)), dim=1)
-    down = torch.stack((sin * common * mirror, cos * common / stretch, 2 * draw(config.shift)), dim=1)
+    across = torch.stack((cos * common * stretch * mirror, -sin * common, 2 * draw(config.shift) * reach), dim=1)
+    down = torch.stack((sin * common * mirror, cos * common / stretch, 2 * draw(config.shift) * reach), dim=1)
     grid = functional.affine_grid(torch.stack((across, down), dim=1), list(pictures.shape), align_corners=False)
     return functional.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
@@ -83,16 +98,42 @@ def _lower_resolution(pictures: Tensor, config: AugmentationConfig, generator: G
     return torch.where(chosen, blurred, pictures)
 
 
+def _compress(pictures: Tensor, config: AugmentationConfig, generator: Generator) -> Tensor:
+    """Rounds the cosine coefficients of 8×8 blocks of a share of the pictures, as JPEG does (ITU-T T.81)."""
+    count = round(config.compression_share * len(pictures))
+    if count == 0 or pictures.shape[-1] % _BLOCK_PX:
+        return pictures
+    chosen = torch.randperm(len(pictures), generator=generator, device=pictures.device)[:count]
+    along_side = pictures.shape[-1] // _BLOCK_PX
+    grid = (count, 1, along_side, _BLOCK_PX, along_side, _BLOCK_PX)
+    blocks = pictures[chosen].reshape(grid).transpose(3, 4)
+    along = torch.arange(_BLOCK_PX, device=pictures.device, dtype=pictures.dtype)
+    cosines = torch.cos(torch.pi / _BLOCK_PX * (along + 0.5) * along[:, None]) * (2 / _BLOCK_PX) ** 0.5
+    cosines[0] /= 2**0.5
+    # Steps grow with frequency, from about quality 70 to quality 10 of the usual luminance table.
+    strength = _uniform(blocks, generator, 0.6, 5).view(-1, *[1] * 5)
+    steps = strength * (10 + 6 * (along + along[:, None]))
+    rounded = torch.round(cosines @ (blocks - 128) @ cosines.T / steps) * steps
+    restored = (cosines.T @ rounded @ cosines + 128).transpose(3, 4).flatten(4, 5).flatten(2, 3)
+    # Under mixed precision the products are narrower than the pictures.
+    return pictures.index_copy(0, chosen, restored.to(pictures.dtype))
+
+
 def _erase(pictures: Tensor, config: AugmentationConfig, generator: Generator) -> Tensor:
     """Covers a rectangle of a share of the pictures with one random grey.
 
     Source: Zhong et al., "Random Erasing Data Augmentation", AAAI 2020.
     """
+    covered = _rectangle(pictures, generator, 0.15, 0.45)
+    chosen = _uniform(pictures, generator, 0, 1) < config.erase_share
+    return torch.where(covered & chosen, _uniform(pictures, generator, 0, 255), pictures)
+
+
+def _rectangle(pictures: Tensor, generator: Generator, least: float, most: float) -> Tensor:
+    """A rectangle for each picture, sides as shares of its size; bool of shape (N, 1, H, W)."""
     size_px = pictures.shape[-1]
     along = torch.arange(size_px, device=pictures.device, dtype=pictures.dtype)
     top, left = (_uniform(pictures, generator, -0.1, 0.9) * size_px for _ in range(2))
-    height, width = (_uniform(pictures, generator, 0.15, 0.45) * size_px for _ in range(2))
+    height, width = (_uniform(pictures, generator, least, most) * size_px for _ in range(2))
     rows, columns = along.view(1, 1, -1, 1), along.view(1, 1, 1, -1)
-    covered = (rows >= top) & (rows < top + height) & (columns >= left) & (columns < left + width)
-    chosen = _uniform(pictures, generator, 0, 1) < config.erase_share
-    return torch.where(covered & chosen, _uniform(pictures, generator, 0, 255), pictures)
+    return (rows >= top) & (rows < top + height) & (columns >= left) & (columns < left + width)

@@ -25,7 +25,7 @@ def calibrate(logits: Logits, faces: LabelledFaces) -> Calibration:
     """Temperatures and thresholds of certainty.
 
     Temperatures minimise the negative log-likelihood of each set's truth: the FER+ majority for `CORE4` and `FERPLUS8`,
-    FER2013's label for `CORE4_FER2013` and `FER7`.
+    the label for `CORE4_FER2013` and `FER7`. Where no face has votes, the label is the truth for all.
 
     Args:
         logits: Logits of both heads for N faces.
@@ -34,16 +34,21 @@ def calibrate(logits: Logits, faces: LabelledFaces) -> Calibration:
     Raises:
         DataError: If no face has a truth for one of the sets.
     """
-    truths = _truths(faces)
+    truths = truths_of(faces)
     for name, truth in truths.items():
         if not (truth != NO_LABEL).any():
-            raise DataError(f"cannot calibrate {name}: no held-out face has a truth for it; give faces with FER+ votes")
+            raise DataError(f"cannot calibrate {name}: no held-out face has a truth for it; give faces of its classes")
     temperature = {s.name: _best_temperature(scores(logits, s), truths[s.name]) for s in EXPRESSION_SETS}
     fitted = replace(Calibration.neutral(), temperature=temperature)
     return replace(fitted, least_support=_least_support(logits, truths, fitted))
 
 
-def _truths(faces: LabelledFaces) -> dict[str, NDArray[np.int64]]:
+def truths_of(faces: LabelledFaces) -> dict[str, NDArray[np.int64]]:
+    """What each set of expressions is to answer, by its name: class positions or `NO_LABEL`, of shape (N,).
+
+    Where no face has votes, the label is the truth for all.
+    """
+    faces = faces.with_votes_from_labels()
     return {
         CORE4.name: faces.consensus_core4(),
         CORE4_FER2013.name: faces.fer2013_core4(),

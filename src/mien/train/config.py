@@ -5,9 +5,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from mien.errors import ConfigError
+from mien.data.checks import LEFT_OUT
+from mien.errors import ConfigError, choose_from
+from mien.expressions import FER7
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -17,9 +19,11 @@ class _Strict(BaseModel):
 
 
 class NetworkConfig(_Strict):
-    """A residual network; see `mien.train.networks.ResidualNetwork`."""
+    """Family and size of the network; see `mien.train.networks.ExpressionNetwork`."""
 
+    family: Literal["residual", "residual-se", "preactivation", "repvgg", "depthwise", "vgg"] = "residual"
     stem_width: int = Field(default=32, ge=1)
+    stem_stride: Literal[1, 2] = 2
     widths: tuple[Count, ...] = Field(default=(48, 96, 256), min_length=1, max_length=5)
     depths: tuple[Count, ...] = (1, 2, 2)
     dropout: float = Field(default=0.2, ge=0, lt=1)
@@ -37,6 +41,8 @@ class LossConfig(_Strict):
     fer7_weight: float = Field(default=0.7, ge=0)
     ferplus8_weight: float = Field(default=1.0, ge=0)
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    outlier_votes: bool = False
+    flip_consistency: float = Field(default=0, ge=0)
 
 
 class AugmentationConfig(_Strict):
@@ -51,19 +57,48 @@ class AugmentationConfig(_Strict):
     noise: float = Field(default=6, ge=0)
     low_resolution_share: float = Field(default=0.2, ge=0, le=1)
     low_resolution_min_px: int = Field(default=20, ge=4, le=47)
+    compression_share: float = Field(default=0, ge=0, le=1)
+    bad_crop_share: float = Field(default=0, ge=0, le=1)
     erase_share: float = Field(default=0.4, ge=0, le=1)
     mixup_alpha: float = Field(default=0.2, ge=0)
     mixup_share: float = Field(default=0.5, ge=0, le=1)
+    cutmix_share: float = Field(default=0, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _a_batch_is_mixed_in_one_way(self) -> Self:
+        if self.mixup_share + self.cutmix_share > 1:
+            raise ValueError(f"mixup_share {self.mixup_share} and cutmix_share {self.cutmix_share} are more than 1")
+        return self
 
 
 class OptimiserConfig(_Strict):
-    """SGD with Nesterov momentum under a one-cycle schedule with cosine annealing."""
+    """The optimiser under a one-cycle schedule with cosine annealing; see `mien.train.optimisers`."""
 
+    method: Literal["sgd", "adamw", "muon"] = "sgd"
+    sharpness_radius: float = Field(default=0, ge=0)
     peak_learning_rate: float = Field(default=0.04, gt=0)
     warmup_share: float = Field(default=0.1, gt=0, lt=1)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=5e-4, ge=0)
     averaging_decay: float = Field(default=0.998, ge=0, lt=1)
+
+
+class DistillationConfig(_Strict):
+    """Models whose mean answer is learnt beside the labels; see `mien.train.distil`."""
+
+    teachers: tuple[str, ...] = ()
+    weight: float = Field(default=0.5, ge=0, le=1)
+    temperature: float = Field(default=1, gt=0)
+
+
+class EarlyStopConfig(_Strict):
+    """Ends a run once a held-out figure has not got better for `patience` epochs; 0 never does.
+
+    A figure is the accuracy by a protocol (P2), or the mean negative log-likelihood of its truth (nll_P2).
+    """
+
+    monitor: Literal["P1", "P2", "P3", "P4", "nll_P1", "nll_P2", "nll_P3", "nll_P4"] = "nll_P2"
+    patience: int = Field(default=0, ge=0)
 
 
 class FramingConfig(_Strict):
@@ -74,18 +109,44 @@ class FramingConfig(_Strict):
     upright: bool = True
 
 
+class DataConfig(_Strict):
+    """What must be known of a data set beside its files; see docs/data.md."""
+
+    name: str = ""
+    licence: str = ""
+    classes: dict[str, str] = {}
+
+    @field_validator("classes")
+    @classmethod
+    def _labels_of_fer7(cls, classes: dict[str, str]) -> dict[str, str]:
+        for own, label in classes.items():
+            if label not in (*FER7.labels, LEFT_OUT):
+                raise ValueError(f"{own}: {choose_from('label', label, FER7.labels)}, or '' to leave the class out")
+        return classes
+
+
 class TrainingConfig(_Strict):
     """Everything that decides what a training run gives, beside the data itself."""
 
     seed: int = Field(default=1, ge=0, lt=2**31)
     epochs: int = Field(default=44, ge=1)
     batch_size: int = Field(default=128, ge=2)
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "bf16-mixed"
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
+    start_from: str | None = None  # folder of a finished run with the same network
     network: NetworkConfig = NetworkConfig()
     loss: LossConfig = LossConfig()
+    distillation: DistillationConfig = DistillationConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
+    early_stop: EarlyStopConfig = EarlyStopConfig()
     framing: FramingConfig = FramingConfig()
+    data: DataConfig = DataConfig()
+
+    @model_validator(mode="after")
+    def _sharpness_aware_steps_are_not_scaled(self) -> Self:
+        if self.optimiser.sharpness_radius and self.precision == "16-mixed":
+            raise ValueError("optimiser.sharpness_radius cannot go with 16-mixed; take precision bf16-mixed or 32-true")
+        return self
 
 
 def load_config(path: Path) -> TrainingConfig:
@@ -106,7 +167,7 @@ def _explain(fault: Any) -> str:
     """One fault that pydantic found, as a user would say it."""
     key = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "value_error":
-        return f"{key}: {fault['ctx']['error']}"
+        return f"{key}: {fault['ctx']['error']}".removeprefix(": ")  # a fault of the whole has no key
     if fault["type"] != "extra_forbidden":
         return f"{key} = {fault['input']!r}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
     known = _known_keys(fault["loc"][:-1])

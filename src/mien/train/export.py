@@ -1,44 +1,43 @@
-"""From a training run to a model package: one ONNX file that describes itself, checked against the network."""
+"""From a training run to model packages: ONNX files that describe themselves, checked against the network."""
 
-import logging
-import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import onnx
-import torch
-from numpy.typing import NDArray
 
 from mien.calibration import HEADS, Calibration, Logits
+from mien.data.duplicates import training_rows_to_keep
 from mien.data.faces import LabelledFaces
-from mien.errors import ConfigError, ModelError, first_line
+from mien.data.manifest import fingerprint
+from mien.errors import ConfigError
 from mien.evaluate.classifier import classifier_of
 from mien.evaluate.evaluation import Result, evaluate
 from mien.evaluate.protocols import measurable
-from mien.metadata import METADATA_KEY, ModelMetadata
+from mien.metadata import ModelMetadata
 from mien.model import ExpressionModel, load_model
+from mien.preprocess import Preprocessing, model_input
 from mien.train.calibrate import calibrate, calibration_part
-from mien.train.card import write_card
-from mien.train.config import TrainingConfig
-from mien.train.fit import CHECKPOINT, preprocessing_of, run_facts
-from mien.train.module import ExpressionTraining
-
-OPSET = 18
-_BATCH = 256
-GREATEST_DIFFERENCE = 1e-3
-"""Greatest difference between the file's logits and the network's with which an export is accepted."""
+from mien.train.card import plots_folder, write_card
+from mien.train.facts import run_facts
+from mien.train.package.certainty import Certainty, certainty_by_set
+from mien.train.package.failures import Failure, surest_failures
+from mien.train.package.graph import network_logits, signature, to_onnx, trained_network, write_model
+from mien.train.package.parity import Parity, check_parity, parity
+from mien.train.package.precision import Precision, in_fp16, in_int8
+from mien.train.provenance import licence_note
 
 HELD_OUT_SPLIT = "PublicTest"
 """The only split by which a model may be chosen and on which it is calibrated."""
 
-LICENCE = (
-    "Weights: Apache-2.0. Trained on FER2013 (Goodfellow et al., 2013), whose images' licence is not clearly stated, "
-    "with FER+ votes (Barsoum et al., 2016; MIT)."
-)
+RANGE_FACES = 128
+"""Of how many faces of the training set the ranges of 8-bit activations are taken, less those that are held out."""
+
+_RUN_ALONE = 32
+# Runs of the first version do not say what they have learnt from, and had nothing but the data.
+_STATED = ("config", "data", "learnt_from", "epochs_done", "elapsed_s", "commit", "torch", "mien")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,135 +46,174 @@ class Export:
 
     Attributes:
         path: The ONNX file.
-        card: The model card in Markdown, beside it.
-        greatest_difference: Greatest difference of any logit between the file and the network.
-        agreement: Share of faces and heads for which both give the same answer.
+        card: The model card in Markdown, beside it; its plots are in a folder of the same name.
+        precision: What weights and arithmetic are in.
+        signature: Opset, inputs and outputs of the file.
+        parity: The file beside the network.
         results: The file's figures on the held-out faces.
+        certainty: By set of expressions, how far its answers may be relied on.
+        failures: The surest wrong answers.
     """
 
     path: Path
     card: Path
-    greatest_difference: float
-    agreement: float
+    precision: Precision
+    signature: Mapping[str, object]
+    parity: Parity
     results: tuple[Result, ...]
+    certainty: Mapping[str, Certainty]
+    failures: tuple[Failure, ...]
 
 
 def export(run: Path, held_out: LabelledFaces, path: Path) -> Export:
-    """Writes the model package of a finished run.
+    """Writes the model package of a finished run in fp32; arguments and errors as for `export_all`."""
+    return export_all(run, held_out, path, ("fp32",))[0]
+
+
+def export_all(
+    run: Path,
+    held_out: LabelledFaces,
+    path: Path,
+    precisions: Sequence[Precision],
+    *,
+    training: LabelledFaces | None = None,
+) -> tuple[Export, ...]:
+    """Writes the model packages of a finished run in one or more precisions: all that are asked for, or none.
 
     Args:
         run: The run's folder.
         held_out: Faces to calibrate on (the part that `calibration_part` chooses) and to measure on (all).
-        path: The file to write; its stem becomes the model's name.
+        path: The file to write; its stem becomes the model's name. Where several precisions are asked for, the files in
+            fp16 and int8 have theirs at the end of the name: `base-int8.onnx` for `base.onnx`.
+        precisions: What to write, each once.
+        training: Faces the network was trained on, from which int8 takes its ranges.
 
     Raises:
-        ConfigError: If there is no finished run in the folder, or the file cannot be written.
-        ModelError: If the file's answers differ from the network's; nothing is written then.
+        ConfigError: If there is no finished run in the folder, the held-out faces are not its own, the files cannot be
+            written, or int8 is asked for without `training`.
+        ModelError: If a file's answers differ from the network's by more than its precision allows.
     """
-    if path.suffix != ".onnx":
-        raise ConfigError(f"the model file must be named *.onnx, since its card gets the same name; got {path}")
+    paths = _paths(path, precisions)
+    if "int8" in precisions and training is None:
+        raise ConfigError("int8 needs faces that the network was trained on to take its ranges from; none are given")
+    ranges = None if training is None else _range_faces(training, held_out)
     facts = run_facts(run)
     network = trained_network(run, facts)
+    if fingerprint(held_out) != facts["data"]["held_out_sha256"]:
+        raise ConfigError(
+            f"the held-out faces are not those that {run} was watched on; name the data it was trained on"
+        )
     metadata = ModelMetadata(
         name=path.stem,
         preprocessing=network.preprocessing,
         calibration=Calibration.neutral(),
-        licence=LICENCE,
+        licence=licence_note(facts["data"], facts["config"]),
         selected_on=HELD_OUT_SPLIT,
-        training={key: facts[key] for key in ("config", "data", "elapsed_s", "commit", "torch", "mien")},
+        training={key: facts[key] for key in _STATED if key in facts},
     )
-    graph = to_onnx(network, metadata.preprocessing.size_px)
     original = network_logits(network, held_out.pixels)
+    network.network.merge()
+    graph = to_onnx(network, metadata.preprocessing.size_px)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Beside its place, so that it can be moved there in one step; never a half-written model.
+        # Beside their place, so that they can be moved there in one step each; never a half-written model.
         with TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
-            return _export(graph, metadata, held_out, original, Path(folder) / path.name)
+            drafts = [
+                _export(
+                    _in_precision(graph, precision, ranges, metadata.preprocessing),
+                    replace(metadata, name=place.stem, export=_stated(precision, ranges)),
+                    held_out,
+                    original,
+                    Path(folder) / place.name,
+                )
+                for precision, place in paths.items()
+            ]
+            return tuple(_moved(draft, path.parent) for draft in drafts)
     except OSError as fault:
         raise ConfigError(f"cannot write {path}: {fault.strerror}; name another file") from fault
+
+
+def _paths(path: Path, precisions: Sequence[Precision]) -> dict[Precision, Path]:
+    """The file of each precision."""
+    if path.suffix != ".onnx":
+        raise ConfigError(f"the model file must be named *.onnx, since its card gets the same name; got {path}")
+    if not precisions:
+        raise ConfigError("no precision to export; give fp32, fp16 or int8")
+    plain = precisions[0] if len(set(precisions)) == 1 else "fp32"
+    return {p: path if p == plain else path.with_name(f"{path.stem}-{p}.onnx") for p in precisions}
+
+
+def _in_precision(
+    graph: onnx.ModelProto, precision: Precision, ranges: LabelledFaces | None, preprocessing: Preprocessing
+) -> onnx.ModelProto:
+    if precision == "fp16":
+        return in_fp16(graph)
+    if precision == "int8" and ranges is not None:
+        return in_int8(graph, model_input(ranges.pixels, preprocessing))
+    return graph
+
+
+def _stated(precision: Precision, ranges: LabelledFaces | None) -> dict[str, object]:
+    """What a file says of its precision."""
+    if precision == "int8" and ranges is not None:
+        return {"precision": precision, "range_faces": len(ranges)}
+    return {"precision": precision}
+
+
+def _range_faces(training: LabelledFaces, held_out: LabelledFaces) -> LabelledFaces:
+    """Some faces of the training set, always the same, and as in training none that is held out."""
+    chosen = np.random.default_rng(0).permutation(len(training))[:RANGE_FACES]
+    faces = training[np.sort(chosen)]
+    return faces[training_rows_to_keep(faces, held_out)[0]]
 
 
 def _export(
     graph: onnx.ModelProto, metadata: ModelMetadata, held_out: LabelledFaces, original: Logits, draft: Path
 ) -> Export:
-    """Checks, calibrates and measures the model in `draft`, and moves it and its card one folder up."""
-    _write(draft, graph, metadata)
-    logits = load_model(draft).logits(held_out.pixels)
-    difference, agreement = parity(logits, original)
+    """Checks, calibrates and measures the model in `draft`, and writes its card beside it."""
+    precision = metadata.export["precision"]
+    write_model(draft, graph, metadata)
+    model = load_model(draft)
+    logits = model.logits(held_out.pixels)
+    found = parity(logits, original, held_out, _run_alone(model, held_out[:_RUN_ALONE]))
+    check_parity(found, precision)
     part = calibration_part(held_out)
     calibration = calibrate({name: values[part] for name, values in logits.items()}, held_out[part])
-    metadata = replace(metadata, calibration=calibration)
-    _write(draft, graph, metadata)
+    asked = signature(graph)
+    metadata = replace(
+        metadata, calibration=calibration, export={**metadata.export, **asked, "parity": found.to_dict()}
+    )
+    write_model(draft, graph, metadata)
     results = measured(load_model(draft), held_out)
-    metrics = {"split": HELD_OUT_SPLIT, "results": [result.to_dict() for result in results]}
-    _write(draft, graph, replace(metadata, metrics=metrics))
-    card = write_card(draft)
-    place = draft.parent.parent
-    return Export(draft.replace(place / draft.name), card.replace(place / card.name), difference, agreement, results)
+    certainty = certainty_by_set({name: values[~part] for name, values in logits.items()}, held_out[~part], calibration)
+    failures = surest_failures(logits, held_out, calibration)
+    metrics = {
+        "split": HELD_OUT_SPLIT,
+        "results": [result.to_dict() for result in results],
+        "certainty": {name: of_set.to_dict() for name, of_set in certainty.items()},
+        "failures": [failure.to_dict() for failure in failures],
+    }
+    write_model(draft, graph, replace(metadata, metrics=metrics))
+    return Export(draft, write_card(draft), precision, asked, found, results, certainty, failures)
 
 
-def trained_network(run: Path, facts: Mapping[str, Any]) -> ExpressionTraining:
-    """The network of a finished run with its averaged weights, ready to answer."""
-    module = ExpressionTraining(TrainingConfig.model_validate(facts["config"]), preprocessing_of(facts))
-    if facts["epochs_done"] < module.config.epochs:
-        raise ConfigError(f"the run in {run} is not finished; go on with: mien train --resume")
-    try:
-        checkpoint = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)
-        module.load_state_dict(checkpoint["state_dict"])
-    except Exception as fault:  # torch's loader lets through whatever the damage leads to
-        raise ConfigError(f"cannot load {run / CHECKPOINT}: {first_line(fault)}; train again") from fault
-    return module.eval()
+def _run_alone(model: ExpressionModel, faces: LabelledFaces) -> Logits:
+    """The model's logits for faces that are given to it one by one."""
+    runs = [model.logits(faces.pixels[[face]]) for face in range(len(faces))]
+    return {head.name: np.concatenate([run[head.name] for run in runs]) for head in HEADS}
 
 
-def to_onnx(module: ExpressionTraining, size_px: int) -> onnx.ModelProto:
-    """The network alone as ONNX: input `faces` of shape (batch, 1, size_px, size_px), one output for each head."""
-    with warnings.catch_warnings():
-        # The exporter warns of torch's own use of what torch has deprecated, and of torchvision, which is not needed.
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        warnings.simplefilter("ignore", FutureWarning)
-        warnings.simplefilter("ignore", DeprecationWarning)
-        program = torch.onnx.export(
-            module.network,
-            (torch.zeros(2, 1, size_px, size_px),),
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=["faces"],
-            output_names=[f"{head.name}_logits" for head in HEADS],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
-            verbose=False,
-        )
-    if program is None:
-        raise ModelError("the network could not be exported to ONNX")
-    return program.model_proto
-
-
-def network_logits(module: ExpressionTraining, pixels: NDArray[np.uint8]) -> Logits:
-    """The network's own logits, for comparison with the exported file's."""
-    with torch.inference_mode():
-        parts = [module(batch) for batch in torch.split(torch.from_numpy(pixels[:, None]), _BATCH)]
-    return {head.name: torch.cat([part[i] for part in parts]).numpy() for i, head in enumerate(HEADS)}
-
-
-def parity(exported: Logits, original: Logits) -> tuple[float, float]:
-    """Greatest difference of any logit, and the share of equal answers; `ModelError` if either is not good enough."""
-    difference = max(float(np.abs(exported[head.name] - original[head.name]).max()) for head in HEADS)
-    agreement = float(np.mean([exported[h.name].argmax(axis=1) == original[h.name].argmax(axis=1) for h in HEADS]))
-    if difference > GREATEST_DIFFERENCE:
-        raise ModelError(
-            f"the exported file differs from the network by {difference:.2g} in its logits "
-            f"(at most {GREATEST_DIFFERENCE:g} is accepted); nothing was written"
-        )
-    return difference, agreement
+def _moved(draft: Export, folder: Path) -> Export:
+    """The package in its place, its plots first and the model last."""
+    for plot in sorted(plots_folder(draft.card).glob("*")):
+        place = folder / plot.parent.name / plot.name
+        place.parent.mkdir(exist_ok=True)
+        plot.replace(place)
+    card = draft.card.replace(folder / draft.card.name)
+    return replace(draft, card=card, path=draft.path.replace(folder / draft.path.name))
 
 
 def measured(model: ExpressionModel, faces: LabelledFaces) -> tuple[Result, ...]:
     """The model's figures by every protocol that `faces` have truth for."""
     protocols = measurable(faces)
     return evaluate(classifier_of(model, dict.fromkeys(p.expressions for p in protocols)), faces, protocols)
-
-
-def _write(path: Path, graph: onnx.ModelProto, metadata: ModelMetadata) -> None:
-    del graph.metadata_props[:]
-    onnx.helper.set_model_props(graph, {METADATA_KEY: metadata.to_json()})
-    onnx.checker.check_model(graph, full_check=True)
-    path.write_bytes(graph.SerializeToString(deterministic=True))

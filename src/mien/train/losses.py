@@ -8,6 +8,7 @@ from torch.nn import functional
 from mien.data.faces import NO_LABEL, LabelledFaces
 from mien.expressions import FER7
 from mien.train.config import LossConfig
+from mien.train.networks import ExpressionNetwork
 
 
 def soft_targets(faces: LabelledFaces, config: LossConfig) -> tuple[Tensor, Tensor]:
@@ -15,7 +16,7 @@ def soft_targets(faces: LabelledFaces, config: LossConfig) -> tuple[Tensor, Tens
 
     Args:
         faces: N labelled faces.
-        config: Label smoothing of the FER2013 labels; the votes are soft by themselves.
+        config: Label smoothing of the FER2013 labels, and whether single votes count; votes are soft by themselves.
 
     Returns:
         float32 of shape (N, 7) and (N, 8); a row of zeros where a face has no label for that head.
@@ -24,7 +25,9 @@ def soft_targets(faces: LabelledFaces, config: LossConfig) -> tuple[Tensor, Tens
     one_hot = np.eye(len(FER7))[np.where(labelled, faces.fer7, 0)]
     smooth = one_hot * (1 - config.label_smoothing) + config.label_smoothing / len(FER7)
     fer7 = smooth * labelled[:, None]
-    return torch.from_numpy(fer7).float(), torch.from_numpy(faces.vote_distribution()).float()
+    return torch.from_numpy(fer7).float(), torch.from_numpy(
+        faces.vote_distribution(outliers=config.outlier_votes)
+    ).float()
 
 
 def joint_loss(logits: tuple[Tensor, Tensor], targets: tuple[Tensor, Tensor], config: LossConfig) -> Tensor:
@@ -38,3 +41,12 @@ def joint_loss(logits: tuple[Tensor, Tensor], targets: tuple[Tensor, Tensor], co
         for head, target, weight in zip(logits, targets, weights, strict=True)
     ]
     return terms[0] + terms[1]
+
+
+def flip_difference(network: ExpressionNetwork, features: Tensor, mirrored: Tensor) -> Tensor:
+    """Mean squared difference between the attention to a face and, turned back, to its mirror image.
+
+    Source: Zhang et al., "Learn From All: Erasing Attention Consistency for Noisy Label Facial Expression Recognition",
+    ECCV 2022.
+    """
+    return functional.mse_loss(network.attention(features).float(), network.attention(mirrored).flip(3).float())

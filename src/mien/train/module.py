@@ -1,38 +1,56 @@
 """The Lightning module: one training step, one validation step, one optimiser."""
 
-from typing import Any
+from pathlib import Path
 
 import torch
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
-from torch.optim import SGD
+from torch.nn import functional
 from torch.optim.lr_scheduler import OneCycleLR
 
 from mien.data.faces import NO_LABEL
+from mien.errors import ConfigError, first_line
 from mien.expressions import FER7, FERPLUS8, core4_positions
 from mien.preprocess import Preprocessing, normalise
-from mien.train.augmentation import augment, mixup
-from mien.train.config import OptimiserConfig, TrainingConfig
-from mien.train.losses import joint_loss
-from mien.train.networks import ResidualNetwork
+from mien.train.augmentation import augment, blend
+from mien.train.config import TrainingConfig
+from mien.train.losses import flip_difference, joint_loss
+from mien.train.networks import ExpressionNetwork
+from mien.train.optimisers import optimiser_of
 
 
 class ExpressionTraining(LightningModule):
-    """Trains a `ResidualNetwork` on uint8 faces with soft targets for both heads."""
+    """Trains a `ExpressionNetwork` on uint8 faces with soft targets for both heads."""
 
     def __init__(self, config: TrainingConfig, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.config = config
         self.preprocessing = preprocessing
-        self.network = ResidualNetwork(config.network)
+        self.network = ExpressionNetwork(config.network)
         self.generator = torch.Generator()
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of both heads for pixel values of 0 to 255, of shape (N, 1, H, W)."""
-        faces = normalise(pixels.float(), self.preprocessing)
-        logits: tuple[Tensor, Tensor] = self.network(faces.contiguous(memory_format=torch.channels_last))
+        logits: tuple[Tensor, Tensor] = self.network(self._normalised(pixels))
         return logits
+
+    def load_weights(self, checkpoint: Path) -> None:
+        """Takes over the weights of a checkpoint, which are the averaged ones.
+
+        Raises:
+            ConfigError: If it cannot be read or is of another network.
+        """
+        try:
+            state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+        except Exception as fault:  # torch's loader lets through whatever the damage leads to
+            raise ConfigError(f"cannot load {checkpoint}: {first_line(fault)}; train again") from fault
+        try:
+            self.load_state_dict(state)
+        except RuntimeError as fault:
+            raise ConfigError(
+                f"{checkpoint} has the weights of another network; set [network] as in the configuration of that run"
+            ) from fault
 
     def on_fit_start(self) -> None:
         """Puts the network into the memory layout in which its convolutions are fastest."""
@@ -45,15 +63,27 @@ class ExpressionTraining(LightningModule):
         pixels, fer7, ferplus8 = batch
         step_seed = (self.config.seed * 1_000_003 + self.global_step) * 4_096 + self.global_rank
         self.generator.manual_seed(step_seed)
-        pictures = augment(pixels.float(), self.config.augmentation, self.generator)
-        pictures, fer7, ferplus8 = mixup(pictures, self.config.augmentation, self.generator, fer7, ferplus8)
+        with torch.autocast(self.device.type, enabled=False):  # pictures keep all their grey levels
+            pictures = augment(pixels.float(), self.config.augmentation, self.generator)
+            pictures, fer7, ferplus8 = blend(pictures, self.config.augmentation, self.generator, fer7, ferplus8)
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices):  # dropout takes no generator
             torch.manual_seed(step_seed)
-            logits = self(pictures)
-        loss = joint_loss(logits, (fer7, ferplus8), self.config.loss)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True)
+            loss = self._loss(pictures, (fer7, ferplus8))
+        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
+
+    def _loss(self, pictures: Tensor, targets: tuple[Tensor, Tensor]) -> Tensor:
+        features = self.network.features(self._normalised(pictures))
+        loss = joint_loss(self.network.answers(features), targets, self.config.loss)
+        if self.config.loss.flip_consistency:
+            mirrored = self.network.features(self._normalised(pictures.flip(3)))
+            loss = loss + self.config.loss.flip_consistency * flip_difference(self.network, features, mirrored)
+        return loss
+
+    def _normalised(self, pixels: Tensor) -> Tensor:
+        faces: Tensor = normalise(pixels.float(), self.preprocessing)
+        return faces.contiguous(memory_format=torch.channels_last)
 
     def validation_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
         """Accuracy by each protocol, from the head that is trained for its truth."""
@@ -67,19 +97,20 @@ class ExpressionTraining(LightningModule):
 
     def _log_accuracy(self, protocol: str, logits: Tensor, truth: Tensor) -> None:
         counts = truth != NO_LABEL
-        right = (logits.argmax(dim=1) == truth)[counts].float()
-        if len(right):
-            self.log(protocol, right.mean(), on_epoch=True, prog_bar=True, batch_size=len(right), sync_dist=True)
+        logits, truth = logits[counts].float(), truth[counts]
+        right = (logits.argmax(dim=1) == truth).sum()
+        loss = functional.cross_entropy(logits, truth, reduction="sum")
+        # Summed over all processes first: a mean of their means would depend on how the faces are shared out.
+        sums = torch.stack([right.float(), loss, counts.sum().float()])
+        right, loss, faces = self.trainer.strategy.reduce(sums, reduce_op="sum")
+        if faces:
+            self.log(protocol, right / faces, prog_bar=True, batch_size=int(faces), sync_dist=True)
+            self.log(f"nll_{protocol}", loss / faces, batch_size=int(faces), sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """SGD with Nesterov momentum; weight decay on convolution and linear weights alone."""
+        """The configured optimiser under a one-cycle schedule with cosine annealing."""
         optimiser_config = self.config.optimiser
-        optimiser = SGD(
-            _decayed_apart(self.network, optimiser_config),
-            lr=optimiser_config.peak_learning_rate,
-            momentum=optimiser_config.momentum,
-            nesterov=optimiser_config.momentum > 0,
-        )
+        optimiser = optimiser_of(self.network, optimiser_config)
         schedule = OneCycleLR(
             optimiser,
             max_lr=optimiser_config.peak_learning_rate,
@@ -96,9 +127,3 @@ def channels_last(network: torch.nn.Module) -> None:
     for weight in network.parameters():
         if weight.ndim == 4:
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
-
-
-def _decayed_apart(network: torch.nn.Module, config: OptimiserConfig) -> list[dict[str, Any]]:
-    decayed = [weight for weight in network.parameters() if weight.ndim > 1]
-    plain = [weight for weight in network.parameters() if weight.ndim <= 1]
-    return [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]

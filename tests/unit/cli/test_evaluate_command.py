@@ -1,17 +1,21 @@
 """`mien evaluate` from its arguments to what it prints and writes, with a model that needs no file."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import typer
 from numpy.typing import NDArray
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from mien.calibration import HEADS, Calibration
 from mien.cli.evaluate import evaluate
+from mien.data.manifest import fingerprint
+from mien.data.readers import read_faces
 from mien.errors import DataError, MienError
 from mien.metadata import ModelMetadata
 from mien.model import ModelFile
@@ -26,6 +30,7 @@ class EvenModel:
     """Thinks every expression as likely as any other, so that the first of each set is its answer."""
 
     selected_on: str | None = None
+    training: dict[str, Any] = field(default_factory=dict)
 
     @property
     def file(self) -> ModelFile:
@@ -34,7 +39,7 @@ class EvenModel:
     @property
     def metadata(self) -> ModelMetadata:
         sizes = Preprocessing(48, 128.0, 60.0)
-        return ModelMetadata("even", sizes, Calibration.neutral(), licence="none", selected_on=self.selected_on)
+        return ModelMetadata("even", sizes, Calibration.neutral(), "none", self.selected_on, self.training)
 
     def logits(self, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         return {head.name: np.zeros((len(pixels), len(head)), dtype=np.float32) for head in HEADS}
@@ -157,6 +162,34 @@ def test_robustness_is_said_and_written(monkeypatch: pytest.MonkeyPatch, data: P
     ran = run(monkeypatch, data, "--protocol", "P2", "--robustness", "4", "--markdown", out)
     assert "P2, 4 faces: 100.0 (51.0-100.0) % as they are, 100.0 on average when made worse in 9 ways" in ran.stdout
     assert "\n## Robustness\n" in out.read_text("utf-8")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of pictures with one face each of joy and sadness to validate on."""
+    for label, grey in (("joy", 50), ("sad", 90)):
+        path = tmp_path / "ours" / "validation" / label / "0.png"
+        path.parent.mkdir(parents=True)
+        Image.new("L", (48, 48), grey).save(path)
+    return tmp_path / "ours"
+
+
+def test_a_folder_of_pictures_is_measured_by_its_own_labels(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    training = {"config": {"data": {"classes": {"joy": "happy"}}}}
+    ran = run(monkeypatch, folder, model=EvenModel("PublicTest", training))
+    assert ran.exit_code == 0, ran.output
+    assert "the truth is the labels of ours, not FER2013's" in ran.stderr
+    assert "P3 fer7/fer2013" in ran.stdout
+    assert "P2" not in ran.stdout
+    assert "selected on" not in ran.stdout
+
+
+def test_a_model_is_selected_on_its_own_data_under_whatever_name(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    classes = {"joy": "happy"}
+    seen = fingerprint(read_faces(folder, classes=classes))
+    for data in ({"source": "Ours", "held_out_sha256": seen}, {"source": "ours", "held_out_sha256": "0"}):
+        training = {"config": {"data": {"classes": classes}}, "data": data}
+        assert "selected on PublicTest" in run(monkeypatch, folder, model=EvenModel("PublicTest", training)).stdout
 
 
 def test_faults_are_errors_of_mien(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:

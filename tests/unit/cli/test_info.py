@@ -8,7 +8,7 @@ import pytest
 
 from mien.cli import main
 from mien.errors import ModelError
-from mien.model import ModelFile, find_model
+from mien.model import ModelFile, find_model, load_model
 
 
 @pytest.mark.parametrize("arguments", [["info"], ["info", "--json"]], ids=["text", "json"])
@@ -69,6 +69,31 @@ def test_any_model_file_is_shown_beside_those_shipped(
     assert f"  file                  {Path('some/mine.onnx')}" in lines
     assert says in lines[-1]
     assert r"a\x1blicence" in "".join(lines)
+
+
+EXPORT = {"precision": "int8", "opset": 18, "inputs": {"faces": ["batch", 1, 48, 48]}}
+
+
+@pytest.mark.parametrize(
+    ("export", "says"),
+    [
+        (EXPORT, "int8, ONNX opset 18, any number of faces at once"),
+        (EXPORT | {"inputs": {"faces": [8, 1, 48, 48]}}, "int8, ONNX opset 18, 8 faces at once"),
+        ({}, None),
+    ],
+    ids=["any", "fixed", "old"],
+)
+def test_form_of_a_model_file_is_shown_where_it_is_stated(
+    export: dict[str, Any], says: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = json.loads(load_model("base").metadata.to_json()) | {"export": export}
+    stated = Mock(file=find_model("base"), metadata=Mock(to_json=lambda: json.dumps(facts)))
+    monkeypatch.setattr("mien.model.shipped_models", lambda: ("base",))
+    monkeypatch.setattr("mien.model.load_model", lambda _: stated)
+    with pytest.raises(SystemExit):
+        main(["info"])
+    lines = [line.split(None, 1) for line in capsys.readouterr().out.splitlines() if line.startswith("  graph")]
+    assert lines == ([["graph", says]] if says else [])
 
 
 def test_a_model_file_that_is_not_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,6 +64,7 @@ def write_csv(folder: Path, lines: list[str], ferplus: list[str] | None = None) 
 
 def assert_faces(faces: LabelledFaces, rows: list[int]) -> None:
     assert faces.rows.tolist() == rows
+    assert faces.source == "FER2013"
     assert faces.pixels.dtype == np.uint8
     assert np.array_equal(faces.pixels, PIXELS[rows])
     assert faces.fer7.tolist() == [FER7.index(LABELS[row]) for row in rows]
@@ -118,10 +119,11 @@ PARQUET_FAULTS: dict[str, tuple[Change, str]] = {
         "row 1 of .*no label 'hapy'.*did you mean 'happy'",
     ),
     "no label": (lambda t: t["emotion"].__setitem__(1, None), "row 1 of .*no label 'None'"),
-    "wrong size": (lambda t: t["image"].__setitem__(2, png(PIXELS[0, :40])), "row 2 of .*48x48 pixels; got 48x40"),
-    "not an image": (lambda t: t["image"].__setitem__(3, b"nothing"), "row 3 of .*not a readable PNG"),
-    "truncated": (lambda t: t["image"].__setitem__(3, png(PIXELS[0])[:900]), "row 3 of .*not a readable PNG"),
-    "no image": (lambda t: t["image"].__setitem__(0, None), "row 0 of .*not a readable PNG"),
+    "wrong size": (lambda t: t["image"].__setitem__(2, png(PIXELS[0, :40])), "row 2: .*48x48 pixels; got 48x40"),
+    "not an image": (lambda t: t["image"].__setitem__(3, b"nothing"), "row 3: is not a readable PNG"),
+    "truncated": (lambda t: t["image"].__setitem__(3, png(PIXELS[0])[:900]), "row 3: is not a readable PNG"),
+    "no image": (lambda t: t["image"].__setitem__(0, None), "row 0: is not a readable PNG"),
+    "no images": (lambda t: t.update(image=[b"x"] * 4), "^4 of 4 pictures in .*: row 0: .*; row 1: .*; row 3: "),
     "votes are words": (lambda t: t.update(ferplus_nf=["many"] * 4), "column ferplus_nf of .*whole numbers"),
     "votes are fractions": (lambda t: t.update(ferplus_nf=[0.5] * 4), "column ferplus_nf of .*whole numbers"),
     "votes below 0": (lambda t: t["ferplus_fear"].__setitem__(0, -1), "column ferplus_fear of .*holds -1"),
@@ -135,6 +137,14 @@ def test_parquet_faults_are_clear_errors(tmp_path: Path, change: Change, message
     change(table)
     with pytest.raises(DataError, match=message):
         read_faces(write_parquet(tmp_path / "all.parquet", table))
+
+
+def test_parquet_may_have_own_class_names_and_classes_that_are_left_out(tmp_path: Path) -> None:
+    table = columns()
+    table["emotion"] = ["rage", "neutral", "Happiness", "odd"]
+    faces = read_faces(write_parquet(tmp_path / "all.parquet", table), classes={"Rage": "angry", "odd": ""})
+    assert [FER7.labels[position] for position in faces.fer7] == ["angry", "neutral", "happy"]
+    assert faces.rows.tolist() == [0, 1, 2]
 
 
 def replaced(lines: list[str], row: int, old: str, new: str) -> list[str]:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from drawn_faces import drawn_faces
 
-from mien.train.augmentation import augment, mixup
+from mien.train.augmentation import augment, blend
 from mien.train.config import AugmentationConfig
 
 NOTHING = AugmentationConfig(
@@ -59,6 +59,7 @@ def test_pictures_stay_within_the_range_of_pixels() -> None:
         {"gamma": 0.5},
         {"noise": 20},
         {"low_resolution_share": 1},
+        {"compression_share": 1},
         {"erase_share": 1},
     ],
 )
@@ -71,7 +72,7 @@ def test_each_change_changes_the_pictures(change: dict[str, float]) -> None:
 def test_mixup_blends_pictures_and_targets_alike() -> None:
     before = pictures()
     targets = torch.eye(16)
-    mixed, mixed_targets = mixup(
+    mixed, mixed_targets = blend(
         before, NOTHING.model_copy(update={"mixup_share": 1, "mixup_alpha": 5}), seeded(), targets
     )
     torch.testing.assert_close(mixed_targets.sum(dim=1), torch.ones(16))
@@ -80,8 +81,36 @@ def test_mixup_blends_pictures_and_targets_alike() -> None:
     assert not torch.equal(mixed, before)
 
 
-def test_no_mixup_leaves_the_batch_alone() -> None:
+def test_no_blending_leaves_the_batch_alone() -> None:
     before = pictures()
-    mixed, targets = mixup(before, NOTHING, seeded(), torch.eye(16))
+    mixed, targets = blend(before, NOTHING, seeded(), torch.eye(16))
     assert torch.equal(mixed, before)
     assert torch.equal(targets, torch.eye(16))
+
+
+def test_cutmix_pastes_a_rectangle_and_shares_the_target_by_its_area() -> None:
+    before = pictures()
+    pasted, targets = blend(before, NOTHING.model_copy(update={"cutmix_share": 1}), seeded(), torch.eye(16))
+    own = targets.diagonal()
+    partner = (targets - torch.diag(own)).argmax(dim=1)
+    from_partner = (pasted == before[partner]).all(dim=(0, 1))
+    assert bool(((pasted == before) | (pasted == before[partner])).all())
+    torch.testing.assert_close(targets.sum(dim=1), torch.ones(16))
+    moved = partner != torch.arange(16)
+    torch.testing.assert_close(own[moved], torch.full_like(own[moved], 1 - float(from_partner.float().mean())))
+
+
+def test_compression_keeps_a_flat_picture_flat_and_touches_only_its_share() -> None:
+    config = NOTHING.model_copy(update={"compression_share": 0.5})
+    flat = augment(torch.full((4, 1, 48, 48), 128.0), config, seeded())
+    torch.testing.assert_close(flat, torch.full_like(flat, 128), atol=1e-2, rtol=0)
+    plain, changed = augment(pictures(), NOTHING, seeded()), augment(pictures(), config, seeded())
+    assert int(((plain - changed).abs().amax(dim=(1, 2, 3)) > 0.5).sum()) == 8
+
+
+def test_badly_cropped_faces_move_farther() -> None:
+    good = NOTHING.model_copy(update={"shift": 0.05})
+    bad = good.model_copy(update={"bad_crop_share": 1})
+    plain = augment(pictures(), NOTHING, seeded())
+    difference = [float((augment(pictures(), config, seeded()) - plain).abs().mean()) for config in (good, bad)]
+    assert difference[1] > 1.3 * difference[0]

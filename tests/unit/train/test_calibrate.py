@@ -40,11 +40,22 @@ def test_threshold_leaves_the_stated_coverage() -> None:
         assert (backed >= calibration.least_support[expressions.name]).mean() == pytest.approx(COVERAGE, abs=0.01)
 
 
-def test_without_votes_there_is_nothing_to_calibrate_on() -> None:
-    faces = drawn_faces(8, seed=0)
-    without = LabelledFaces(faces.pixels, faces.fer7, np.zeros_like(faces.votes), faces.rows)
+def without_votes(faces: LabelledFaces) -> LabelledFaces:
+    return LabelledFaces(faces.pixels, faces.fer7, np.zeros_like(faces.votes), faces.rows)
+
+
+def test_without_votes_the_label_is_the_truth() -> None:
+    faces = drawn_faces(200, seed=0)
+    logits = noisy_logits(faces, 2.5, np.random.default_rng(1))
+    # The votes that are drawn with these faces are all for the label.
+    assert calibrate(logits, without_votes(faces)) == calibrate(logits, faces)
+
+
+def test_without_any_of_the_core_there_is_nothing_to_calibrate_on() -> None:
+    faces = without_votes(drawn_faces(8, seed=0))
+    angry = LabelledFaces(faces.pixels, np.zeros_like(faces.fer7), faces.votes, faces.rows)
     with pytest.raises(DataError, match="cannot calibrate core4"):
-        calibrate(noisy_logits(faces, 1.0, np.random.default_rng(1)), without)
+        calibrate(noisy_logits(angry.with_votes_from_labels(), 1.0, np.random.default_rng(1)), angry)
 
 
 def test_calibration_part_is_half() -> None:

@@ -14,8 +14,9 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def test_shipped_configuration_is_valid() -> None:
-    assert load_config(ROOT / "configs" / "base.toml").batch_size == 128
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.toml")), ids=lambda path: path.stem)
+def test_shipped_configurations_are_valid(path: Path) -> None:
+    assert load_config(path).batch_size == 128
 
 
 def test_what_is_not_set_has_its_default(tmp_path: Path) -> None:
@@ -59,8 +60,37 @@ def test_missing_file(tmp_path: Path) -> None:
         ("seed = -1\n", "seed = -1"),
         ("[augmentation]\nlow_resolution_min_px = 48\n", "augmentation.low_resolution_min_px = 48"),
         ('precision = "half"\n', "precision = 'half'"),
+        (
+            "[augmentation]\nmixup_share = 0.6\ncutmix_share = 0.5\n",
+            "augmentation: mixup_share 0.6 and cutmix_share 0.5",
+        ),
+        (
+            'precision = "16-mixed"\n[optimiser]\nsharpness_radius = 0.1\n',
+            "toml: optimiser.sharpness_radius cannot go with 16-mixed",
+        ),
     ],
 )
 def test_value_that_cannot_be_trained_with(tmp_path: Path, text: str, fault: str) -> None:
+    with pytest.raises(ConfigError, match=fault):
+        load_config(written(tmp_path, text))
+
+
+def test_class_names_are_mapped_to_labels_or_left_out(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, '[data.classes]\njoy = "happy"\ncontempt = ""\n"4" = "sad"\n'))
+    assert config.data.classes == {"joy": "happy", "contempt": "", "4": "sad"}
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            '[data.classes]\njoy = "hapy"\n',
+            r"data.classes: joy: no label 'hapy' \(did you mean 'happy'\?\).* '' to leave",
+        ),
+        ("[data.classes]\njoy = 3\n", "data.classes.joy = 3: input should be a valid string"),
+        ("[data]\nclases = {}\n", r"unknown key 'data.clases'; did you mean 'classes'\?"),
+    ],
+)
+def test_class_names_that_mean_nothing(tmp_path: Path, text: str, fault: str) -> None:
     with pytest.raises(ConfigError, match=fault):
         load_config(written(tmp_path, text))

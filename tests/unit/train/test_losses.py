@@ -4,8 +4,9 @@ import torch
 
 from mien.data.faces import NO_LABEL, LabelledFaces
 from mien.expressions import FER7, FERPLUS8
-from mien.train.config import LossConfig
-from mien.train.losses import joint_loss, soft_targets
+from mien.train.config import LossConfig, NetworkConfig
+from mien.train.losses import flip_difference, joint_loss, soft_targets
+from mien.train.networks import ExpressionNetwork
 
 CONFIG = LossConfig(fer7_weight=0.5, ferplus8_weight=2.0, label_smoothing=0.1)
 
@@ -45,3 +46,15 @@ def test_loss_is_least_at_the_targets() -> None:
     for _ in range(20):
         other = (torch.randn(2, 7, generator=rng), torch.randn(2, 8, generator=rng))
         assert joint_loss(other, (fer7, ferplus8), CONFIG) > best
+
+
+def test_single_votes_count_where_outliers_are_asked_for() -> None:
+    _, ferplus8 = soft_targets(faces(), CONFIG.model_copy(update={"outlier_votes": True}))
+    np.testing.assert_allclose(ferplus8[0, :4], [0.6, 0.3, 0.1, 0], rtol=1e-6)
+
+
+def test_flip_difference_is_none_for_mirrored_attention_and_some_otherwise() -> None:
+    network = ExpressionNetwork(NetworkConfig(stem_width=4, widths=(8,), depths=(1,)))
+    features = torch.randn(2, 8, 6, 6, generator=torch.Generator().manual_seed(0))
+    assert flip_difference(network, features, features.flip(3)).item() == pytest.approx(0, abs=1e-9)
+    assert flip_difference(network, features, features).item() > 1e-3

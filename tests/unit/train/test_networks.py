@@ -1,20 +1,49 @@
+from typing import get_args
+
+import pytest
 import torch
 
+from mien.train.batches import ShuffledBatches
 from mien.train.config import NetworkConfig
-from mien.train.fit import ShuffledBatches
-from mien.train.networks import ResidualNetwork
+from mien.train.networks import ExpressionNetwork, RepVGGBlock, multiply_adds
+
+FAMILIES = get_args(NetworkConfig.model_fields["family"].annotation)
 
 
-def test_gives_logits_of_both_heads() -> None:
-    network = ResidualNetwork(NetworkConfig(stem_width=4, widths=(8, 8), depths=(1, 2)))
+@pytest.mark.parametrize("family", FAMILIES)
+def test_gives_logits_of_both_heads(family: str) -> None:
+    network = ExpressionNetwork(NetworkConfig(family=family, stem_width=4, widths=(8, 16), depths=(1, 2)))
     fer7, ferplus8 = network(torch.zeros(3, 1, 48, 48))
     assert fer7.shape == (3, 7)
     assert ferplus8.shape == (3, 8)
 
 
 def test_base_is_as_large_as_it_says() -> None:
-    weights = sum(weight.numel() for weight in ResidualNetwork(NetworkConfig()).parameters())
+    weights = sum(weight.numel() for weight in ExpressionNetwork(NetworkConfig()).parameters())
     assert 2_300_000 < weights < 2_500_000
+
+
+def test_multiply_adds_by_hand() -> None:
+    network = ExpressionNetwork(NetworkConfig(family="vgg", stem_width=4, widths=(8,), depths=(1,), stem_stride=1))
+    network.train()
+    convolutions = 10 * 10 * 9 * (1 * 4 + 4 * 8 + 8 * 8)
+    assert multiply_adds(network, 10) == convolutions + 8 * (7 + 8)
+    assert network.training
+
+
+def test_merged_network_answers_the_same_with_one_convolution_for_each_block() -> None:
+    torch.manual_seed(0)
+    network = ExpressionNetwork(NetworkConfig(family="repvgg", stem_width=4, widths=(8, 16), depths=(2, 2)))
+    faces = torch.randn(16, 1, 48, 48)
+    for _ in range(3):  # statistics that are not those of the start
+        network(faces)
+    network.eval()
+    with torch.inference_mode():
+        before = network(faces)
+    network.merge()
+    assert not any(isinstance(layer, RepVGGBlock) for layer in network.modules())
+    with torch.inference_mode():
+        torch.testing.assert_close(network(faces), before, atol=1e-4, rtol=1e-4)
 
 
 def test_shuffled_batches_cover_all_but_a_last_part_and_differ_by_epoch() -> None:

@@ -1,0 +1,124 @@
+"""What `loader.py` measures of a training: in this process, or in one of its own.
+
+python benchmarks/_training.py read DATA CONFIG
+python benchmarks/_training.py train DATA CONFIG STEPS THREADS
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from _measure import summary, times_ms
+from lightning import Trainer
+from lightning.pytorch.callbacks import WeightAveraging
+from torch import Tensor
+
+from mien.data.duplicates import training_rows_to_keep
+from mien.data.faces import LabelledFaces
+from mien.data.readers import read_for_training
+from mien.preprocess import Preprocessing
+from mien.train.augmentation import augment
+from mien.train.batches import training_batches
+from mien.train.config import TrainingConfig, load_config
+from mien.train.losses import joint_loss
+from mien.train.machine import Machine
+from mien.train.module import ExpressionTraining
+
+WARM_UP = 1
+PREPROCESSING = Preprocessing(size_px=48, mean=128.0, std=64.0)  # about FER2013's; no figure here depends on it
+
+
+def read(data: Path, config: TrainingConfig) -> tuple[LabelledFaces, LabelledFaces]:
+    return read_for_training(data, classes=config.data.classes)
+
+
+def read_ms(data: Path, config: TrainingConfig) -> float:
+    """Milliseconds to read both splits, once."""
+    start = time.perf_counter()
+    read(data, config)
+    return 1000 * (time.perf_counter() - start)
+
+
+def train(data: Path, config: TrainingConfig, *, steps: int, threads: int) -> None:
+    """Trains for some steps as `mien train` would, from the reading of the data on."""
+    torch.set_num_threads(threads)
+    training, held_out = read(data, config)
+    keep, _ = training_rows_to_keep(training, held_out)
+    trainer = Trainer(
+        accelerator="cpu",
+        max_steps=steps,
+        precision=precision(config),
+        callbacks=[WeightAveraging()],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+    trainer.fit(ExpressionTraining(config, PREPROCESSING), training_batches(training[keep], config))
+
+
+def rates(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Samples per second of the loader, of loader and augmentation, and of the network, on the training split."""
+    torch.set_num_threads(arguments.threads)
+    config = load_config(arguments.config)
+    training, _ = read(arguments.data, config)
+    loader = training_batches(training, config)
+    batches = endless(loader)
+    ready = next(batches)
+    size = len(ready[0])
+    module = ExpressionTraining(config, PREPROCESSING)
+    module.on_fit_start()
+    generator = torch.Generator().manual_seed(config.seed)
+
+    def rate(work: Callable[[], object], count: int) -> dict[str, float]:
+        times = times_ms(lambda: [work() for _ in range(count)], runs=arguments.runs, warm_up=WARM_UP)
+        return summary([1000 * count * size / each for each in times])
+
+    return {
+        "batch_size": size,
+        "precision": precision(config),
+        "samples_per_s": {
+            "loader": rate(lambda: next(batches), arguments.batches),
+            "loader and augmentation": rate(
+                lambda: augment(next(batches)[0].float(), config.augmentation, generator), arguments.batches
+            ),
+            "network": rate(lambda: step(module, ready), arguments.network_batches),
+        },
+    }
+
+
+def step(module: ExpressionTraining, batch: tuple[Tensor, Tensor, Tensor]) -> None:
+    """Forward, loss and backward of the network, without augmentation and without the optimiser's update."""
+    pixels, fer7, ferplus8 = batch
+    module.zero_grad()
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision(module.config) == "bf16-mixed"):
+        logits = module(pixels)
+    joint_loss(logits, (fer7, ferplus8), module.config.loss).backward()
+
+
+def precision(config: TrainingConfig) -> Any:
+    return Machine("cpu").precision(config.precision)
+
+
+def endless(loader: Any) -> Iterator[Any]:
+    """Batches of one epoch after the other."""
+    while True:
+        yield from loader
+
+
+def main() -> None:
+    kind, data, config, *numbers = sys.argv[1:]
+    if kind == "read":
+        print(read_ms(Path(data), load_config(Path(config))))
+    else:
+        steps, threads = map(int, numbers)
+        train(Path(data), load_config(Path(config)), steps=steps, threads=threads)
+
+
+if __name__ == "__main__":
+    main()

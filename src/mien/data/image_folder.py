@@ -1,0 +1,175 @@
+"""Folders of pictures: one for each split, in it one for each class."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.data.checks import check_classes, fer7_position, listed, refuse_unreadable
+from mien.data.faces import NO_LABEL, VOTE_COLUMNS, LabelledFaces
+from mien.data.fer2013_csv import FACE_SIZE
+from mien.errors import DataError, PictureError, choose_from
+from mien.find import find_pictures
+from mien.images import SUFFIXES, read_picture
+from mien.preprocess import Preprocessing, fit_crop
+
+FOLDERS_OF_SPLIT = {
+    "Training": ("train", "training"),
+    "PublicTest": ("validation", "valid", "val", "publictest"),
+    "PrivateTest": ("test", "privatetest"),
+}
+"""The names a split's folder may have; upper and lower case are one, and so are `public_test` and `PublicTest`."""
+
+_SPLIT_OF_FOLDER = {name: split for split, names in FOLDERS_OF_SPLIT.items() for name in names}
+_CROP = Preprocessing(size_px=FACE_SIZE, mean=0.0, std=1.0)
+_PICTURES_OF_OTHER_FORMATS = (".avif", ".heic", ".heif", ".jp2", ".jxl", ".pgm", ".ppm", ".tga")
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """The pictures of one split, found but not read.
+
+    Attributes:
+        folder: The split's folder.
+        paths: The pictures, by class folder and path.
+        fer7: int64 of shape (N,), class position in `FER7` of each.
+    """
+
+    folder: Path
+    paths: tuple[Path, ...]
+    fer7: NDArray[np.int64]
+
+
+def split_folders(folder: Path) -> dict[str, Path]:
+    """The folders in `folder` that stand for splits, by split; `DataError` where two stand for the same."""
+    found: dict[str, Path] = {}
+    for inside in _folders_in(folder):
+        split = _SPLIT_OF_FOLDER.get(inside.name.casefold().replace("_", ""))
+        if split in found:
+            raise DataError(f"{folder} has two folders for {split}: {found[split].name} and {inside.name}; keep one")
+        if split:
+            found[split] = inside
+    return found
+
+
+def find_split(folder: Path, split: str, classes: Mapping[str, str]) -> Pictures:
+    """Finds the pictures of a split; those of classes that are left out are not among them.
+
+    Args:
+        folder: Holds the folders of the splits.
+        split: `Training`, `PublicTest` or `PrivateTest`.
+        classes: As for `fer7_position`.
+
+    Raises:
+        DataError: If there is no such split, a class is unknown or empty, or a picture lies outside of a class or is of
+            a format that is not read.
+    """
+    inside = split_folders(folder).get(split)
+    if inside is None:
+        name = FOLDERS_OF_SPLIT[split][0]
+        there = ", ".join(path.name for path in _folders_in(folder))
+        raise DataError(f"{folder} has no folder {name} (for {split}); it has {there}: rename one or make {name}")
+    _refuse_stray(inside)
+    paths: list[Path] = []
+    positions: list[int] = []
+    for class_folder, position in _class_positions(inside, classes):
+        if position != NO_LABEL:
+            pictures = _pictures_in(class_folder)
+            paths += pictures
+            positions += [position] * len(pictures)
+    return Pictures(inside, tuple(paths), np.array(positions, dtype=np.int64))
+
+
+def read_pictures(pictures: Pictures, source: str) -> LabelledFaces:
+    """Decodes the pictures, each upright, grayscale and resized as inference does with crops; without votes.
+
+    Raises:
+        DataError: If some cannot be read; it lists the first of them.
+    """
+    total = len(pictures.paths)
+    pixels = np.empty((total, FACE_SIZE, FACE_SIZE), dtype=np.uint8)
+    faults: list[str] = []
+    for index, path in enumerate(pictures.paths):
+        try:
+            pixels[index] = fit_crop(read_picture(path), _CROP)
+        except PictureError as fault:
+            faults.append(str(fault))
+    refuse_unreadable(faults, total, pictures.folder)
+    return LabelledFaces(
+        pixels=pixels,
+        fer7=pictures.fer7,
+        votes=np.zeros((total, len(VOTE_COLUMNS)), dtype=np.int64),
+        rows=np.arange(total),
+        source=source,
+    )
+
+
+def check_folder(folder: Path, classes: Mapping[str, str]) -> None:
+    """Checks names, splits and classes of a data set to train on before the first picture is decoded.
+
+    Raises:
+        DataError: As `find_split` and `check_classes`; and if a name in `classes` is that of no folder.
+    """
+    training, held_out = (find_split(folder, split, classes) for split in ("Training", "PublicTest"))
+    names = {path.name for inside in split_folders(folder).values() for path in _folders_in(inside)}
+    folded = {name.casefold() for name in names}
+    for own in classes:
+        if own.casefold() not in folded:
+            raise DataError(f"[data.classes]: {choose_from(f'folder in the splits of {folder}', own, tuple(names))}")
+    check_classes(training.fer7, held_out.fer7, folder)
+
+
+def class_names_in(folder: Path, classes: Mapping[str, str]) -> list[str]:
+    """The folders in `folder` whose names are those of classes."""
+    names = []
+    for inside in _folders_in(folder):
+        try:
+            fer7_position(inside.name, classes)
+        except DataError:
+            continue
+        names.append(inside.name)
+    return names
+
+
+def _class_positions(folder: Path, classes: Mapping[str, str]) -> list[tuple[Path, int]]:
+    found: list[tuple[Path, int]] = []
+    for inside in _folders_in(folder):
+        try:
+            found.append((inside, fer7_position(inside.name, classes)))
+        except DataError as fault:
+            raise DataError(f"{folder}: {fault}; or map it in [data.classes] of the configuration") from None
+    if not found:
+        raise DataError(f"{folder} has no pictures; put them into a folder for each class, such as {folder / 'happy'}")
+    return found
+
+
+def _pictures_in(class_folder: Path) -> list[Path]:
+    found = []
+    for picture in find_pictures([class_folder]):
+        if isinstance(picture, PictureError):
+            raise DataError(f"{picture}; remove the folder if its class is not wanted") from picture
+        found.append(picture)
+    others = [path for path in class_folder.rglob("*") if path.suffix.lower() in _PICTURES_OF_OTHER_FORMATS]
+    faults = [f"{path}: is of a format that is not read" for path in others]
+    refuse_unreadable(faults, len(found) + len(others), class_folder)
+    return found
+
+
+def _refuse_stray(folder: Path) -> None:
+    stray = [path.name for path in _contents(folder) if path.name.lower().endswith(SUFFIXES) and path.is_file()]
+    if stray:
+        raise DataError(f"{folder} has pictures outside of a class, move them into the folder of one: {listed(stray)}")
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    return [path for path in _contents(folder) if path.is_dir()]
+
+
+def _contents(folder: Path) -> list[Path]:
+    """What lies in a folder and is not hidden, by name."""
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as fault:
+        raise DataError(f"{folder} cannot be listed ({fault.strerror}); check its permissions") from fault

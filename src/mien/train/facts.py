@@ -1,0 +1,108 @@
+"""What a run says of itself in `run.json`: configuration, data, machine, and how far it got."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mien._version import __version__
+from mien.data.duplicates import LeftOut
+from mien.data.faces import LabelledFaces
+from mien.data.manifest import manifest
+from mien.errors import ConfigError, first_line
+from mien.preprocess import Framing, Preprocessing
+from mien.train.commit import source_commit
+from mien.train.config import TrainingConfig
+from mien.train.distil import checksums
+from mien.train.machine import Machine
+
+FACTS = "run.json"
+_KEYS = frozenset(
+    ("mien", "commit", "torch", "config", "pixels", "data", "epochs_done", "accuracy", "started_s", "elapsed_s")
+)
+
+_FIXED = {"data": "data", "pixels": "pixels", "learnt_from": "teachers or first weights"}
+
+
+def new_facts(
+    training: LabelledFaces, held_out: LabelledFaces, left_out: LeftOut, config: TrainingConfig, machine: Machine
+) -> dict[str, Any]:
+    """Everything about a run but its weights, as it stands before the first epoch."""
+    mean, std = _mean_and_std(training.pixels)
+    return {
+        "mien": __version__,
+        "commit": source_commit(),
+        "torch": torch.__version__,
+        "config": config.model_dump(mode="json"),
+        "pixels": {"size_px": training.pixels.shape[-1], "mean": round(mean, 2), "std": round(std, 2)},
+        "data": asdict(manifest(training, held_out, left_out)),
+        "learnt_from": checksums(config),
+        "epochs_done": 0,
+        "stopped_early": False,
+        "accuracy": {},
+        "machine": machine.to_dict(),
+        "precision": machine.precision(config.precision),
+        "started_s": time.time(),
+        "elapsed_s": 0.0,
+    }
+
+
+def run_facts(folder: Path) -> dict[str, Any]:
+    """What `run.json` of a run says; raises `ConfigError` if there is none."""
+    try:
+        facts: dict[str, Any] = json.loads((folder / FACTS).read_text("utf-8"))
+        TrainingConfig.model_validate(facts["config"])
+        missing = _KEYS - facts.keys()
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        raise ConfigError(f"{folder} holds no training run ({first_line(fault)}); make one with: mien train") from fault
+    if missing:
+        raise ConfigError(f"{folder / FACTS} lacks {', '.join(sorted(missing))}; train again with: mien train")
+    return facts
+
+
+def preprocessing_of(facts: Mapping[str, Any]) -> Preprocessing:
+    """The preprocessing that a run's facts state; the framing is the configuration's."""
+    return Preprocessing(**facts["pixels"], framing=Framing(**facts["config"]["framing"]))
+
+
+def is_finished(facts: Mapping[str, Any]) -> bool:
+    """Whether a run has trained all its epochs, or was stopped early by its own rule."""
+    stopped: bool = facts.get("stopped_early", False)  # unknown to runs made before there was such a rule
+    return stopped or bool(facts["epochs_done"] >= facts["config"]["epochs"])
+
+
+def refuse_changes(folder: Path, stored: dict[str, Any], facts: dict[str, Any]) -> None:
+    """Raises `ConfigError` if the run in `folder` has other data or another configuration than `facts`."""
+    # Facts that an earlier version did not write yet have not changed.
+    changed = [f"its {words}" for key, words in _FIXED.items() if facts[key] | stored.get(key, {}) != facts[key]]
+    before = TrainingConfig.model_validate(stored["config"]).model_dump(mode="json")
+    changed += [key for key, value in facts["config"].items() if before[key] != value]
+    if changed:
+        raise ConfigError(f"cannot resume {folder}: the run there differs in {', '.join(sorted(changed))}")
+
+
+def write_facts(folder: Path, facts: dict[str, Any]) -> None:
+    """Writes `run.json`, making the folder if need be; what was there before stays until the new is complete."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise ConfigError(f"cannot make the folder {folder}: {fault.strerror}; name another with --output") from fault
+    draft = folder / f"{FACTS}.draft"
+    draft.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
+    draft.replace(folder / FACTS)
+
+
+def _mean_and_std(pixels: NDArray[np.uint8]) -> tuple[float, float]:
+    """Of all values together, from counts: numpy's own way would take sixteen times the pictures' memory."""
+    counts = np.zeros(256)
+    for start in range(0, len(pixels), 1024):
+        counts += np.bincount(pixels[start : start + 1024].ravel(), minlength=256)
+    values = np.arange(256)
+    mean = np.average(values, weights=counts)
+    return float(mean), float(np.average((values - mean) ** 2, weights=counts) ** 0.5)

@@ -1,0 +1,1 @@
+"""From a trained network to a model package: its precision, what it is checked by and what its card says."""

@@ -1,0 +1,86 @@
+"""A trained network, and the same as an ONNX graph."""
+
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+
+from mien.calibration import HEADS, Logits
+from mien.errors import ConfigError, ModelError, first_line
+from mien.metadata import METADATA_KEY, ModelMetadata
+from mien.train.config import TrainingConfig
+from mien.train.facts import is_finished, preprocessing_of
+from mien.train.module import ExpressionTraining
+from mien.train.trainer import CHECKPOINT
+
+OPSET = 18
+_BATCH = 256
+
+
+def trained_network(run: Path, facts: Mapping[str, Any]) -> ExpressionTraining:
+    """The network of a finished run with its averaged weights, ready to answer."""
+    module = ExpressionTraining(TrainingConfig.model_validate(facts["config"]), preprocessing_of(facts))
+    if not is_finished(facts):
+        raise ConfigError(f"the run in {run} is not finished; go on with: mien train --resume")
+    try:
+        checkpoint = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)
+        module.load_state_dict(checkpoint["state_dict"])
+    except Exception as fault:  # torch's loader lets through whatever the damage leads to
+        raise ConfigError(f"cannot load {run / CHECKPOINT}: {first_line(fault)}; train again") from fault
+    return module.eval()
+
+
+def network_logits(module: ExpressionTraining, pixels: NDArray[np.uint8]) -> Logits:
+    """The network's own logits, for comparison with the exported file's."""
+    with torch.inference_mode():
+        parts = [module(batch) for batch in torch.split(torch.from_numpy(pixels[:, None]), _BATCH)]
+    return {head.name: torch.cat([part[i] for part in parts]).numpy() for i, head in enumerate(HEADS)}
+
+
+def to_onnx(module: ExpressionTraining, size_px: int) -> onnx.ModelProto:
+    """The network alone as ONNX: input `faces` of shape (batch, 1, size_px, size_px), one output for each head."""
+    with warnings.catch_warnings():
+        # The exporter warns of torch's own use of what torch has deprecated, and of torchvision, which is not needed.
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        program = torch.onnx.export(
+            module.network,
+            (torch.zeros(2, 1, size_px, size_px),),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["faces"],
+            output_names=[f"{head.name}_logits" for head in HEADS],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            verbose=False,
+        )
+    if program is None:
+        raise ModelError("the network could not be exported to ONNX")
+    return program.model_proto
+
+
+def signature(graph: onnx.ModelProto) -> dict[str, Any]:
+    """What a graph asks for: its opset, and the dimensions of its inputs and outputs; one with a name may be any."""
+    return {
+        "opset": next(opset.version for opset in graph.opset_import if opset.domain in ("", "ai.onnx")),
+        "inputs": {value.name: _dimensions(value) for value in graph.graph.input},
+        "outputs": {value.name: _dimensions(value) for value in graph.graph.output},
+    }
+
+
+def write_model(path: Path, graph: onnx.ModelProto, metadata: ModelMetadata) -> None:
+    """Writes the file; the same graph and metadata give the same bytes."""
+    del graph.metadata_props[:]
+    onnx.helper.set_model_props(graph, {METADATA_KEY: metadata.to_json()})
+    onnx.checker.check_model(graph, full_check=True)
+    path.write_bytes(graph.SerializeToString(deterministic=True))
+
+
+def _dimensions(value: onnx.ValueInfoProto) -> list[int | str]:
+    return [dimension.dim_param or dimension.dim_value for dimension in value.type.tensor_type.shape.dim]

@@ -1,0 +1,161 @@
+"""Lightning's trainer for a run: what it logs, averages, saves, shows, and when it ends."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import (
+    EarlyStopping,
+    LearningRateMonitor,
+    ModelCheckpoint,
+    RichProgressBar,
+    WeightAveraging,
+)
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.plugins import TorchCheckpointIO
+from torch import Tensor, distributed
+from torch.nn.utils import parameters_to_vector
+
+from mien.train.config import EarlyStopConfig, TrainingConfig
+from mien.train.machine import Machine, Precision
+
+CHECKPOINT = "last.ckpt"
+
+
+class Reached(Callback):
+    """What the last finished epoch gave; it is saved with the weights, so that both are of the same epoch.
+
+    Attributes:
+        epochs: How many are finished.
+        accuracy: Share right on the held-out faces by protocol.
+    """
+
+    def __init__(self) -> None:
+        self.epochs = 0
+        self.accuracy: dict[str, float] = {}
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Called when an epoch has been measured, before it is saved."""
+        del pl_module
+        self.epochs = trainer.current_epoch + 1
+        self.accuracy = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("P")}
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is saved."""
+        return {"epochs": self.epochs, "accuracy": self.accuracy}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on from what was saved."""
+        self.epochs, self.accuracy = state_dict["epochs"], state_dict["accuracy"]
+
+
+def make_trainer(
+    config: TrainingConfig, folder: Path, machine: Machine, precision: Precision, *, reached: Reached, quiet: bool
+) -> Trainer:
+    """A trainer for the processes of `machine`, which keeps what it has reached in `reached`."""
+    callbacks: list[Callback] = [
+        _Averaging(config.optimiser.averaging_decay),
+        ModelCheckpoint(folder, filename=Path(CHECKPOINT).stem, enable_version_counter=False),
+        LearningRateMonitor(logging_interval="epoch"),
+        reached,
+    ]
+    if config.early_stop.patience:
+        callbacks.append(_EarlyStop(config.early_stop))
+    if not quiet:
+        callbacks.append(Progress())
+    # A logger empties the folder it is given, so each start writes to its own.
+    log = f"logs-{len(list(folder.glob('logs-*'))) + 1}"
+    return Trainer(
+        accelerator=machine.device,
+        devices=machine.processes_per_node,
+        num_nodes=machine.nodes,
+        strategy="ddp" if machine.processes > 1 else "auto",
+        max_epochs=config.epochs,
+        precision=precision,
+        callbacks=callbacks,
+        plugins=[WholeFiles()],
+        logger=[
+            CSVLogger(folder, name="", version=log),
+            TensorBoardLogger(folder, name="", version=log, default_hp_metric=False),
+        ],
+        log_every_n_steps=1,
+        num_sanity_val_steps=0,
+        enable_progress_bar=not quiet,
+        enable_model_summary=False,
+        gradient_clip_val=5.0,
+        use_distributed_sampler=False,
+    )
+
+
+class Progress(RichProgressBar):
+    """Lightning's bar, which would call the first of 44 epochs 0/43."""
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        return f"Epoch {current_epoch + 1}/{self.trainer.max_epochs}".ljust(len(self.validation_description))
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Replaces a checkpoint in one step; Lightning's own way can leave half of one where /tmp is another disk."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Called by the trainer; see its `CheckpointIO`."""
+        del storage_options
+        draft = Path(f"{path}.draft")
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        with draft.open("wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+
+
+class _EarlyStop(EarlyStopping):
+    """Ends the run by its rule; a run that was killed after that ends at once when it is resumed."""
+
+    def __init__(self, config: EarlyStopConfig) -> None:
+        mode = "min" if config.monitor.startswith("nll") else "max"
+        super().__init__(config.monitor, patience=config.patience, mode=mode, check_finite=False)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        del pl_module
+        trainer.should_stop = self.wait_count >= self.patience
+
+
+class _Averaging(WeightAveraging):
+    """The moving average of the weights; the same in every process."""
+
+    def __init__(self, decay: float) -> None:
+        super().__init__(avg_fn=_moving_average(decay))
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if trainer.world_size > 1:
+            _share_statistics(pl_module)
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+
+
+def _share_statistics(module: LightningModule) -> None:
+    """Sets batch normalisation's running statistics to their mean over all processes.
+
+    Gradients are shared, so weights are the same everywhere, but each process has seen only its share of the batch.
+    """
+    statistics = [buffer for buffer in module.buffers() if buffer.is_floating_point()]
+    total = parameters_to_vector(statistics)
+    distributed.all_reduce(total)
+    parts = torch.split(total, [buffer.numel() for buffer in statistics])
+    for buffer, part in zip(statistics, parts, strict=True):
+        buffer.copy_(part.view_as(buffer) / distributed.get_world_size())
+
+
+def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """An exponential moving average that forgets the first, random weights sooner than `decay` alone would."""
+
+    def average(averaged: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
+        steps = float(updates)
+        return averaged + (current - averaged) * (1 - min(decay, (1 + steps) / (10 + steps)))
+
+    return average

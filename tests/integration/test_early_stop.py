@@ -1,0 +1,91 @@
+"""A training that ends itself early is a finished one, also where it was killed just after its last epoch."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn_faces import drawn_faces
+
+from mien.data.faces import LabelledFaces
+from mien.data.manifest import fingerprint
+from mien.errors import ConfigError
+from mien.model import load_model
+from mien.train.config import TrainingConfig
+from mien.train.export import export
+from mien.train.facts import FACTS, run_facts
+from mien.train.fit import Run, fit
+
+CONFIG = TrainingConfig.model_validate(
+    {
+        "epochs": 9,
+        "batch_size": 16,
+        "network": {"stem_width": 4, "widths": [8], "depths": [1]},
+        "optimiser": {"peak_learning_rate": 1e-9, "averaging_decay": 0},
+        "early_stop": {"monitor": "P3", "patience": 2},
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def training() -> LabelledFaces:
+    return drawn_faces(64, seed=0)
+
+
+@pytest.fixture(scope="module")
+def held_out() -> LabelledFaces:
+    # The accuracy on one face can get better but once, so the run cannot go on for long.
+    return drawn_faces(1, seed=1)
+
+
+@pytest.fixture(scope="module")
+def run(training: LabelledFaces, held_out: LabelledFaces, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return fit(training, held_out, CONFIG, tmp_path_factory.mktemp("run"), quiet=True)
+
+
+def test_stops_and_says_so(run: Run) -> None:
+    facts = run_facts(run.folder)
+    assert run.epochs == facts["epochs_done"] < CONFIG.epochs
+    assert facts["stopped_early"] is True
+
+
+def test_is_exported_with_the_epochs_it_had(run: Run, tmp_path: Path) -> None:
+    # One face is too few to calibrate on, so the run is said to have been watched on more.
+    faces, facts = drawn_faces(80, seed=1), run_facts(run.folder)
+    copy = shutil.copytree(run.folder, tmp_path / "run")
+    data = facts["data"] | {"held_out_sha256": fingerprint(faces)}
+    (copy / FACTS).write_text(json.dumps(facts | {"data": data}), "utf-8")
+    path = export(copy, faces, tmp_path / "short.onnx").path
+    assert load_model(path).metadata.training["epochs_done"] == run.epochs
+    assert f"\n{run.epochs} epochs, seed 1" in path.with_suffix(".md").read_text("utf-8")
+
+
+def test_resumed_after_a_kill_it_trains_no_further(training: LabelledFaces, held_out: LabelledFaces, run: Run) -> None:
+    finished = run_facts(run.folder)
+    as_killed = finished | {"epochs_done": 0, "stopped_early": False, "accuracy": {}}
+    (run.folder / FACTS).write_text(json.dumps(as_killed), "utf-8")
+    again = fit(training, held_out, CONFIG, run.folder, resume=True, quiet=True)
+    assert (again.epochs, again.accuracy) == (run.epochs, run.accuracy)
+    facts = run_facts(run.folder)
+    assert {key: facts[key] for key in ("epochs_done", "stopped_early", "accuracy")} == {
+        key: finished[key] for key in ("epochs_done", "stopped_early", "accuracy")
+    }
+
+
+def test_logs_are_for_spreadsheets_and_for_tensorboard(run: Run) -> None:
+    logs = run.folder / "logs-1"
+    columns = (logs / "metrics.csv").read_text("utf-8").splitlines()[0].split(",")
+    assert {"P1", "P3", "nll_P2", "train_loss", "lr-SGD/pg1"} <= set(columns)
+    (events,) = logs.glob("events.out.tfevents.*")
+    for name in (b"nll_P2", b"train_loss", b"lr-SGD/pg1"):
+        assert name in events.read_bytes()
+
+
+def test_a_figure_that_no_face_has_a_truth_for_is_refused(training: LabelledFaces, tmp_path: Path) -> None:
+    without_votes = drawn_faces(8, seed=1)
+    without_votes.votes[:] = np.zeros_like(without_votes.votes)
+    config = CONFIG.model_copy(update={"early_stop": CONFIG.early_stop.model_copy(update={"monitor": "nll_P2"})})
+    with pytest.raises(ConfigError, match=r"'nll_P2': no held-out face has a truth for it; take one of P1, P3"):
+        fit(training, without_votes, config, tmp_path / "run", quiet=True)
+    assert list(tmp_path.iterdir()) == []

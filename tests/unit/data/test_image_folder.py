@@ -1,0 +1,179 @@
+"""Data sets as folders of pictures, and each thing that may be wrong with one."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mien.data.readers import read_faces, read_for_training, read_seen
+from mien.errors import DataError
+from mien.expressions import FER7
+from mien.images import read_picture
+from mien.preprocess import Preprocessing, fit_crop
+
+CORE = ("happy", "neutral", "sad", "surprise")
+SPLITS = {"train": 3, "validation": 2, "test": 1}
+
+
+def picture(path: Path, seed: int = 0, size: tuple[int, int] = (48, 48)) -> Path:
+    pixels = np.random.default_rng(seed).integers(0, 256, size, dtype=np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Four classes in three splits, each picture another."""
+    seed = 0
+    for split, count in SPLITS.items():
+        for label in CORE:
+            for number in range(count):
+                seed += 1
+                picture(tmp_path / "ours" / split / label / f"{number}.png", seed)
+    return tmp_path / "ours"
+
+
+def labels(folder: Path, split: str | None, classes: dict[str, str] | None = None) -> list[str]:
+    return [FER7.labels[position] for position in read_faces(folder, split=split, classes=classes).fer7]
+
+
+def test_splits_go_by_either_name(folder: Path) -> None:
+    official = {"train": "Training", "validation": "PublicTest", "test": "PrivateTest"}
+    for name, split in official.items():
+        expected = [label for label in CORE for _ in range(SPLITS[name])]
+        assert labels(folder, split) == expected
+        (folder / name).rename(folder / split)
+        assert labels(folder, split) == expected
+    (folder / "PublicTest").rename(folder / "VAL")
+    assert len(labels(folder, "PublicTest")) == 8
+    assert len(labels(folder, None)) == 24
+
+
+def test_faces_are_without_votes_and_named_for_their_folder(folder: Path) -> None:
+    faces = read_faces(folder, split="Training")
+    assert faces.pixels.shape == (12, 48, 48)
+    assert not faces.votes.any()
+    assert faces.rows.tolist() == list(range(12))
+    assert faces.source == "ours"
+    assert len(read_seen(folder, "PrivateTest")) == 20
+
+
+def test_pictures_are_prepared_as_inference_does(folder: Path) -> None:
+    colours = np.random.default_rng(1).integers(0, 256, (60, 90, 4), dtype=np.uint8)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    path = folder / "train" / "happy" / "deeper" / "0.webp"
+    path.parent.mkdir()
+    Image.fromarray(colours).save(path, lossless=True, exif=turned)
+    pixels = read_faces(folder, split="Training").pixels[3]  # after the three that lie in `happy` itself
+    assert np.array_equal(pixels, fit_crop(read_picture(path), Preprocessing(48, 0.0, 1.0)))
+    assert np.array_equal(
+        read_faces(folder, split="Training").pixels[0], np.asarray(Image.open(folder / "train/happy/0.png"))
+    )
+
+
+def test_own_names_synonyms_and_classes_left_out(folder: Path) -> None:
+    for split in SPLITS:
+        (folder / split / "happy").rename(folder / split / "Joy")
+        (folder / split / "sad").rename(folder / split / "Sadness")
+        picture(folder / split / "contempt" / "0.png")
+    classes = {"joy": "happy", "contempt": ""}
+    assert labels(folder, "PrivateTest", classes) == ["happy", "sad", "neutral", "surprise"]
+    training, held_out = read_for_training(folder, classes=classes, source="Faces of ours")
+    assert (len(training), len(held_out)) == (12, 8)
+    assert training.source == held_out.source == "Faces of ours"
+
+
+def test_fewer_than_four_classes_can_be_trained_on(folder: Path) -> None:
+    training, _ = read_for_training(folder, classes={"sad": "", "surprise": ""})
+    assert len(training) == 6
+
+
+def test_what_is_no_picture_and_what_is_hidden_does_not_matter(folder: Path) -> None:
+    (folder / "train" / "happy" / "Thumbs.db").write_text("x")
+    (folder / "train" / "notes.txt").write_text("x")
+    picture(folder / "train" / ".trash" / "0.png")
+    (folder / "docs").mkdir()
+    assert len(read_faces(folder, split="Training")) == 12
+
+
+Change = Callable[[Path], object]
+
+
+def broken(folder: Path) -> None:
+    (folder / "train" / "happy" / "1.png").write_bytes(b"")
+    (folder / "train" / "sad" / "2.png").write_bytes((folder / "train" / "sad" / "2.png").read_bytes()[:500])
+
+
+FAULTS: dict[str, tuple[Change, str]] = {
+    "typo in a class": (
+        lambda f: (f / "validation" / "happy").rename(f / "validation" / "hapy"),
+        r"validation: no label 'hapy' \(did you mean 'happy'\?\).*map it in \[data.classes\]",
+    ),
+    "class of nothing known": (lambda f: picture(f / "train" / "contempt" / "0.png"), "no label 'contempt'"),
+    "class missing in a split": (
+        lambda f: shutil.rmtree(f / "validation" / "sad"),
+        "PublicTest of .* has no picture of sad, which the other split has",
+    ),
+    "class without pictures": (
+        lambda f: [path.unlink() for path in (f / "train" / "sad").iterdir()],
+        "train/sad: no pictures here.*remove the folder",
+    ),
+    "typo in a split": (
+        lambda f: (f / "validation").rename(f / "validaton"),
+        r"no folder validation \(for PublicTest\); it has test, train, validaton: rename one",
+    ),
+    "two folders of a split": (
+        lambda f: shutil.copytree(f / "validation", f / "val"),
+        "two folders for PublicTest: val and validation; keep one",
+    ),
+    "split without classes": (lambda f: [shutil.rmtree(f / "train" / c) for c in CORE], "train has no pictures"),
+    "pictures outside of a class": (
+        lambda f: picture(f / "train" / "x.png"),
+        "train has pictures outside of a class.*: x.png",
+    ),
+    "unreadable pictures": (
+        broken,
+        r"^2 of 12 pictures in .*train cannot be read, mend or remove them: .*1.png: is empty.*; .*2.png: cannot be",
+    ),
+    "pictures of another format": (
+        lambda f: (f / "train" / "happy" / "a.HEIC").write_bytes(b"x"),
+        r"^1 of 4 pictures in .*a.HEIC: is of a format that is not read",
+    ),
+    "pictures beside Parquet": (
+        lambda f: (f / "train.parquet").write_bytes(b"x"),
+        "mixes layouts: train.parquet beside the splits test, train, validation",
+    ),
+    "classes beside splits": (lambda f: picture(f / "happy" / "0.png"), "mixes layouts: happy beside the splits"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), FAULTS.values(), ids=FAULTS)
+def test_faults_are_clear_errors_before_training(folder: Path, change: Change, message: str) -> None:
+    change(folder)
+    with pytest.raises(DataError, match=message) as raised:
+        read_for_training(folder)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_mapped_name_that_no_folder_has_is_an_error(folder: Path) -> None:
+    with pytest.raises(DataError, match=r"\[data.classes\]: no folder .* 'hapyp' \(did you mean 'happy'\?\)"):
+        read_for_training(folder, classes={"hapyp": "happy"})
+
+
+def test_classes_without_splits_are_an_error(folder: Path) -> None:
+    with pytest.raises(DataError, match=r"holds classes \(happy, neutral, sad, surprise\) but no splits"):
+        read_faces(folder / "train")
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", closed)
+    with pytest.raises(DataError, match="cannot be listed \\(Permission denied\\)"):
+        read_faces(folder)

@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+from drawn_faces import drawn_faces
+
+from mien.data.duplicates import training_rows_to_keep
+from mien.train.config import TrainingConfig
+from mien.train.facts import is_finished, new_facts
+from mien.train.machine import Machine
+
+
+def test_mean_and_spread_of_the_pixels_are_numpys() -> None:
+    faces, held_out = drawn_faces(1100, seed=0), drawn_faces(4, seed=1)
+    _, left_out = training_rows_to_keep(faces[:8], held_out)
+    pixels = new_facts(faces, held_out, left_out, TrainingConfig(), Machine())["pixels"]
+    assert pixels["size_px"] == 48
+    assert pixels["mean"] == pytest.approx(np.mean(faces.pixels), abs=0.005)
+    assert pixels["std"] == pytest.approx(np.std(faces.pixels), abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("facts", "finished"),
+    [
+        ({"epochs_done": 3}, False),
+        ({"epochs_done": 3, "stopped_early": True}, True),
+        ({"epochs_done": 4}, True),
+        ({"epochs_done": 4, "stopped_early": False}, True),
+    ],
+)
+def test_a_run_is_finished_when_it_was_stopped_by_its_rule_or_has_all_epochs(facts: dict, finished: bool) -> None:
+    assert is_finished(facts | {"config": {"epochs": 4}}) is finished

@@ -1,0 +1,53 @@
+"""What a model says of its data is true of that data."""
+
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+from drawn_faces import drawn_faces
+
+from mien.data.duplicates import training_rows_to_keep
+from mien.data.faces import FER2013, LabelledFaces
+from mien.data.manifest import manifest
+from mien.train.provenance import about_data, about_labels, licence_note
+
+
+def facts(faces: LabelledFaces) -> dict[str, object]:
+    _, left_out = training_rows_to_keep(faces, faces)
+    return asdict(manifest(faces, faces, left_out))
+
+
+VOTED = replace(drawn_faces(8, seed=0), source=FER2013)
+UNVOTED = replace(VOTED, votes=np.zeros_like(VOTED.votes))
+
+
+def test_fer2013_with_votes() -> None:
+    data = facts(VOTED)
+    assert "8 faces of FER2013's Training split with FER2013's labels and the FER+ votes." in about_data(data)
+    assert "gathered by web search" in about_data(data)
+    assert "differ on about a fifth" in about_labels(data)
+    assert licence_note(data, {}).endswith("not clearly stated, with FER+ votes (Barsoum et al., 2016; MIT).")
+
+
+def test_fer2013_without_votes_claims_none() -> None:
+    data = facts(UNVOTED)
+    assert "with FER2013's labels. Left out" in about_data(data)
+    assert "the labels stood in for them" in about_data(data)
+    assert "FER+" not in licence_note(data, {})
+    assert "fifth" not in about_labels(data)
+
+
+@pytest.mark.parametrize(("source", "name"), [("Ours", "Ours"), ("", "a data set without a name")])
+def test_other_data_claim_nothing_of_fer2013(source: str, name: str) -> None:
+    data = facts(replace(UNVOTED, source=source))
+    told = about_data(data) + about_labels(data) + licence_note(data, {"data": {"licence": "CC0-1.0"}})
+    assert "FER2013" not in told
+    assert f"faces of {name} with its labels: happy 2, sad 2, surprise 2, neutral 2." in told
+    assert "licence of its pictures: CC0-1.0." in told
+    assert "licence of its pictures: not stated." in licence_note(data, {})
+
+
+def test_facts_of_the_first_version_are_of_fer2013_with_votes() -> None:
+    data = {key: value for key, value in facts(VOTED).items() if key not in ("source", "with_votes")}
+    assert about_data(data) == about_data(facts(VOTED))
+    assert licence_note(data, {}) == licence_note(facts(VOTED), {})
