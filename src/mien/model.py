@@ -59,11 +59,12 @@ class ExpressionModel:
             raise ModelError(f"{file.path} is not an ONNX model that can be loaded: {first_line(fault)}") from fault
         self.metadata: ModelMetadata = parse_metadata(self._metadata_text(), file.path)
 
-    def logits(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    def logits(self, crops: NDArray[np.uint8], *, batch: int = _BATCH) -> dict[str, NDArray[np.float32]]:
         """Logits of both heads for face crops.
 
         Args:
             crops: Grayscale, uint8, of shape (N, size_px, size_px).
+            batch: Crops that the network is given at once, 1 or more; the answers do not depend on it.
 
         Returns:
             float32 of shape (N, K) by the name of the head's set of expressions.
@@ -71,7 +72,7 @@ class ExpressionModel:
         names = [head.name for head in HEADS]
         if len(crops) == 0:
             return {head.name: np.empty((0, len(head)), dtype=np.float32) for head in HEADS}
-        parts = [self._run(batch) for batch in _batches(crops)]
+        parts = [self._run(part) for part in _batches(crops, batch)]
         return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(names)}
 
     def probabilities(self, crops: NDArray[np.uint8], expressions: ExpressionSet) -> NDArray[np.float64]:
@@ -139,6 +140,6 @@ def shipped_models() -> tuple[str, ...]:
     return tuple(name.removesuffix(".onnx") for name in shipped_checksums() if not name.startswith("mtcnn"))
 
 
-def _batches(crops: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    for start in range(0, len(crops), _BATCH):
-        yield crops[start : start + _BATCH]
+def _batches(crops: NDArray[np.uint8], size: int) -> Iterator[NDArray[np.uint8]]:
+    for start in range(0, len(crops), size):
+        yield crops[start : start + size]

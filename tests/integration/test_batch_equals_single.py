@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from mien.evaluate.parity import parity
+from mien.evaluate.subjects.load import load_subject
 from mien.expressions import CORE4, EXPRESSION_SETS
 from mien.images import read_picture
 from mien.model import ExpressionModel, load_model
@@ -98,3 +100,17 @@ def test_a_crop_is_classified_as_in_a_picture_without_detector(faces: NDArray[np
         (one,) = recognizer.recognize(face)
         np.testing.assert_allclose(one.prediction.probabilities, prediction.probabilities, atol=CLOSE, rtol=0)
         assert one.prediction.uncertain == prediction.uncertain
+
+
+def test_the_command_for_this_finds_no_difference_either(faces: NDArray[np.uint8]) -> None:
+    subject = load_subject("base")
+    assert subject.opened is not None
+    assert subject.from_files is not None
+    found = parity(subject.opened, subject.from_files, faces[::10])
+    assert found.holds
+    assert all(row.changed == 0 for row in found.rows)
+
+
+def test_as_many_at_once_as_one_likes(model: ExpressionModel, faces: NDArray[np.uint8]) -> None:
+    together, apart = (model.logits(faces[:20], batch=batch)["fer7"] for batch in (20, 7))
+    np.testing.assert_allclose(together, apart, atol=1e-4)

@@ -11,16 +11,29 @@ if TYPE_CHECKING:
 
     from mien.data.faces import LabelledFaces
     from mien.evaluate.evaluation import Evaluation, Result
-    from mien.metadata import ModelMetadata
+    from mien.evaluate.subjects.subject import Subject
+
+GALLERY = 12  # faces of each kind
+ROBUSTNESS = 500  # faces made worse, each in 45 ways
+PARITY = 256  # faces asked about in many ways
 
 
 def evaluate(  # noqa: PLR0913 - one parameter per option
-    data: Annotated[
-        Path,
-        typer.Argument(help="fer2013.csv, a Parquet file, or a folder of either or of pictures.", show_default=False),
+    given: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[MODEL] DATA",
+            help="MODEL as for --model; DATA: fer2013.csv, a Parquet file, or a folder of either or of pictures.",
+            show_default=False,
+        ),
     ],
     *,
-    model: Annotated[str, typer.Option(help="A shipped model, or the path of a model file.")] = "base",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="A shipped model, a model file, a TOML file about another's, or a CSV of answers; else base."
+        ),
+    ] = None,
     split: Annotated[str, typer.Option(help="Training, PublicTest or PrivateTest.")] = "PublicTest",
     protocol: Annotated[
         list[str] | None,
@@ -39,43 +52,62 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures to this file as JSON.")] = None,
     markdown_file: Annotated[Path | None, typer.Option("--markdown", help="Write the report to this file.")] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", help="Write the report with drawings and faces to this file.")
+    ] = None,
+    against: Annotated[str | None, typer.Option(help="Compare with this model, on the same images.")] = None,
+    robustness: Annotated[
+        int | None,
+        typer.Option(min=0, help="Measure on so many faces made worse in nine ways; else 500 with --html."),
+    ] = None,
+    parity: Annotated[
+        bool, typer.Option("--parity", help="Ask about the same faces in many ways and compare the answers.")
+    ] = False,
 ) -> None:
     """Measure a model by the protocols of docs/evaluation.md, with 95 % intervals."""
-    import json
-
     from rich.console import Console
 
+    from mien.cli.findings import print_findings, refuse_what_cannot_be_written, write_findings
     from mien.data.faces import FER2013
     from mien.data.readers import read_faces, read_seen
-    from mien.evaluate.classifier import classifier_of
     from mien.evaluate.evaluation import Evaluation
-    from mien.evaluate.evaluation import evaluate as measure
+    from mien.evaluate.findings import Wanted, find_out
     from mien.evaluate.protocols import PROTOCOLS, measurable, protocols_named
-    from mien.evaluate.report import markdown
-    from mien.model import load_model
+    from mien.evaluate.subjects.load import load_subject
 
-    loaded = load_model(model)
+    model, data = _model_and_data(given, model)
+    files = {"json": json_file, "markdown": markdown_file, "html": html_file}
+    refuse_what_cannot_be_written(files)
+    subject, other = load_subject(model), load_subject(against) if against else None
     protocols = protocols_named(protocol or ())
-    classes = loaded.metadata.training.get("config", {}).get("data", {}).get("classes")
+    classes = subject.training.get("config", {}).get("data", {}).get("classes")
     with Console(stderr=True).status("Reading faces") as status:
         faces = read_faces(data, split=split, classes=classes)
         seen = read_seen(training, split, classes=classes) if training else None
         status.update("Measuring")
-        results = measure(classifier_of(loaded), faces, protocols or measurable(faces), seen=seen)
+        if robustness is None:
+            robustness = ROBUSTNESS if html_file and subject.classifier else 0
+        wanted = Wanted(other, robustness, GALLERY if html_file else 0, PARITY if parity else 0)
+        findings = find_out(subject, faces, protocols or subject.able(measurable(faces)), seen=seen, wanted=wanted)
     if not protocols and len(measurable(faces)) < len(PROTOCOLS):
         typer.echo("mien: no FER+ votes in this data: P2 and P4 are not measured", err=True)
     if faces.source != FER2013:
         typer.echo(f"mien: the truth is the labels of {faces.source}, not FER2013's", err=True)
-    selected_on = selected_on or _selected_on(loaded.metadata, faces)
-    evaluation = Evaluation(loaded.file.name, split, selected_on, results)
+    evaluation = Evaluation(subject.name, split, selected_on or _selected_on(subject, faces), findings.results)
     _print(evaluation)
-    if json_file:
-        _write(json_file, json.dumps(evaluation.to_dict(), indent=2) + "\n")
-    if markdown_file:
-        _write(markdown_file, markdown(evaluation))
+    print_findings(evaluation.model, findings)
+    write_findings(evaluation, findings, files)
 
 
-def _selected_on(metadata: "ModelMetadata", faces: "LabelledFaces") -> str | None:
+def _model_and_data(given: Sequence[str], model: str | None) -> tuple[str, Path]:
+    """What to measure, and on what: `DATA`, or `MODEL DATA`."""
+    if len(given) > 2 or (len(given) == 2 and model is not None):
+        raise typer.BadParameter("give one model, before the data or by --model, and one data set")
+    *named, data = given
+    return (named[0] if named else model or "base"), Path(data)
+
+
+def _selected_on(subject: "Subject", faces: "LabelledFaces") -> str | None:
     """The split that the model was chosen on, if `faces` may be of the same data set; a split of another is no matter.
 
     A data set may have been given another name in training, but not other faces.
@@ -83,9 +115,9 @@ def _selected_on(metadata: "ModelMetadata", faces: "LabelledFaces") -> str | Non
     from mien.data.faces import FER2013
     from mien.data.manifest import fingerprint
 
-    facts = metadata.training.get("data", {})
+    facts = subject.training.get("data", {})
     same = facts.get("source", FER2013) == faces.source or facts.get("held_out_sha256") == fingerprint(faces)
-    return metadata.selected_on if same else None
+    return subject.selected_on if same else None
 
 
 def _print(evaluation: "Evaluation") -> None:
@@ -122,12 +154,3 @@ def _table(results: "Sequence[Result]") -> "Table":
         cells = (f"{percent(figure.value)}\n[dim]{interval(figure)}[/dim]" for figure in figures)
         table.add_row(protocol, str(m.n), *cells)
     return table
-
-
-def _write(path: Path, text: str) -> None:
-    from mien.errors import OutputError
-
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write to {path}: {error.strerror}; name a file in a folder that exists") from error

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from mien.data.duplicates import NEAR_DUPLICATE, has_duplicate
 from mien.data.faces import LabelledFaces
 from mien.errors import DataError
-from mien.evaluate.classifier import Classifier, checked_probabilities
+from mien.evaluate.classifier import Answers, Classifier, checked_probabilities
 from mien.evaluate.metrics import CALIBRATION_BINS, DRAWS, SEED, Metrics, measure
 from mien.evaluate.protocols import Protocol
+from mien.expressions import ExpressionSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,31 +103,55 @@ def evaluate(
         DataError: If no image counts by one of the protocols.
         ModelError: If the classifier does not give probabilities for the sets of expressions it is asked for.
     """
-    plain, averaged = _plain_and_averaged(classifier, faces, protocols)
+    sets = [protocol.expressions for protocol in protocols]
+    plain = checked_probabilities(classifier, faces.pixels, sets)
+    averaged = averaged_over_flips(classifier, faces.pixels, plain, sets)
+    duplicated = None if seen is None else has_duplicate(faces.pixels, seen.pixels)
+    return evaluate_answers(plain, averaged, faces, protocols, duplicated=duplicated)
+
+
+def evaluate_answers(
+    plain: Answers,
+    averaged: Answers | None,
+    faces: LabelledFaces,
+    protocols: Sequence[Protocol],
+    *,
+    duplicated: NDArray[np.bool_] | None = None,
+) -> tuple[Result, ...]:
+    """Measures answers that were given already, as `evaluate` does.
+
+    Args:
+        plain: Probabilities for `faces`, for the sets of all `protocols`.
+        averaged: Likewise, averaged over flips; None leaves those results out.
+        faces: What the answers are about.
+        protocols: What to measure.
+        duplicated: Which of the faces have a duplicate or near-duplicate among what was seen before, of shape (N,).
+            If given, everything is measured once more without them.
+
+    Raises:
+        DataError: If no image counts by one of the protocols.
+    """
     subsets = {False: np.ones(len(faces), dtype=np.bool_)}
-    if seen is not None:
-        subsets[True] = ~has_duplicate(faces.pixels, seen.pixels)
+    if duplicated is not None:
+        subsets[True] = ~duplicated
+    ways = [(False, plain)] + ([(True, averaged)] if averaged is not None else [])
     return tuple(
-        Result(protocol, flip_averaged, without_duplicates, _measure(protocol, faces, probabilities, subset))
+        Result(protocol, flip_averaged, without_duplicates, _measure(protocol, faces, answers, subset))
         for protocol in protocols
         for without_duplicates, subset in subsets.items()
-        for flip_averaged, probabilities in ((False, plain), (True, averaged))
+        for flip_averaged, answers in ways
     )
 
 
-_BySet = dict[str, NDArray[np.float64]]
+def averaged_over_flips(
+    classifier: Classifier, pixels: NDArray[np.uint8], plain: Answers, sets: Sequence[ExpressionSet]
+) -> Answers:
+    """The mean of the `plain` answers for faces of shape (N, 48, 48) and the classifier's for their mirror images."""
+    mirrored = checked_probabilities(classifier, np.ascontiguousarray(pixels[:, :, ::-1]), sets)
+    return {name: (plain[name] + given) / 2 for name, given in mirrored.items()}
 
 
-def _plain_and_averaged(
-    classifier: Classifier, faces: LabelledFaces, protocols: Sequence[Protocol]
-) -> tuple[_BySet, _BySet]:
-    sets = [protocol.expressions for protocol in protocols]
-    plain = checked_probabilities(classifier, faces.pixels, sets)
-    mirrored = checked_probabilities(classifier, np.ascontiguousarray(faces.pixels[:, :, ::-1]), sets)
-    return plain, {name: (plain[name] + mirrored[name]) / 2 for name in plain}
-
-
-def _measure(protocol: Protocol, faces: LabelledFaces, probabilities: _BySet, subset: NDArray[np.bool_]) -> Metrics:
+def _measure(protocol: Protocol, faces: LabelledFaces, answers: Answers, subset: NDArray[np.bool_]) -> Metrics:
     chosen = subset & protocol.counts(faces)
     if not chosen.any():
         raise DataError(
@@ -137,7 +162,7 @@ def _measure(protocol: Protocol, faces: LabelledFaces, probabilities: _BySet, su
     return measure(
         protocol.expressions.labels,
         protocol.truth(counted),
-        probabilities[protocol.expressions.name][chosen],
+        answers[protocol.expressions.name][chosen],
         protocol.votes(counted) if protocol.votes else None,
         # The same draws for every result: what differs between two results is then no luck of the draw.
         rng=np.random.default_rng(SEED),

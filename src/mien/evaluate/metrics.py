@@ -5,7 +5,9 @@ itself is that function of the plain sums; its interval comes from the same func
 as often as it was drawn. So one matrix product does all draws, and a figure and its interval cannot drift apart.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -80,7 +82,7 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
-class _Statistics:
+class Statistics:
     """The metrics of D draws at once; each array's first dimension is D, then classes where there are any."""
 
     accuracy: Floats
@@ -117,24 +119,37 @@ def measure(
         draws: Bootstrap draws; enough that a class of one image occurs in some.
     """
     classes = len(labels)
-    sums = _per_image(truth, probabilities, votes)
-    point = _statistics(sums.sum(axis=0, keepdims=True), classes)
-    drawn = _statistics(_resampled_sums(sums, draws, rng), classes)
-    error = _estimates(point.calibration_error, drawn.calibration_error)[0]
+    sums = per_image_sums(truth, probabilities, votes)
+    point = statistics_of(sums.sum(axis=0, keepdims=True), classes)
+    drawn = statistics_of(resampled_sums(sums, draws, rng), classes)
+    error = estimates(point.calibration_error, drawn.calibration_error)[0]
     reach = max(error.high - error.value, 0)
-    confusion = _estimates(point.confusion, drawn.confusion)
+    confusion = estimates(point.confusion, drawn.confusion)
     return Metrics(
         n=len(truth),
         labels=labels,
-        accuracy=_estimates(point.accuracy, drawn.accuracy)[0],
-        balanced_accuracy=_estimates(point.balanced_accuracy, drawn.balanced_accuracy)[0],
-        macro_f1=_estimates(point.macro_f1, drawn.macro_f1)[0],
+        accuracy=estimates(point.accuracy, drawn.accuracy)[0],
+        balanced_accuracy=estimates(point.balanced_accuracy, drawn.balanced_accuracy)[0],
+        macro_f1=estimates(point.macro_f1, drawn.macro_f1)[0],
         calibration_error=Estimate(error.value, max(error.value - reach, 0), error.value + reach),
-        negative_log_likelihood=_estimates(point.negative_log_likelihood, drawn.negative_log_likelihood)[0],
-        kl_to_votes=None if votes is None else _estimates(point.kl_to_votes, drawn.kl_to_votes)[0],
-        recall={labels[k]: _estimates(point.recall[:, k], drawn.recall[:, k])[0] for k in np.unique(truth)},
+        negative_log_likelihood=estimates(point.negative_log_likelihood, drawn.negative_log_likelihood)[0],
+        kl_to_votes=None if votes is None else estimates(point.kl_to_votes, drawn.kl_to_votes)[0],
+        recall={labels[k]: estimates(point.recall[:, k], drawn.recall[:, k])[0] for k in np.unique(truth)},
         confusion=tuple(confusion[k * classes : (k + 1) * classes] for k in range(classes)),
     )
+
+
+def proportion(hits: float, images: float) -> Estimate:
+    """The share `hits` of `images` (more than 0), with its 95 % score interval.
+
+    Where the images are few, it holds the truth more nearly as often as it says than draws do, and it has a width even
+    where all or none are hits. Source: Wilson, "Probable inference, the law of succession, and statistical inference",
+    Journal of the American Statistical Association 22, 1927.
+    """
+    z2 = NormalDist().inv_cdf(1 - _TAIL) ** 2
+    centre = (hits + z2 / 2) / (images + z2)
+    reach = float(np.sqrt(z2 * (hits * (images - hits) / images + z2 / 4))) / (images + z2)
+    return Estimate(float(hits / images), max(centre - reach, 0.0), min(centre + reach, 1.0))
 
 
 def calibration_bins(confidence: Floats) -> NDArray[np.int64]:
@@ -149,7 +164,7 @@ def calibration_bins(confidence: Floats) -> NDArray[np.int64]:
     return np.searchsorted(edges, confidence, side="right").astype(np.int64)
 
 
-def _per_image(truth: NDArray[np.int64], probabilities: Floats, votes: Floats | None) -> Floats:
+def per_image_sums(truth: NDArray[np.int64], probabilities: Floats, votes: Floats | None) -> Floats:
     """What each image adds to the sums: K*K cells, calibration gaps by bin, loss and divergence; shape (N, M)."""
     images, classes = probabilities.shape
     every = np.arange(images)
@@ -167,19 +182,20 @@ def _per_image(truth: NDArray[np.int64], probabilities: Floats, votes: Floats | 
     return np.column_stack([cells, gaps, loss, divergence])
 
 
-def _resampled_sums(sums: Floats, draws: int, rng: np.random.Generator) -> Floats:
+def resampled_sums(sums: Floats, draws: int, rng: np.random.Generator) -> Floats:
     """Sums over N images drawn with replacement, `draws` times; shape (draws, M)."""
-    images = len(sums)
-    parts = []
+    return np.concatenate([counts @ sums for counts in resampled_counts(len(sums), draws, rng)])
+
+
+def resampled_counts(images: int, draws: int, rng: np.random.Generator) -> Iterator[Floats]:
+    """How often each image is drawn, with replacement; `draws` rows of shape (images,) in a few arrays."""
     for start in range(0, draws, _DRAWS_AT_ONCE):
         rows = min(_DRAWS_AT_ONCE, draws - start)
         drawn = rng.integers(images, size=(rows, images)) + np.arange(rows)[:, None] * images
-        counts = np.bincount(drawn.ravel(), minlength=rows * images).reshape(rows, images)
-        parts.append(counts.astype(np.float64) @ sums)
-    return np.concatenate(parts)
+        yield np.bincount(drawn.ravel(), minlength=rows * images).reshape(rows, images).astype(np.float64)
 
 
-def _statistics(sums: Floats, classes: int) -> _Statistics:
+def statistics_of(sums: Floats, classes: int) -> Statistics:
     """Metrics from sums of shape (D, M); a class that a draw lacks is left out of its means."""
     cells, gaps, loss, divergence = np.split(sums, np.cumsum([classes**2, CALIBRATION_BINS, 1]), axis=1)
     images = cells.sum(axis=1)
@@ -189,7 +205,7 @@ def _statistics(sums: Floats, classes: int) -> _Statistics:
     occurs = true > 0
     recall = np.divide(right, true, out=np.full_like(true, np.nan), where=occurs)
     f1 = np.divide(2 * right, true + predicted, out=np.full_like(true, np.nan), where=occurs)
-    return _Statistics(
+    return Statistics(
         accuracy=right.sum(axis=1) / images,
         balanced_accuracy=np.nanmean(recall, axis=1),
         macro_f1=np.nanmean(f1, axis=1),
@@ -201,7 +217,7 @@ def _statistics(sums: Floats, classes: int) -> _Statistics:
     )
 
 
-def _estimates(point: Floats, drawn: Floats) -> tuple[Estimate, ...]:
+def estimates(point: Floats, drawn: Floats) -> tuple[Estimate, ...]:
     """An estimate for each entry of `point`, whose shape is that of one draw, with percentiles of the draws."""
     low, high = np.nanquantile(drawn, [_TAIL, 1 - _TAIL], axis=0)
     ends = zip(point.ravel(), low.ravel(), high.ravel(), strict=True)

@@ -136,6 +136,34 @@ def test_missing_votes_are_said(monkeypatch: pytest.MonkeyPatch, data: Path) -> 
     assert "P2" not in ran.stdout
 
 
+def test_the_model_may_be_named_before_the_data(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+    ran = run(monkeypatch, "other", data, "--protocol", "P1")
+    assert ran.exit_code == 0, ran.output
+    for arguments in (["a", "b", data], ["a", data, "--model", "b"]):
+        ran = run(monkeypatch, *arguments)
+        assert ran.exit_code == 2
+        assert "give one model" in ran.output
+
+
+def test_a_model_is_compared_with_answers_of_another_tool(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+    # Rows 3 to 10 are PublicTest; the model calls all of them happy, as half of the labels do.
+    lines = ["row,happy,sad,surprise,neutral"] + [f"{row},{row % 2},{1 - row % 2},0,0" for row in range(3, 11)]
+    data.with_name("theirs.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    out = data.with_name("figures.json")
+    arguments = ("--protocol", "P1", "--against", data.with_name("theirs.csv"), "--json", out)
+    ran = run(monkeypatch, data, *arguments)
+    assert "P1: even less theirs: -50.0 points of accuracy" in ran.stdout
+    assert "n = 8, McNemar p = 0.12: within noise" in ran.stdout
+    assert json.loads(out.read_text("utf-8"))["comparisons"][0]["only_second_right"] == 4
+
+
+def test_robustness_is_said_and_written(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+    out = data.with_name("report.md")
+    ran = run(monkeypatch, data, "--protocol", "P2", "--robustness", "4", "--markdown", out)
+    assert "P2, 4 faces: 100.0 (51.0-100.0) % as they are, 100.0 on average when made worse in 9 ways" in ran.stdout
+    assert "\n## Robustness\n" in out.read_text("utf-8")
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder of pictures with one face each of joy and sadness to validate on."""

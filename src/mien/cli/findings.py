@@ -1,0 +1,60 @@
+"""What `mien evaluate` says and writes of what it found out."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import typer
+
+from mien.cli.files import check_folder_of, write_text
+from mien.evaluate.evaluation import Evaluation
+from mien.evaluate.findings import Findings
+from mien.evaluate.pages import html
+from mien.evaluate.pages.contents import sections
+from mien.evaluate.pages.markdown import markdown
+from mien.evaluate.pages.plots import require_matplotlib
+from mien.evaluate.report import percent, share
+
+
+def refuse_what_cannot_be_written(files: Mapping[str, Path | None]) -> None:
+    """Raises before anything is measured what writing would raise after: `OutputError` or `MissingExtra`."""
+    for path in files.values():
+        if path:
+            check_folder_of(path)
+    if files["html"]:
+        require_matplotlib()
+
+
+def print_findings(model: str, findings: Findings) -> None:
+    """Prints what was asked for beyond the figures, a line for each."""
+    for c in findings.comparisons:
+        accuracy = c.differences["accuracy"]
+        typer.echo(
+            f"{c.protocol}: {model} less {findings.against}: {accuracy.value * 100:+.1f} points of accuracy "
+            f"({accuracy.low * 100:+.1f} to {accuracy.high * 100:+.1f}), n = {c.images}, McNemar p = {c.p_value:.2g}: "
+            f"{'beyond noise' if c.beyond_noise else 'within noise'}"
+        )
+    if worse := findings.robustness:
+        typer.echo(
+            f"{worse.protocol}, {worse.images} faces: {share(worse.clean)} % as they are, "
+            f"{percent(worse.mean)} on average when made worse in {len(worse.worsened)} ways"
+        )
+    if parity := findings.parity:
+        typer.echo(
+            f"Parity: greatest difference {parity.greatest_difference:.1e} over {len(parity.rows)} ways of asking "
+            f"about {parity.images} faces; {'within' if parity.holds else 'OVER'} {parity.tolerance:g}"
+        )
+
+
+def write_findings(evaluation: Evaluation, findings: Findings, files: Mapping[str, Path | None]) -> None:
+    """Writes what was found out to the files named, by form: json, markdown, html."""
+    parts = sections(evaluation, findings)
+    title = f"{evaluation.model} on {evaluation.split}"
+    forms = {
+        "json": lambda: json.dumps({**evaluation.to_dict(), **findings.to_dict()}, indent=2) + "\n",
+        "markdown": lambda: markdown(evaluation, parts),
+        "html": lambda: html.page(title, evaluation.caution, parts),
+    }
+    for form, path in files.items():
+        if path:
+            write_text(path, forms[form]())

@@ -1,0 +1,1 @@
+"""What lies behind the figures: mistakes, certainty, corruption, leakage, and faces to look at."""

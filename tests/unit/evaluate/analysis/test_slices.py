@@ -1,0 +1,50 @@
+"""Accuracy on parts of the images."""
+
+import numpy as np
+import pytest
+from drawn_faces import drawn_faces
+
+from mien.data.faces import LabelledFaces
+from mien.evaluate.analysis.slices import agreement, brightness, parts, sharpness, slices
+from mien.evaluate.metrics import proportion
+
+FACES = drawn_faces(30, seed=4)
+
+
+def test_parts_worked_by_hand() -> None:
+    values = np.array([8.0, 1, 2, 7, 3, 6, 4, 5])
+    right = values > 4
+    found = parts(values, right)
+    assert [(part.low, part.high, part.images) for part in found] == [(1, 2, 2), (3, 4, 2), (5, 6, 2), (7, 8, 2)]
+    assert [part.accuracy for part in found] == [proportion(0, 2)] * 2 + [proportion(2, 2)] * 2
+
+
+def test_equal_values_share_a_part() -> None:
+    [low, high] = parts(np.array([1.0] * 3 + [5.0] * 9), np.ones(12, dtype=bool))
+    assert (low.images, high.images) == (3, 9)
+
+
+def test_properties_mean_what_they_say() -> None:
+    assert brightness(np.stack([np.full((48, 48), 10), np.full((48, 48), 250)]).astype(np.uint8)).tolist() == [10, 250]
+    edge = np.zeros((48, 48), dtype=np.uint8)
+    edge[:, 24:] = 200
+    soft = np.tile(np.linspace(0, 200, 48), (48, 1)).astype(np.uint8)
+    flat = np.full((48, 48), 99, dtype=np.uint8)
+    sharp, smooth, none = sharpness(np.stack([edge, soft, flat]))
+    assert sharp > 10 * smooth > none == 0
+    # Two columns of 46 have a Laplacian of 200 and -200.
+    assert sharp == pytest.approx(200 * np.sqrt(2 / 46))
+    votes = np.zeros((2, 10), dtype=np.int64)
+    votes[0, :3] = (6, 3, 1)
+    votes[1, 4] = 10
+    assert agreement(votes).tolist() == pytest.approx([6 / 9, 1])
+
+
+def test_agreement_needs_votes_for_all() -> None:
+    right = np.ones(30, dtype=bool)
+    assert [some.name for some in slices(FACES, right)] == ["brightness", "sharpness", "agreement"]
+    votes = FACES.votes.copy()
+    votes[3] = 0
+    without = LabelledFaces(FACES.pixels, FACES.fer7, votes, FACES.rows)
+    assert [some.name for some in slices(without, right)] == ["brightness", "sharpness"]
+    assert all(sum(part.images for part in some.parts) == 30 for some in slices(FACES, right))
