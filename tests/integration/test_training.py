@@ -97,7 +97,7 @@ def test_does_not_start_from_an_unfinished_run(
     unfinished = shutil.copytree(run.folder, tmp_path / "unfinished")
     (unfinished / FACTS).write_text(json.dumps(run_facts(run.folder) | {"epochs_done": 3}), "utf-8")
     config = CONFIG.model_copy(update={"start_from": str(unfinished)})
-    with pytest.raises(ConfigError, match="that run is not finished"):
+    with pytest.raises(ConfigError, match=r"the run in .*unfinished is not finished; go on with it"):
         fit(training, held_out, config, tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
 
@@ -227,8 +227,20 @@ def test_unfinished_run_is_not_exported(run: Run, held_out: LabelledFaces, tmp_p
     unfinished = shutil.copytree(run.folder, tmp_path / "run")
     facts = json.loads((unfinished / FACTS).read_text("utf-8"))
     (unfinished / FACTS).write_text(json.dumps(facts | {"epochs_done": 3}), "utf-8")
-    with pytest.raises(ConfigError, match="is not finished"):
+    with pytest.raises(ConfigError, match="is not finished; go on with it: the same mien train with --resume"):
         export(unfinished, held_out, tmp_path / "model.onnx")
+
+
+def test_run_that_stopped_in_its_first_epoch_is_started_again(
+    training: LabelledFaces, held_out: LabelledFaces, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / FACTS).write_text(json.dumps(run_facts(run.folder) | {"epochs_done": 0}), "utf-8")
+    with pytest.raises(ConfigError, match="has not finished an epoch; start it again: mien train without --resume"):
+        export(tmp_path, held_out, tmp_path / "model.onnx")
+    with pytest.raises(ConfigError, match="has finished an epoch; start it without --resume"):
+        fit(training, held_out, CONFIG, tmp_path, resume=True, quiet=True)
+    once = CONFIG.model_copy(update={"epochs": 1})
+    assert fit(training, held_out, once, tmp_path, quiet=True).epochs == 1
 
 
 def test_damaged_checkpoint_is_told(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
@@ -257,7 +269,7 @@ def test_finished_run_is_resumed_to_itself(training: LabelledFaces, held_out: La
 
 
 def test_resuming_with_other_data_is_refused(training: LabelledFaces, held_out: LabelledFaces, run: Run) -> None:
-    with pytest.raises(ConfigError, match="differs in its data"):
+    with pytest.raises(ConfigError, match=r"data\.training was 320, is now 200; .*[0-9a-f]{12}…, is now [0-9a-f]{12}…"):
         fit(training[:200], held_out, CONFIG, run.folder, resume=True, quiet=True)
 
 
@@ -281,9 +293,14 @@ def test_finished_run_is_not_overwritten(training: LabelledFaces, held_out: Labe
 def test_resuming_with_another_configuration_names_the_change(
     training: LabelledFaces, held_out: LabelledFaces, run: Run
 ) -> None:
-    changed = CONFIG.model_copy(update={"epochs": 11})
-    with pytest.raises(ConfigError, match="differs in epochs"):
-        fit(training, held_out, changed, run.folder, resume=True, quiet=True)
+    table = CONFIG.model_dump() | {"epochs": 11, "data": {"classes": {"joy": "happy"}}}
+    table["optimiser"]["momentum"] = 0.8
+    with pytest.raises(ConfigError) as refused:
+        fit(training, held_out, TrainingConfig.model_validate(table), run.folder, resume=True, quiet=True)
+    assert "epochs was 10, is now 11; optimiser.momentum was 0.9, is now 0.8; data.classes.joy was not set" in str(
+        refused.value
+    )
+    assert '"happy". Put back what it was, or train into another folder' in str(refused.value)
 
 
 def test_nothing_to_resume(training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path) -> None:
