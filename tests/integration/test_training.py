@@ -5,6 +5,7 @@ import re
 import shutil
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import onnx
@@ -13,7 +14,7 @@ import torch
 from drawn_faces import drawn_faces
 
 from mien.data.faces import LabelledFaces
-from mien.errors import ConfigError, DataError, ModelError
+from mien.errors import ConfigError, DataError, ModelError, OutputError
 from mien.expressions import CORE4, FER7, FERPLUS8
 from mien.model import load_model
 from mien.recognizer import Recognizer
@@ -22,6 +23,7 @@ from mien.train.config import DistillationConfig, TrainingConfig
 from mien.train.export import Export, export, export_all
 from mien.train.facts import FACTS, run_facts
 from mien.train.fit import Run, fit
+from mien.train.package.places import check_places
 from mien.train.trainer import CHECKPOINT
 
 CONFIG = TrainingConfig.model_validate(
@@ -150,6 +152,9 @@ def test_each_precision_is_a_package_of_its_own(packages: dict[str, Export]) -> 
         metadata = load_model(exported.path).metadata
         assert metadata.name == exported.path.stem
         assert (metadata.export["precision"], metadata.export["opset"]) == (precision, 18)
+        graph = onnx.load(exported.path)
+        assert {opset.version for opset in graph.opset_import if not opset.domain} == {18}
+        assert graph.graph.input[0].type.tensor_type.shape.dim[0].dim_param == metadata.export["inputs"]["faces"][0]
         assert metadata.export["inputs"] == {"faces": ["batch", 1, 48, 48]}
         assert metadata.export["parity"] == exported.parity.to_dict()
         assert exported.parity.accuracy["P2"] > 0.9
@@ -255,6 +260,28 @@ def test_damaged_facts_are_told(text: str, held_out: LabelledFaces, tmp_path: Pa
     (tmp_path / FACTS).write_text(text, "utf-8")
     with pytest.raises(ConfigError, match=r"holds no training run|lacks accuracy, commit, data"):
         export(tmp_path, held_out, tmp_path / "model.onnx")
+
+
+def test_only_packages_of_the_run_are_replaced_unasked(run: Run, package: Path, tmp_path: Path) -> None:
+    check_places(run.folder, package, ("fp32",))
+    check_places(run.folder, tmp_path / "new" / "folder" / "some.onnx", ("fp32", "int8"))
+    other = shutil.copytree(run.folder, tmp_path / "other")
+    (other / FACTS).write_text(json.dumps(run_facts(run.folder) | {"elapsed_s": 1.0}), "utf-8")
+    with pytest.raises(OutputError, match=r"drawn\.onnx is there already and not of .*other; .* or add --force"):
+        check_places(other, package, ("fp32",))
+    check_places(other, package, ("fp32",), replace=True)
+    (tmp_path / "notes-int8.md").touch()
+    with pytest.raises(OutputError, match=r"notes-int8\.md is there already"):
+        check_places(run.folder, tmp_path / "notes.onnx", ("fp32", "int8"))
+
+
+def test_place_that_cannot_be_written_is_told_first(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="in a folder that you can write to"):
+        check_places(run.folder, tmp_path / "file" / "some.onnx", ("fp32",))
+    monkeypatch.setattr("os.access", Mock(return_value=False))
+    with pytest.raises(OutputError, match="in a folder that you can write to"):
+        check_places(run.folder, tmp_path / "some.onnx", ("fp32",))
 
 
 def test_card_cannot_be_written_over_the_model(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
