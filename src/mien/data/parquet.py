@@ -1,5 +1,6 @@
 """FER2013 with FER+ votes from a Parquet file, one row a face."""
 
+import os
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -73,12 +74,11 @@ def _read_table(path: Path) -> "pa.Table":
         if absent:
             raise DataError(f"{path} has no column {', '.join(absent)}; its columns are {', '.join(present)}")
         return pq.read_table(path, columns=list(_COLUMNS))
-    except OSError as fault:
-        if fault.strerror:
-            raise DataError(f"{path} cannot be read: {fault.strerror}") from fault
-        raise DataError(f"{path} {_DAMAGED}") from fault  # what pyarrow says of damaged data is of its own insides
-    except pa.ArrowException as fault:
-        raise DataError(f"{path} {_DAMAGED}") from fault
+    except (OSError, pa.ArrowException) as fault:
+        # What pyarrow itself says is of its own insides.
+        errno = fault.errno if isinstance(fault, OSError) else None
+        reason = f"cannot be read: {os.strerror(errno)}" if errno else _DAMAGED
+        raise DataError(f"{path} {reason}") from fault
 
 
 def _integers(table: "pa.Table", name: str, path: Path) -> NDArray[np.int64]:
