@@ -61,7 +61,7 @@ PRECISION_OF_tiny := int8
 
 runs/%.onnx: configs/%.toml | $(DEV)/.installed
 	$(BIN)/mien train --config $< --data $(DATA) --output runs/$* $$(test ! -f runs/$*/last.ckpt || echo --resume)
-	$(BIN)/mien export runs/$* --data $(DATA) --output $@ --precision $(or $(PRECISION_OF_$*),fp32)
+	$(BIN)/mien export runs/$* --data $(DATA) --output $@ --precision $(or $(PRECISION_OF_$*),fp32) --force
 
 clean:
 	rm -rf $(DEMO) $(DEV) $(LOWEST) $(ANNOTATED) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.calibration import HEADS, probabilities, support
-from mien.errors import MienError, ModelError, UnknownModel, choose_from, first_line
+from mien.errors import MienError, ModelError, UnknownModel, choose_from
 from mien.expressions import ExpressionSet
 from mien.metadata import METADATA_KEY, ModelMetadata, parse_metadata
 from mien.preprocess import model_input
@@ -55,9 +55,12 @@ class ExpressionModel:
             self._session = new_session(file.content, threads=threads)
         except MienError:
             raise
-        except Exception as fault:  # ONNX Runtime's errors share no base class of their own
-            raise ModelError(f"{file.path} is not an ONNX model that can be loaded: {first_line(fault)}") from fault
+        except Exception as fault:  # ONNX Runtime's errors share no base class, and speak of its own insides
+            raise ModelError(
+                f"{file.path} is not an ONNX model that can be loaded, or a damaged one; fetch or export it again"
+            ) from fault
         self.metadata: ModelMetadata = parse_metadata(self._metadata_text(), file.path)
+        self._check_form()
 
     def logits(self, crops: NDArray[np.uint8], *, batch: int = _BATCH) -> dict[str, NDArray[np.float32]]:
         """Logits of both heads for face crops.
@@ -97,8 +100,20 @@ class ExpressionModel:
         )
         return outputs
 
+    def _check_form(self) -> None:
+        """Raises `ModelError` unless the network takes any number of faces at once and answers by every head."""
+        size = self.metadata.preprocessing.size_px
+        shapes = [given.shape for given in self._session.get_inputs() if given.name == "faces"]
+        answers = {given.name for given in self._session.get_outputs()}
+        takes_faces = len(shapes) == 1 and shapes[0][1:] == [1, size, size] and not isinstance(shapes[0][0], int)
+        if not takes_faces or not answers >= {f"{head.name}_logits" for head in HEADS}:
+            raise ModelError(f"{self.file.path} has other inputs or outputs than mien's models; export it again")
+
     def _metadata_text(self) -> str:
-        stored: Mapping[str, Any] = self._session.get_modelmeta().custom_metadata_map
+        try:
+            stored: Mapping[str, Any] = self._session.get_modelmeta().custom_metadata_map
+        except UnicodeDecodeError as fault:
+            raise ModelError(f"{self.file.path} has damaged metadata; fetch or export it again") from fault
         if METADATA_KEY not in stored:
             raise ModelError(f"{self.file.path} is an ONNX model, but not one of mien's; make one with: mien export")
         return str(stored[METADATA_KEY])

@@ -75,22 +75,26 @@ def held_out() -> LabelledFaces:
     return replace(faces, fer7=fer7, votes=votes)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("distributed")
-    here = Path(__file__).resolve().parent
-    (folder / "train.py").write_text(f"import sys; sys.path[:0] = {[str(here), str(here.parent)]!r}\n{TRAIN}", "utf-8")
+def torchrun(*script: str) -> subprocess.CompletedProcess[str]:
+    """Runs two processes of a script on the loopback interface."""
     only_here = {"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--local-addr=127.0.0.1"]
-    rendezvous = ["--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0"]
-    done = subprocess.run(
-        [*torchrun, *rendezvous, str(folder / "train.py"), str(folder)],
+    start = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--local-addr=127.0.0.1"]
+    return subprocess.run(
+        [*start, "--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0", *script],
         env=os.environ | only_here | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
     )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("distributed")
+    here = Path(__file__).resolve().parent
+    (folder / "train.py").write_text(f"import sys; sys.path[:0] = {[str(here), str(here.parent)]!r}\n{TRAIN}", "utf-8")
+    done = torchrun(str(folder / "train.py"), str(folder))
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -132,3 +136,11 @@ def test_resumed_in_two_processes_ends_as_left_alone(folder: Path) -> None:
 
 def test_run_says_what_it_ran_on(folder: Path) -> None:
     assert run_facts(folder / "alone")["machine"] == {"device": "cpu", "processes": 2, "nodes": 1}
+
+
+def test_one_process_tells_the_error_of_all(tmp_path: Path) -> None:
+    (tmp_path / "any.toml").touch()
+    command = ["-m", "mien", "train", "--config", str(tmp_path / "any.toml"), "--data", str(tmp_path / "none")]
+    done = torchrun(*command)
+    assert done.returncode == 1
+    assert done.stderr.count("mien: error: no file or folder") == 1, done.stderr

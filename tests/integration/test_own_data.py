@@ -1,5 +1,6 @@
 """The whole way on a folder of pictures that people bring: train, export, evaluate, by the command."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,9 @@ def test_folder_of_pictures_becomes_a_model_that_says_so(place: Path) -> None:
     assert "faces of Drawn faces with its labels: happy" in card
     assert "no face for angry, disgust, fear: what it says of these means nothing" in card
     assert "Barsoum" not in card
+    assert re.search(
+        r"^\| val/(joy|Sadness|surprise|neutral)/0[0-5]\.jpg \| \w+ \| \w+ \| [0-9.]+ % \|$", card, re.MULTILINE
+    )
 
     evaluated = mien("evaluate", "faces", "--model", "own.onnx")
     assert evaluated.exit_code == 0, evaluated.output
@@ -96,5 +100,21 @@ def test_fault_in_the_data_ends_the_command_before_training(place: Path) -> None
     (place / "typo.toml").write_text(CONFIG.replace("joy =", "jooy ="), "utf-8")
     ended = mien("train", "--config", "typo.toml", "--data", "faces", "--output", "typo")
     assert isinstance(ended.exception, DataError)
-    assert "no label 'joy' (did you mean 'jooy'?)" in str(ended.exception)
+    assert "[data.classes]: no folder in the splits of faces 'jooy' (did you mean 'joy'?)" in str(ended.exception)
     assert not (place / "typo").exists()
+
+
+def test_example_of_the_docs_runs_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text("utf-8")
+    (example,) = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    script, config = re.findall(r" <<'END'\n(.*?)^END$", example, re.MULTILINE | re.DOTALL)
+    commands = [line.split() for line in example.splitlines() if line.startswith("mien ")]
+    assert [command[1] for command in commands] == ["train", "export", "recognize", "evaluate"]
+
+    monkeypatch.chdir(tmp_path)
+    exec(compile(script, "docs/data.md", "exec"), {})  # noqa: S102 - the project's own page
+    Path("own.toml").write_text(config, "utf-8")
+    for command in commands:
+        done = mien(*command[1:])
+        assert done.exit_code == 0, f"{command}: {done.output} {done.exception}"
+    assert "P1 core4/fer2013" in done.stdout

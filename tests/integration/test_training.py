@@ -5,6 +5,7 @@ import re
 import shutil
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import onnx
@@ -13,7 +14,7 @@ import torch
 from drawn_faces import drawn_faces
 
 from mien.data.faces import LabelledFaces
-from mien.errors import ConfigError, DataError, ModelError
+from mien.errors import ConfigError, DataError, ModelError, OutputError
 from mien.expressions import CORE4, FER7, FERPLUS8
 from mien.model import load_model
 from mien.recognizer import Recognizer
@@ -22,6 +23,7 @@ from mien.train.config import DistillationConfig, TrainingConfig
 from mien.train.export import Export, export, export_all
 from mien.train.facts import FACTS, run_facts
 from mien.train.fit import Run, fit
+from mien.train.package.places import check_places
 from mien.train.trainer import CHECKPOINT
 
 CONFIG = TrainingConfig.model_validate(
@@ -97,7 +99,7 @@ def test_does_not_start_from_an_unfinished_run(
     unfinished = shutil.copytree(run.folder, tmp_path / "unfinished")
     (unfinished / FACTS).write_text(json.dumps(run_facts(run.folder) | {"epochs_done": 3}), "utf-8")
     config = CONFIG.model_copy(update={"start_from": str(unfinished)})
-    with pytest.raises(ConfigError, match="that run is not finished"):
+    with pytest.raises(ConfigError, match=r"the run in .*unfinished is not finished; go on with it"):
         fit(training, held_out, config, tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
 
@@ -150,6 +152,9 @@ def test_each_precision_is_a_package_of_its_own(packages: dict[str, Export]) -> 
         metadata = load_model(exported.path).metadata
         assert metadata.name == exported.path.stem
         assert (metadata.export["precision"], metadata.export["opset"]) == (precision, 18)
+        graph = onnx.load(exported.path)
+        assert {opset.version for opset in graph.opset_import if not opset.domain} == {18}
+        assert graph.graph.input[0].type.tensor_type.shape.dim[0].dim_param == metadata.export["inputs"]["faces"][0]
         assert metadata.export["inputs"] == {"faces": ["batch", 1, 48, 48]}
         assert metadata.export["parity"] == exported.parity.to_dict()
         assert exported.parity.accuracy["P2"] > 0.9
@@ -227,8 +232,20 @@ def test_unfinished_run_is_not_exported(run: Run, held_out: LabelledFaces, tmp_p
     unfinished = shutil.copytree(run.folder, tmp_path / "run")
     facts = json.loads((unfinished / FACTS).read_text("utf-8"))
     (unfinished / FACTS).write_text(json.dumps(facts | {"epochs_done": 3}), "utf-8")
-    with pytest.raises(ConfigError, match="is not finished"):
+    with pytest.raises(ConfigError, match="is not finished; go on with it: the same mien train with --resume"):
         export(unfinished, held_out, tmp_path / "model.onnx")
+
+
+def test_run_that_stopped_in_its_first_epoch_is_started_again(
+    training: LabelledFaces, held_out: LabelledFaces, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / FACTS).write_text(json.dumps(run_facts(run.folder) | {"epochs_done": 0}), "utf-8")
+    with pytest.raises(ConfigError, match="has not finished an epoch; start it again: mien train without --resume"):
+        export(tmp_path, held_out, tmp_path / "model.onnx")
+    with pytest.raises(ConfigError, match="has finished an epoch; start it without --resume"):
+        fit(training, held_out, CONFIG, tmp_path, resume=True, quiet=True)
+    once = CONFIG.model_copy(update={"epochs": 1})
+    assert fit(training, held_out, once, tmp_path, quiet=True).epochs == 1
 
 
 def test_damaged_checkpoint_is_told(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
@@ -245,6 +262,28 @@ def test_damaged_facts_are_told(text: str, held_out: LabelledFaces, tmp_path: Pa
         export(tmp_path, held_out, tmp_path / "model.onnx")
 
 
+def test_only_packages_of_the_run_are_replaced_unasked(run: Run, package: Path, tmp_path: Path) -> None:
+    check_places(run.folder, package, ("fp32",))
+    check_places(run.folder, tmp_path / "new" / "folder" / "some.onnx", ("fp32", "int8"))
+    other = shutil.copytree(run.folder, tmp_path / "other")
+    (other / FACTS).write_text(json.dumps(run_facts(run.folder) | {"elapsed_s": 1.0}), "utf-8")
+    with pytest.raises(OutputError, match=r"drawn\.onnx is there already and not of .*other; .* or add --force"):
+        check_places(other, package, ("fp32",))
+    check_places(other, package, ("fp32",), replace=True)
+    (tmp_path / "notes-int8.md").touch()
+    with pytest.raises(OutputError, match=r"notes-int8\.md is there already"):
+        check_places(run.folder, tmp_path / "notes.onnx", ("fp32", "int8"))
+
+
+def test_place_that_cannot_be_written_is_told_first(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="in a folder that you can write to"):
+        check_places(run.folder, tmp_path / "file" / "some.onnx", ("fp32",))
+    monkeypatch.setattr("os.access", Mock(return_value=False))
+    with pytest.raises(OutputError, match="in a folder that you can write to"):
+        check_places(run.folder, tmp_path / "some.onnx", ("fp32",))
+
+
 def test_card_cannot_be_written_over_the_model(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"must be named \*\.onnx"):
         export(run.folder, held_out, tmp_path / "model.md")
@@ -257,7 +296,7 @@ def test_finished_run_is_resumed_to_itself(training: LabelledFaces, held_out: La
 
 
 def test_resuming_with_other_data_is_refused(training: LabelledFaces, held_out: LabelledFaces, run: Run) -> None:
-    with pytest.raises(ConfigError, match="differs in its data"):
+    with pytest.raises(ConfigError, match=r"data\.training was 320, is now 200; .*[0-9a-f]{12}…, is now [0-9a-f]{12}…"):
         fit(training[:200], held_out, CONFIG, run.folder, resume=True, quiet=True)
 
 
@@ -281,9 +320,14 @@ def test_finished_run_is_not_overwritten(training: LabelledFaces, held_out: Labe
 def test_resuming_with_another_configuration_names_the_change(
     training: LabelledFaces, held_out: LabelledFaces, run: Run
 ) -> None:
-    changed = CONFIG.model_copy(update={"epochs": 11})
-    with pytest.raises(ConfigError, match="differs in epochs"):
-        fit(training, held_out, changed, run.folder, resume=True, quiet=True)
+    table = CONFIG.model_dump() | {"epochs": 11, "data": {"classes": {"joy": "happy"}}}
+    table["optimiser"]["momentum"] = 0.8
+    with pytest.raises(ConfigError) as refused:
+        fit(training, held_out, TrainingConfig.model_validate(table), run.folder, resume=True, quiet=True)
+    assert "epochs was 10, is now 11; optimiser.momentum was 0.9, is now 0.8; data.classes.joy was not set" in str(
+        refused.value
+    )
+    assert '"happy". Put back what it was, or train into another folder' in str(refused.value)
 
 
 def test_nothing_to_resume(training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path) -> None:

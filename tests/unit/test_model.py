@@ -43,8 +43,32 @@ def test_altered_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_file_that_is_no_model(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "some.onnx"
     path.write_bytes(content)
-    with pytest.raises(ModelError, match=r"some\.onnx"):
+    with pytest.raises(ModelError, match=r"some\.onnx is not an ONNX model that can be loaded, .* again$"):
         load_model(path)
+
+
+@pytest.mark.parametrize("change", ["input", "output", "batch", "size", "operator"])
+def test_model_of_another_form_is_one_line(tmp_path: Path, change: str) -> None:
+    onnx = pytest.importorskip("onnx", reason="the extra train is not installed")
+    graph = onnx.load_from_string(find_model("tiny").content)
+    head, shape = graph.graph.output[0], graph.graph.input[0].type.tensor_type.shape
+    if change == "input":
+        graph.graph.input[0].name = "pictures"
+        graph.graph.node.insert(0, onnx.helper.make_node("Identity", ["pictures"], ["faces"]))
+    elif change == "output":
+        graph.graph.node.append(onnx.helper.make_node("Identity", [head.name], ["scores"]))
+        head.name = "scores"
+    elif change == "batch":
+        shape.dim[0].dim_value = 1
+    elif change == "size":
+        shape.dim[2].dim_value = shape.dim[3].dim_value = 64
+    else:
+        graph.graph.node[0].op_type = "Unheard"
+    (tmp_path / "some.onnx").write_bytes(graph.SerializeToString())
+    with pytest.raises(ModelError, match=r"some\.onnx (has other inputs|is not an ONNX model)") as refused:
+        load_model(tmp_path / "some.onnx")
+    assert "\n" not in str(refused.value)
+    assert "ONNXRuntimeError" not in str(refused.value)
 
 
 def test_onnx_file_of_another_kind_is_told_to_be_none_of_ours() -> None:

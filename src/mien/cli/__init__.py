@@ -6,6 +6,7 @@ Subcommands import what they need when they run, so that `mien --help` stays qui
 import logging
 import os
 import sys
+import time
 import warnings
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -29,6 +30,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+_FIRST_HAS_SPOKEN_S = 15.0
 
 READ, MODELS = "Read expressions", "Make and measure models"
 
@@ -73,17 +76,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(args=arguments)
     except MienError as error:
-        typer.echo(f"mien: error: {error}", err=True)
+        _complain(f"mien: error: {error}")
         sys.exit(1)
     except OSError as error:  # such as a full disk; not a pipe whose reader has left, which Typer ends without a word
         where = f": {error.filename!r}" if error.filename else ""
-        typer.echo(f"mien: error: {error.strerror or error}{where}", err=True)
+        _complain(f"mien: error: {error.strerror or error}{where}")
         _give_up_output()
         sys.exit(1)
     except SystemExit as ended:
         if ended.code == 130:
-            typer.echo("mien: interrupted", err=True)
+            _complain("mien: interrupted")
         raise
+
+
+def _complain(line: str) -> None:
+    """Prints why the command ends; of several processes that torchrun has started, the first does so for all."""
+    if "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK") != "0":
+        # Where the first has failed, too, torchrun now ends this one. If it does not, nobody else has said anything.
+        time.sleep(_FIRST_HAS_SPOKEN_S)
+    typer.echo(line, err=True)
 
 
 def _give_up_output() -> None:

@@ -32,20 +32,29 @@ def export(
             show_default=False,
         ),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a model or card that is not of this run, too.")
+    ] = False,
 ) -> None:
-    """Write the model package of a run: calibrated, checked against the network, with its model card."""
+    """Write the model package of a run: calibrated, checked against the network, with its model card.
+
+    The ONNX file is of opset 18 and takes any number of faces at once. A
+    package of the same run is replaced.
+    """
     from mien.errors import MissingExtra
 
     try:
         from mien.train.config import TrainingConfig
         from mien.train.export import export_all
         from mien.train.facts import run_facts
+        from mien.train.package.places import check_places
         from mien.train.package.precision import precisions_named
     except ImportError as missing:
         raise MissingExtra.for_feature("exporting", "train", missing) from missing
     from mien.data.readers import read_faces
 
     precisions = precisions_named(precision or ["fp32"])
+    check_places(run, output, precisions, replace=force)
     classes = TrainingConfig.model_validate(run_facts(run)["config"]).data.classes
     held_out = read_faces(data, split="PublicTest", classes=classes)
     training = read_faces(data, split="Training", classes=classes) if "int8" in precisions else None

@@ -35,10 +35,11 @@ def train(
     for part in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(part).setLevel(logging.WARNING)
     settings = load_config(config)
-    with Console(stderr=True).status("Reading faces"):
+    is_first = Machine.found().is_first
+    with Console(stderr=True, quiet=not is_first).status("Reading faces"):
         training, held_out = read_for_training(data, classes=settings.data.classes, source=settings.data.name)
     run = fit(training, held_out, settings, output or Path("runs") / config.stem, resume=resume, threads=threads)
-    if not Machine.found().is_first:
+    if not is_first:
         return
     if run.epochs < settings.epochs:
         typer.echo(f"Stopped early after {run.epochs} of {settings.epochs} epochs, by {settings.early_stop.monitor}.")

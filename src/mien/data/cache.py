@@ -27,6 +27,7 @@ from mien.errors import DataError
 CACHE_VARIABLE = "MIEN_CACHE"
 """Environment variable that names another folder for the cache."""
 
+_FORMAT = "2"  # what an entry holds; another has another number
 _PIXELS, _LABELS, _ENTRY = "pixels.npy", "labels.npz", "entry.json"
 _log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ def cached_faces(
 
 
 def _state_of(files: Iterable[Path], state: str) -> str:
-    facts = [__version__, PIL.__version__, state]
+    facts = [_FORMAT, __version__, PIL.__version__, state]
     for file in files:
         status = file.stat()
         facts.append(f"{file}\0{status.st_size}\0{status.st_mtime_ns}")
@@ -96,7 +97,8 @@ def _load(entry: Path) -> LabelledFaces | None:
         with np.load(entry / _LABELS, allow_pickle=False) as labels:
             # Copy-on-write, since torch warns of arrays that cannot be written.
             pixels = np.load(entry / _PIXELS, mmap_mode="c", allow_pickle=False)
-            return LabelledFaces(pixels, labels["fer7"], labels["votes"], labels["rows"], facts["source"])
+            files = labels["files"] if len(labels["files"]) else None
+            return LabelledFaces(pixels, labels["fer7"], labels["votes"], labels["rows"], facts["source"], files)
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, DataError) as fault:
         _log.debug("not in the cache: %s", fault)
         return None
@@ -109,7 +111,8 @@ def _store(faces: LabelledFaces, entry: Path) -> None:
         draft = Path(mkdtemp(dir=entry.parent, prefix=".draft-"))  # readable by its owner alone, as faces should be
         try:
             np.save(draft / _PIXELS, faces.pixels)
-            np.savez(draft / _LABELS, fer7=faces.fer7, votes=faces.votes, rows=faces.rows)
+            files = np.empty(0, dtype=np.str_) if faces.files is None else faces.files
+            np.savez(draft / _LABELS, fer7=faces.fer7, votes=faces.votes, rows=faces.rows, files=files)
             sums = {name: _checksum(draft / name) for name in (_PIXELS, _LABELS)}
             (draft / _ENTRY).write_text(json.dumps({"source": faces.source, "sha256": sums}), "utf-8")
             for old in entry.parent.glob(f"{entry.name.partition('-')[0]}-*"):

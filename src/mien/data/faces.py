@@ -19,8 +19,10 @@ NO_LABEL = -1
 FER2013 = "FER2013"
 """The name of the data set that most of this is about."""
 
+VOTERS = 10
+"""How many people FER+ asked about each face."""
+
 _ARRAYS = ("pixels", "fer7", "votes", "rows")
-_VOTERS = 10  # as many as FER+ asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class LabelledFaces:
         votes: int64 of shape (N, 10), votes by `VOTE_COLUMNS`; a row of zeros has none.
         rows: int64 of shape (N,), row in the source (in `fer2013.csv` where that is the source), 0-based.
         source: Name of the data set that they are of; empty if it is not known.
+        files: str of shape (N,), each face's picture within the data set; None where faces are rows of a file.
     """
 
     pixels: NDArray[np.uint8]
@@ -40,9 +43,12 @@ class LabelledFaces:
     votes: NDArray[np.int64]
     rows: NDArray[np.int64]
     source: str = ""
+    files: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
         lengths = {name: len(getattr(self, name)) for name in _ARRAYS}
+        if self.files is not None:
+            lengths["files"] = len(self.files)
         if len(set(lengths.values())) != 1:
             raise DataError(f"labelled faces must have as many labels as pictures; got {lengths}")
 
@@ -51,7 +57,8 @@ class LabelledFaces:
 
     def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Self:
         """The chosen faces, in the chosen order."""
-        return replace(self, **{name: getattr(self, name)[chosen] for name in _ARRAYS})
+        files = None if self.files is None else self.files[chosen]
+        return replace(self, **{name: getattr(self, name)[chosen] for name in _ARRAYS}, files=files)
 
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
@@ -59,7 +66,12 @@ class LabelledFaces:
         if len(parts) == 1:
             return parts[0]  # not a copy: its pixels may be mapped from a file
         arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS}
-        return cls(**arrays, source=" and ".join(dict.fromkeys(part.source for part in parts if part.source)))
+        files = [part.files for part in parts if part.files is not None]
+        return cls(
+            **arrays,
+            source=" and ".join(dict.fromkeys(part.source for part in parts if part.source)),
+            files=np.concatenate(files) if len(files) == len(parts) else None,
+        )
 
     def majority(self) -> NDArray[np.int64]:
         """Class position in `FERPLUS8` by the FER+ majority rule, or `NO_LABEL` where it does not decide."""
@@ -93,7 +105,7 @@ class LabelledFaces:
             return self
         votes = np.zeros_like(self.votes)
         labelled = np.flatnonzero(self.fer7 != NO_LABEL)
-        votes[labelled, np.array(FERPLUS8_OF_FER7)[self.fer7[labelled]]] = _VOTERS
+        votes[labelled, np.array(FERPLUS8_OF_FER7)[self.fer7[labelled]]] = VOTERS
         return replace(self, votes=votes)
 
 

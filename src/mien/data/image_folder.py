@@ -103,6 +103,7 @@ def read_pictures(pictures: Pictures, source: str) -> LabelledFaces:
         votes=np.zeros((total, len(VOTE_COLUMNS)), dtype=np.int64),
         rows=np.arange(total),
         source=source,
+        files=np.array([path.relative_to(pictures.folder.parent).as_posix() for path in pictures.paths], dtype=np.str_),
     )
 
 
@@ -112,12 +113,13 @@ def check_folder(folder: Path, classes: Mapping[str, str]) -> None:
     Raises:
         DataError: As `find_split` and `check_classes`; and if a name in `classes` is that of no folder.
     """
-    training, held_out = (find_split(folder, split, classes) for split in ("Training", "PublicTest"))
-    names = {path.name for inside in split_folders(folder).values() for path in _folders_in(inside)}
+    # First, since a class folder whose name is mistyped there would be called unknown.
+    names = sorted({path.name for inside in split_folders(folder).values() for path in _folders_in(inside)})
     folded = {name.casefold() for name in names}
     for own in classes:
         if own.casefold() not in folded:
             raise DataError(f"[data.classes]: {choose_from(f'folder in the splits of {folder}', own, tuple(names))}")
+    training, held_out = (find_split(folder, split, classes) for split in ("Training", "PublicTest"))
     check_classes(training.fer7, held_out.fer7, folder)
 
 

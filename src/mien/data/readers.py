@@ -100,7 +100,8 @@ def _read(path: Path, split: str | None, classes: Mapping[str, str]) -> Labelled
         raise DataError(f"no file or folder {path}; give a Parquet file, {CSV_NAME} or a folder of pictures")
     if path.suffix.lower() == ".csv":
         return _read_csv(path, split)
-    return _read_parquet(path, split, classes)
+    faces = _read_parquet(path, split, classes)
+    return replace(faces, source=faces.source or path.stem)
 
 
 def _read_folder(folder: Path, split: str | None, classes: Mapping[str, str]) -> LabelledFaces:
@@ -112,7 +113,8 @@ def _read_folder(folder: Path, split: str | None, classes: Mapping[str, str]) ->
     wanted = [FILE_OF_SPLIT[split]] if split else list(FILE_OF_SPLIT.values())
     present = [folder / name for name in wanted if (folder / name).is_file()]
     if present:
-        return LabelledFaces.concatenate([_read_parquet(file, split, classes) for file in present])
+        faces = LabelledFaces.concatenate([_read_parquet(file, split, classes) for file in present])
+        return replace(faces, source=faces.source or folder.resolve().name)
     if (folder / CSV_NAME).is_file():
         return _read_csv(folder / CSV_NAME, split)
     if names := class_names_in(folder, classes):

@@ -26,6 +26,7 @@ from mien.train.package.certainty import Certainty, certainty_by_set
 from mien.train.package.failures import Failure, surest_failures
 from mien.train.package.graph import network_logits, signature, to_onnx, trained_network, write_model
 from mien.train.package.parity import Parity, check_parity, parity
+from mien.train.package.places import places, stated
 from mien.train.package.precision import Precision, in_fp16, in_int8
 from mien.train.provenance import licence_note
 
@@ -36,8 +37,6 @@ RANGE_FACES = 128
 """Of how many faces of the training set the ranges of 8-bit activations are taken, less those that are held out."""
 
 _RUN_ALONE = 32
-# Runs of the first version do not say what they have learnt from, and had nothing but the data.
-_STATED = ("config", "data", "learnt_from", "epochs_done", "elapsed_s", "commit", "torch", "mien")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +79,8 @@ def export_all(
 ) -> tuple[Export, ...]:
     """Writes the model packages of a finished run in one or more precisions: all that are asked for, or none.
 
+    Packages that lie there are replaced; `mien.train.package.places.check_places` tells beforehand.
+
     Args:
         run: The run's folder.
         held_out: Faces to calibrate on (the part that `calibration_part` chooses) and to measure on (all).
@@ -93,7 +94,7 @@ def export_all(
             written, or int8 is asked for without `training`.
         ModelError: If a file's answers differ from the network's by more than its precision allows.
     """
-    paths = _paths(path, precisions)
+    paths = places(path, precisions)
     if "int8" in precisions and training is None:
         raise ConfigError("int8 needs faces that the network was trained on to take its ranges from; none are given")
     ranges = None if training is None else _range_faces(training, held_out)
@@ -109,7 +110,7 @@ def export_all(
         calibration=Calibration.neutral(),
         licence=licence_note(facts["data"], facts["config"]),
         selected_on=HELD_OUT_SPLIT,
-        training={key: facts[key] for key in _STATED if key in facts},
+        training=stated(facts),
     )
     original = network_logits(network, held_out.pixels)
     network.network.merge()
@@ -131,16 +132,6 @@ def export_all(
             return tuple(_moved(draft, path.parent) for draft in drafts)
     except OSError as fault:
         raise ConfigError(f"cannot write {path}: {fault.strerror}; name another file") from fault
-
-
-def _paths(path: Path, precisions: Sequence[Precision]) -> dict[Precision, Path]:
-    """The file of each precision."""
-    if path.suffix != ".onnx":
-        raise ConfigError(f"the model file must be named *.onnx, since its card gets the same name; got {path}")
-    if not precisions:
-        raise ConfigError("no precision to export; give fp32, fp16 or int8")
-    plain = precisions[0] if len(set(precisions)) == 1 else "fp32"
-    return {p: path if p == plain else path.with_name(f"{path.stem}-{p}.onnx") for p in precisions}
 
 
 def _in_precision(

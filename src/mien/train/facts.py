@@ -1,6 +1,7 @@
 """What a run says of itself in `run.json`: configuration, data, machine, and how far it got."""
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from mien._version import __version__
+from mien.data.checks import listed
 from mien.data.duplicates import LeftOut
 from mien.data.faces import LabelledFaces
 from mien.data.manifest import manifest
@@ -21,13 +23,15 @@ from mien.train.commit import source_commit
 from mien.train.config import TrainingConfig
 from mien.train.distil import checksums
 from mien.train.machine import Machine
+from mien.train.trainer import CHECKPOINT
 
 FACTS = "run.json"
 _KEYS = frozenset(
     ("mien", "commit", "torch", "config", "pixels", "data", "epochs_done", "accuracy", "started_s", "elapsed_s")
 )
 
-_FIXED = {"data": "data", "pixels": "pixels", "learnt_from": "teachers or first weights"}
+_CHECKSUM = re.compile('"[0-9a-f]{64}"')
+_FIXED = ("data", "pixels", "learnt_from")
 
 
 def new_facts(
@@ -77,14 +81,34 @@ def is_finished(facts: Mapping[str, Any]) -> bool:
     return stopped or bool(facts["epochs_done"] >= facts["config"]["epochs"])
 
 
+def refuse_unfinished(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Raises `ConfigError`, saying how to go on, if the run in `folder` is not finished."""
+    if is_finished(facts):
+        return
+    if (folder / CHECKPOINT).exists():
+        raise ConfigError(f"the run in {folder} is not finished; go on with it: the same mien train with --resume")
+    raise ConfigError(f"the run in {folder} has not finished an epoch; start it again: mien train without --resume")
+
+
 def refuse_changes(folder: Path, stored: dict[str, Any], facts: dict[str, Any]) -> None:
-    """Raises `ConfigError` if the run in `folder` has other data or another configuration than `facts`."""
-    # Facts that an earlier version did not write yet have not changed.
-    changed = [f"its {words}" for key, words in _FIXED.items() if facts[key] | stored.get(key, {}) != facts[key]]
-    before = TrainingConfig.model_validate(stored["config"]).model_dump(mode="json")
-    changed += [key for key, value in facts["config"].items() if before[key] != value]
-    if changed:
-        raise ConfigError(f"cannot resume {folder}: the run there differs in {', '.join(sorted(changed))}")
+    """Raises `ConfigError`, naming each change, if the run in `folder` has other data or settings than `facts`."""
+    before = _by_key(TrainingConfig.model_validate(stored["config"]).model_dump(mode="json"))
+    now = _by_key(facts["config"])
+    for part in _FIXED:
+        after = _by_key(facts[part], part)
+        # Facts that an earlier version did not write yet have not changed.
+        known = _by_key(stored.get(part, {}), part)
+        before |= known
+        now |= {key: value for key, value in after.items() if key in known}
+    changes = [
+        f"{key} was {_shown(before, key)}, is now {_shown(now, key)}"
+        for key in dict.fromkeys((*before, *now))
+        if before.get(key) != now.get(key)
+    ]
+    if changes:
+        raise ConfigError(
+            f"cannot resume {folder}: {listed(changes)}. Put back what it was, or train into another folder"
+        )
 
 
 def write_facts(folder: Path, facts: dict[str, Any]) -> None:
@@ -96,6 +120,22 @@ def write_facts(folder: Path, facts: dict[str, Any]) -> None:
     draft = folder / f"{FACTS}.draft"
     draft.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
     draft.replace(folder / FACTS)
+
+
+def _by_key(table: Mapping[str, Any], section: str = "") -> dict[str, Any]:
+    """The values of nested tables by dotted key."""
+    values: dict[str, Any] = {}
+    for name, value in table.items():
+        key = f"{section}.{name}" if section else name
+        values |= _by_key(value, key) if isinstance(value, dict) else {key: value}
+    return values
+
+
+def _shown(values: Mapping[str, Any], key: str) -> str:
+    if key not in values:
+        return "not set"
+    text = json.dumps(values[key], ensure_ascii=False)
+    return f"{text[1:13]}…" if _CHECKSUM.fullmatch(text) else text
 
 
 def _mean_and_std(pixels: NDArray[np.uint8]) -> tuple[float, float]:

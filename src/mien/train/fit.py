@@ -14,7 +14,15 @@ from mien.data.faces import NO_LABEL, LabelledFaces
 from mien.errors import ConfigError, DataError
 from mien.train.batches import Batches, held_out_batches, held_out_truths, training_batches
 from mien.train.config import TrainingConfig
-from mien.train.facts import is_finished, new_facts, preprocessing_of, refuse_changes, run_facts, write_facts
+from mien.train.facts import (
+    is_finished,
+    new_facts,
+    preprocessing_of,
+    refuse_changes,
+    refuse_unfinished,
+    run_facts,
+    write_facts,
+)
 from mien.train.machine import Machine
 from mien.train.module import ExpressionTraining, channels_last
 from mien.train.trainer import CHECKPOINT, Reached, make_trainer
@@ -78,13 +86,13 @@ def fit(
     """
     checkpoint = folder / CHECKPOINT
     if resume and not checkpoint.is_file():
-        raise ConfigError(f"nothing to resume: {checkpoint} does not exist; leave out --resume to start")
+        raise ConfigError(f"nothing to resume: no run in {folder} has finished an epoch; start it without --resume")
     if not resume and checkpoint.exists():
         raise ConfigError(f"{folder} holds a run already; add --resume to go on with it, or name another folder")
     machine = Machine.found()
     _refuse_mismatch(config, held_out, machine)
-    if config.start_from and not is_finished(run_facts(Path(config.start_from))):
-        raise ConfigError(f"cannot start from {config.start_from}: that run is not finished; go on with it first")
+    if config.start_from:
+        refuse_unfinished(Path(config.start_from), run_facts(Path(config.start_from)))
     keep, left_out = training_rows_to_keep(training, held_out)
     if keep.sum() < machine.processes:
         raise DataError("no face is left to train on: all are flat, no faces, or copies of held-out ones")
@@ -120,11 +128,13 @@ def _refuse_mismatch(config: TrainingConfig, held_out: LabelledFaces, machine: M
             "set batch_size to a multiple of their number"
         )
     monitored = config.early_stop.monitor
-    with_truth = [name for name, truth in sorted(held_out_truths(held_out).items()) if (truth != NO_LABEL).any()]
-    if config.early_stop.patience and monitored.removeprefix("nll_") not in with_truth:
+    kind = "nll_" if monitored.startswith("nll_") else ""
+    there = [kind + name for name, truth in sorted(held_out_truths(held_out).items()) if (truth != NO_LABEL).any()]
+    if config.early_stop.patience and monitored not in there:
+        votes = "" if held_out.votes.any() else ", for they have labels but no votes"
         raise ConfigError(
-            f"early_stop.monitor = {monitored!r}: no held-out face has a truth for it; take one of "
-            f"{', '.join(with_truth)}"
+            f"early_stop.monitor = {monitored!r} is not measured on these held-out faces{votes}; "
+            f"set it to one of {', '.join(there)}"
         )
 
 

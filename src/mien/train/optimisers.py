@@ -29,7 +29,7 @@ def optimiser_of(network: nn.Module, config: OptimiserConfig) -> Optimizer:
         optimiser = AdamW(groups, lr=rate, betas=(config.momentum, 0.99))
     else:
         optimiser = Muon(groups, lr=rate, momentum=config.momentum)
-    return SharpnessAware(optimiser, config.sharpness_radius) if config.sharpness_radius else optimiser
+    return SharpnessAware(optimiser, config.sharpness_radius, network) if config.sharpness_radius else optimiser
 
 
 class Muon(AdamW):
@@ -105,11 +105,13 @@ class SharpnessAware(Optimizer):
     Args:
         base: The optimiser that takes the step.
         radius: Length of the way uphill, in the Euclidean norm over all weights.
+        network: Whose weights they are. Its batch normalisation learns its statistics from the first pass alone: those
+            uphill are of weights that the network never has.
     """
 
-    def __init__(self, base: Optimizer, radius: float) -> None:
+    def __init__(self, base: Optimizer, radius: float, network: nn.Module) -> None:
         super().__init__(base.param_groups, base.defaults)
-        self.base, self.radius = base, radius
+        self.base, self.radius, self.network = base, radius, network
         self._share()
 
     def _share(self) -> None:
@@ -126,10 +128,13 @@ class SharpnessAware(Optimizer):
         gradients = [cast(Tensor, weight.grad) for weight in weights]
         norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]))
         way = [gradient * (self.radius / (norm + 1e-12)) for gradient in gradients]
+        statistics = [(buffer, buffer.clone()) for buffer in self.network.buffers()]
         torch._foreach_add_(weights, way)
         with torch.enable_grad():
             closure()
         torch._foreach_sub_(weights, way)
+        for buffer, kept in statistics:
+            buffer.copy_(kept)
         self.base.step()
         return loss
 

@@ -64,7 +64,6 @@ def write_csv(folder: Path, lines: list[str], ferplus: list[str] | None = None) 
 
 def assert_faces(faces: LabelledFaces, rows: list[int]) -> None:
     assert faces.rows.tolist() == rows
-    assert faces.source == "FER2013"
     assert faces.pixels.dtype == np.uint8
     assert np.array_equal(faces.pixels, PIXELS[rows])
     assert faces.fer7.tolist() == [FER7.index(LABELS[row]) for row in rows]
@@ -99,6 +98,7 @@ def test_folder_may_hold_the_csv(tmp_path: Path) -> None:
 
 def test_csv_without_votes_has_zero_votes_and_pixels_that_can_be_written(tmp_path: Path) -> None:
     faces = read_faces(write_csv(tmp_path, csv_lines()))
+    assert faces.source == "FER2013"
     assert not faces.votes.any()
     assert faces.pixels.flags.writeable
 
@@ -118,13 +118,17 @@ PARQUET_FAULTS: dict[str, tuple[Change, str]] = {
         lambda t: t["emotion"].__setitem__(1, "hapy"),
         "row 1 of .*no label 'hapy'.*did you mean 'happy'",
     ),
+    "labels are lists": (lambda t: t.update(emotion=[["sad"]] * 4), "row 0 of .*no label .\\['sad'\\]"),
     "no label": (lambda t: t["emotion"].__setitem__(1, None), "row 1 of .*no label 'None'"),
     "wrong size": (lambda t: t["image"].__setitem__(2, png(PIXELS[0, :40])), "row 2: .*48x48 pixels; got 48x40"),
     "not an image": (lambda t: t["image"].__setitem__(3, b"nothing"), "row 3: is not a readable PNG"),
     "truncated": (lambda t: t["image"].__setitem__(3, png(PIXELS[0])[:900]), "row 3: is not a readable PNG"),
-    "no image": (lambda t: t["image"].__setitem__(0, None), "row 0: is not a readable PNG"),
+    "no image": (lambda t: t["image"].__setitem__(0, None), "row 0: must be the bytes of a PNG; got NoneType"),
     "no images": (lambda t: t.update(image=[b"x"] * 4), "^4 of 4 pictures in .*: row 0: .*; row 1: .*; row 3: "),
-    "votes are words": (lambda t: t.update(ferplus_nf=["many"] * 4), "column ferplus_nf of .*whole numbers"),
+    "votes are words": (
+        lambda t: t.update(ferplus_nf=["many"] * 4),
+        "column ferplus_nf of .*whole numbers; it holds string$",
+    ),
     "votes are fractions": (lambda t: t.update(ferplus_nf=[0.5] * 4), "column ferplus_nf of .*whole numbers"),
     "votes below 0": (lambda t: t["ferplus_fear"].__setitem__(0, -1), "column ferplus_fear of .*holds -1"),
     "no votes": (lambda t: t["ferplus_fear"].__setitem__(0, None), "column ferplus_fear of .*empty in 1 rows"),
@@ -137,6 +141,25 @@ def test_parquet_faults_are_clear_errors(tmp_path: Path, change: Change, message
     change(table)
     with pytest.raises(DataError, match=message):
         read_faces(write_parquet(tmp_path / "all.parquet", table))
+
+
+@pytest.mark.parametrize(
+    ("rows", "voters", "named_as_folder"),
+    [
+        ([0, 28_708, 28_709, 35_886], 10, "FER2013"),
+        ([0, 1, 2, 3], 10, "faces"),  # FER2013 has its PublicTest elsewhere
+        ([0, 28_708, 28_709, 35_886], 0, "faces"),
+    ],
+)
+def test_parquet_is_called_fer2013_only_where_it_is(
+    tmp_path: Path, rows: list[int], voters: int, named_as_folder: str
+) -> None:
+    none = dict.fromkeys((f"ferplus_{name}" for name in VOTE_COLUMNS), [0] * 4)
+    table = columns() | none | {"row": rows, "ferplus_happiness": [voters] * 4}
+    (tmp_path / "faces").mkdir()
+    path = write_parquet(tmp_path / "faces" / "train.parquet", table)
+    assert read_faces(path.parent).source == named_as_folder
+    assert read_faces(path).source == ("train" if named_as_folder == "faces" else "FER2013")
 
 
 def test_parquet_may_have_own_class_names_and_classes_that_are_left_out(tmp_path: Path) -> None:
@@ -173,7 +196,7 @@ def test_csv_faults_are_clear_errors(tmp_path: Path, lines: list[str], ferplus: 
 
 def test_files_that_are_not_what_their_name_says_are_clear_errors(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"no parquet at all")
-    with pytest.raises(DataError, match="cannot be read as a Parquet file"):
+    with pytest.raises(DataError, match=r"x\.parquet is no Parquet file, or a damaged one; write or fetch it anew$"):
         read_faces(tmp_path / "x.parquet")
     (tmp_path / "x.csv").write_bytes(b"\xff\xfe\x00\x81")
     with pytest.raises(DataError, match="cannot be read as CSV"):

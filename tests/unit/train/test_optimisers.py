@@ -72,7 +72,7 @@ def test_muon_makes_only_convolutions_orthogonal_and_decays_no_bias() -> None:
 
 def test_sharpness_aware_takes_the_gradient_uphill() -> None:
     weight = nn.Parameter(torch.tensor([3.0, 4.0]))
-    optimiser = SharpnessAware(torch.optim.SGD([weight], lr=0.1), radius=0.5)
+    optimiser = SharpnessAware(torch.optim.SGD([weight], lr=0.1), 0.5, nn.ParameterList([weight]))
 
     def closure() -> torch.Tensor:
         optimiser.zero_grad()
@@ -83,3 +83,15 @@ def test_sharpness_aware_takes_the_gradient_uphill() -> None:
     assert float(optimiser.step(closure).detach()) == pytest.approx(12.5)
     # The gradient at (3, 4) moved by 0.5 along its own direction is (3.3, 4.4).
     torch.testing.assert_close(weight.data, torch.tensor([3.0, 4.0]) - 0.1 * torch.tensor([3.3, 4.4]))
+
+
+def test_sharpness_aware_steps_learn_statistics_of_the_first_pass_alone() -> None:
+    networks = small_network(), small_network()
+    for network, radius in zip(networks, (0, 0.05), strict=True):
+        config = OptimiserConfig(method="sgd", peak_learning_rate=0.05, sharpness_radius=radius)
+        steps(network, optimiser_of(network, config), 1)
+    plain, aware = (dict(network.named_buffers()) for network in networks)
+    assert any(name.endswith("running_mean") for name in plain)
+    for name, buffer in plain.items():
+        torch.testing.assert_close(aware[name], buffer, msg=name)
+    assert not torch.equal(*(next(network.parameters()) for network in networks))

@@ -1,7 +1,8 @@
-"""The surest of a model's wrong answers: as a list of rows, and as a sheet of pictures."""
+"""The surest of a model's wrong answers: as a list, and as a sheet of pictures."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ LISTED = 20
 _SIDE = 120
 _CAPTION = 40
 _COLUMNS = 5
+_LONGEST_NAME = 10  # that fits beside a label; the end of a file's name tells it from its neighbours
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +32,14 @@ class Failure:
         truth: What most people see.
         answer: What the model answers.
         probability: The model's probability for its answer.
+        file: The face's picture within its source; None where it is a row of a file.
     """
 
     row: int
     truth: str
     answer: str
     probability: float
+    file: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain numbers and strings, ready for JSON."""
@@ -63,13 +67,14 @@ def surest_failures(
             truth=CORE4.labels[truth[face]],
             answer=CORE4.labels[answer[face]],
             probability=round(float(given[face, answer[face]]), 4),
+            file=None if faces.files is None else str(faces.files[face]),
         )
         for face in surest
     )
 
 
 def failure_sheet(failures: Sequence[Failure], faces: LabelledFaces) -> Image.Image:
-    """The pictures of `failures`, each with its row, truth and answer below it."""
+    """The pictures of `failures`, each with its file's name or row, truth and answer below it."""
     by_row = {int(row): pixels for row, pixels in zip(faces.rows, faces.pixels, strict=True)}
     lines = -(-len(failures) // _COLUMNS)
     sheet = Image.new("L", (_COLUMNS * _SIDE, max(1, lines) * (_SIDE + _CAPTION)), 255)
@@ -77,7 +82,8 @@ def failure_sheet(failures: Sequence[Failure], faces: LabelledFaces) -> Image.Im
     for position, failure in enumerate(failures):
         left, top = position % _COLUMNS * _SIDE, position // _COLUMNS * (_SIDE + _CAPTION)
         sheet.paste(_enlarged(by_row[failure.row]), (left, top))
-        caption = f"row {failure.row}: {failure.truth}\nread as {failure.answer} {failure.probability:.0%}"
+        name = PurePath(failure.file).name[-_LONGEST_NAME:] if failure.file else f"row {failure.row}"
+        caption = f"{name}: {failure.truth}\nread as {failure.answer} {failure.probability:.0%}"
         draw.multiline_text((left + 4, top + _SIDE + 4), caption, fill=0, font=font)
     return sheet
 

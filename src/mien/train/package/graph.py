@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from mien.calibration import HEADS, Logits
-from mien.errors import ConfigError, ModelError
+from mien.errors import ModelError
 from mien.metadata import METADATA_KEY, ModelMetadata
 from mien.train.config import TrainingConfig
-from mien.train.facts import is_finished, preprocessing_of
+from mien.train.facts import preprocessing_of, refuse_unfinished
 from mien.train.module import ExpressionTraining
 from mien.train.trainer import CHECKPOINT
 
@@ -24,10 +24,9 @@ _BATCH = 256
 
 
 def trained_network(run: Path, facts: Mapping[str, Any]) -> ExpressionTraining:
-    """The network of a finished run with its averaged weights, ready to answer."""
+    """The network of a finished run with its averaged weights, ready to answer; `ConfigError` if it is not finished."""
+    refuse_unfinished(run, facts)
     module = ExpressionTraining(TrainingConfig.model_validate(facts["config"]), preprocessing_of(facts))
-    if not is_finished(facts):
-        raise ConfigError(f"the run in {run} is not finished; go on with: mien train --resume")
     module.load_weights(run / CHECKPOINT)
     return module.eval()
 

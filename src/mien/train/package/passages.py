@@ -83,14 +83,17 @@ def about_certainty(certainty: Mapping[str, Any], least_support: Mapping[str, fl
 
 
 def about_failures(failures: Sequence[Mapping[str, Any]]) -> str:
-    """The surest wrong answers as a table of rows of the data; no pictures, which are not ours to give."""
+    """The surest wrong answers as a table of files or rows of the data; no pictures, which are not ours to give."""
     if not failures:
         return "It makes none on the held-out faces."
-    rows = [(str(f["row"]), f["truth"], f["answer"], _share(f["probability"])) for f in failures]
+    # Models of the first version have rows alone.
+    by = "row" if failures[0].get("file") is None else "file"
+    where = "row of the held-out faces' source (from 0)" if by == "row" else "picture file"
+    rows = [(str(f[by]), f["truth"], f["answer"], _share(f["probability"])) for f in failures]
     return (
-        "The wrong `core4` answers with the highest probability, by row of the held-out faces' source (from 0). Labels "
-        "are wrong, too. `mien export --failures` shows the pictures.\n\n"
-        f"{table(('row', 'truth', 'answer', 'probability'), rows)}"
+        f"The wrong `core4` answers with the highest probability, by {where}. Labels are wrong, too. "
+        "`mien export --failures` shows the pictures.\n\n"
+        f"{table((by, 'truth', 'answer', 'probability'), rows)}"
     )
 
 

@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from mien.errors import ConfigError, ModelError, choose_from
+from mien.errors import ConfigError, ModelError, choose_from, first_line
 from mien.runtime import onnx_runtime
 
 Precision = Literal["fp32", "fp16", "int8"]
@@ -88,7 +88,9 @@ def in_int8(graph: onnx.ModelProto, faces: NDArray[np.float32]) -> onnx.ModelPro
                 calibrate_method=CalibrationMethod.MinMax,
             )
         except (RuntimeError, ValueError, TypeError, KeyError, NotImplementedError) as fault:
-            raise ModelError(f"the network cannot be quantised ({fault}); export it as fp32 or fp16") from fault
+            raise ModelError(
+                f"the network cannot be quantised ({first_line(fault)}); export it as fp32 or fp16"
+            ) from fault
         return onnx.load(quantised)
 
 

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 from drawn_faces import drawn_faces
 
 from mien.calibration import Calibration
+from mien.data.faces import LabelledFaces
 from mien.expressions import FERPLUS8
 from mien.train.package.failures import failure_sheet, surest_failures
 
@@ -21,6 +24,16 @@ def test_the_surest_wrong_answer_comes_first() -> None:
     assert [(f.row, f.truth, f.answer) for f in found] == [(5, "sad", "neutral"), (4, "happy", "neutral")]
     assert found[0].probability > found[1].probability
     assert surest_failures(logits(), FACES, Calibration.neutral(), count=1) == found[:1]
+
+
+def test_a_picture_is_named_by_its_file() -> None:
+    names = np.array([f"val/happy/{number}.png" for number in range(12)])
+    faces = replace(FACES, files=names)
+    assert [f.file for f in surest_failures(logits(), faces, Calibration.neutral())] == [names[5], names[4]]
+    chosen = LabelledFaces.concatenate([faces[4:6], faces[:1]])
+    assert chosen.files is not None
+    assert chosen.files.tolist() == [names[4], names[5], names[0]]
+    assert LabelledFaces.concatenate([faces, FACES]).files is None
 
 
 def test_sheet_shows_each_failure() -> None:
