@@ -155,7 +155,9 @@ def _class_positions(folder: Path, classes: Mapping[str, str]) -> list[tuple[Pat
         try:
             found.append((inside, fer7_position(inside.name, classes)))
         except DataError as fault:
-            raise DataError(f"{folder}: {fault}; or map it: --class NAME=LABEL, or [data.classes] to train") from None
+            raise DataError(
+                f"{folder}: {fault}; or map it in [data.classes] to train, else by --class NAME=LABEL"
+            ) from None
     if not found:
         raise DataError(f"{folder} has no pictures; put them into a folder for each class, such as {folder / 'happy'}")
     return found
