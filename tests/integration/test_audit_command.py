@@ -43,7 +43,7 @@ def test_page_json_and_findings(data: Path, tmp_path: Path) -> None:
 
 
 def test_splits_can_be_chosen_and_the_page_goes_into_the_working_folder(data: Path, tmp_path: Path) -> None:
-    ran = run(data, "--split", "PublicTest")
+    ran = run(data, "--split", "validation")
     assert ran.exit_code == 0, ran.output
     assert "Training has" not in ran.stdout
     assert "PublicTest has 8 faces" in ran.stdout
@@ -71,8 +71,10 @@ def test_a_model_judges_what_it_has_not_seen(data: Path, tmp_path: Path) -> None
     [
         (["--unseen", "PublicTest"], MienError, "name the model with --model"),
         (["--split", "Training", "--model", "base"], MienError, "say --unseen Training"),
-        (["--model", "base", "--unseen", "Publictest"], DataError, "did you mean 'PublicTest'"),
-        (["--split", "Test"], DataError, "choose from Training, PublicTest, PrivateTest"),
+        (["--model", "base", "--unseen", "PublikTest"], DataError, "did you mean 'PublicTest'"),
+        (["--split", "dev"], DataError, "choose from Training, PublicTest, PrivateTest, train, validation, test"),
+        (["--json", "fer2013.csv"], OutputError, "read or written already"),
+        (["--json", "a.html"], OutputError, "read or written already"),
         (["--class", "joy"], DataError, "needs NAME=LABEL; got 'joy'"),
         (["--class", "joy=hapy"], DataError, "did you mean 'happy'"),
         (["--model", "bass"], UnknownModel, "did you mean 'base'"),

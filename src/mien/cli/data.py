@@ -5,11 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.files import check_folder_of, write_text
+from mien.cli.files import check_outputs, write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mien.data.audit.collection import Collection
     from mien.data.audit.labels.errors import Judge
     from mien.model import ExpressionModel
@@ -40,7 +38,7 @@ def audit(
     split: Annotated[
         list[str] | None,
         typer.Option(
-            help="Training, PublicTest or PrivateTest; may be repeated. Without it, all that are there.",
+            help="Training, PublicTest or PrivateTest (or train, validation, test); may be repeated. Without it, all.",
             show_default=False,
         ),
     ] = None,
@@ -73,6 +71,8 @@ def audit(
 
     from rich.console import Console
 
+    from mien.data.checks import class_names
+    from mien.data.image_folder import split_named
     from mien.errors import MienError, MissingExtra
 
     try:
@@ -87,45 +87,27 @@ def audit(
 
     if unseen and model is None:
         raise MienError("--unseen says what a model has not seen; name the model with --model")
-    for path in (html, json_file):
-        if path:
-            check_folder_of(path)
+    check_outputs((html, json_file), source)
+    splits = [split_named(name) for name in split or ()]
     loaded = load_model(model) if model else None
+    classes = class_names(class_ or (), loaded.metadata.training if loaded else {})
     with Console(stderr=True).status("Reading faces") as status:
-        collection = read_collection(source, split or (), classes=_classes(class_ or (), loaded))
-        judge = _judge(loaded, unseen, collection) if loaded else None
+        collection = read_collection(source, splits, classes=classes)
+        judge = _judge(loaded, [split_named(name) for name in unseen or ()], collection) if loaded else None
         audited = look(collection, judge=judge, on_step=status.update)
-        status.update("Writing")
-        write_text(html, html_page(audited))
-        if json_file:
-            write_text(json_file, json.dumps(audited.to_dict(), indent=1) + "\n")
+        status.update("Drawing")
+        page = html_page(audited)
     for name, reason in collection.absent.items():
         typer.echo(f"mien: {name} is not audited: {reason}", err=True)
     for finding in findings(audited):
         typer.echo(finding)
+    write_text(html, page)
+    if json_file:
+        write_text(json_file, json.dumps(audited.to_dict(), indent=1) + "\n")
     typer.echo(f"The page: {html}")
 
 
-def _classes(given: "Sequence[str]", model: "ExpressionModel | None") -> dict[str, str]:
-    """The data's own class names: as given, else as the model was trained with."""
-    from mien.errors import DataError, choose_from
-    from mien.expressions import FER7
-
-    if not given and model:
-        stored: dict[str, str] = model.metadata.training.get("config", {}).get("data", {}).get("classes", {})
-        return stored
-    classes = {}
-    for text in given:
-        name, equals, label = text.partition("=")
-        if not (name and equals):
-            raise DataError(f"--class needs NAME=LABEL; got {text!r}")
-        if label and label not in FER7.labels:
-            raise DataError(f"--class {text}: {choose_from('label', label, FER7.labels)}")
-        classes[name] = label
-    return classes
-
-
-def _judge(model: "ExpressionModel", unseen: list[str] | None, data: "Collection") -> "Judge":
+def _judge(model: "ExpressionModel", unseen: list[str], data: "Collection") -> "Judge":
     from mien.data.audit.labels.errors import Judge
     from mien.data.faces import FER2013
     from mien.errors import MienError

@@ -34,11 +34,23 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
             help="A shipped model, a model file, a TOML file about another's, or a CSV of answers; else base."
         ),
     ] = None,
-    split: Annotated[str, typer.Option(help="Training, PublicTest or PrivateTest.")] = "PublicTest",
+    split: Annotated[
+        str, typer.Option(help="Training, PublicTest or PrivateTest; or train, validation or test.")
+    ] = "PublicTest",
     protocol: Annotated[
         list[str] | None,
         typer.Option(
             help="P1, P1c, P2, P3 or P4; may be repeated. Without it, all that the data has truth for.",
+            show_default=False,
+        ),
+    ] = None,
+    class_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--class",
+            metavar="NAME=LABEL",
+            help="What the data's own class name means, as joy=happy, or NAME= to leave it out; may be repeated. "
+            "Without it, what the model was trained with.",
             show_default=False,
         ),
     ] = None,
@@ -68,7 +80,9 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     from rich.console import Console
 
     from mien.cli.findings import print_findings, refuse_what_cannot_be_written, write_findings
+    from mien.data.checks import class_names
     from mien.data.faces import FER2013
+    from mien.data.image_folder import split_named
     from mien.data.readers import read_faces, read_seen
     from mien.evaluate.evaluation import Evaluation
     from mien.evaluate.findings import Wanted, find_out
@@ -77,10 +91,11 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
 
     model, data = _model_and_data(given, model)
     files = {"json": json_file, "markdown": markdown_file, "html": html_file}
-    refuse_what_cannot_be_written(files)
+    refuse_what_cannot_be_written(files, [Path(path) for path in (data, training, model, against) if path])
+    split, selected_on = split_named(split), split_named(selected_on) if selected_on else None
     subject, other = load_subject(model), load_subject(against) if against else None
     protocols = protocols_named(protocol or ())
-    classes = subject.training.get("config", {}).get("data", {}).get("classes")
+    classes = class_names(class_ or (), subject.training)
     with Console(stderr=True).status("Reading faces") as status:
         faces = read_faces(data, split=split, classes=classes)
         seen = read_seen(training, split, classes=classes) if training else None

@@ -1,32 +1,37 @@
 """What `mien evaluate` says and writes of what it found out."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import typer
 
-from mien.cli.files import check_folder_of, write_text
+from mien.cli.files import check_outputs, write_text
 from mien.evaluate.evaluation import Evaluation
 from mien.evaluate.findings import Findings
 from mien.evaluate.pages import html
-from mien.evaluate.pages.contents import sections
+from mien.evaluate.pages.contents import never_learnt, sections
 from mien.evaluate.pages.markdown import markdown
 from mien.evaluate.pages.plots import require_matplotlib
 from mien.evaluate.report import percent, share
 
 
-def refuse_what_cannot_be_written(files: Mapping[str, Path | None]) -> None:
-    """Raises before anything is measured what writing would raise after: `OutputError` or `MissingExtra`."""
-    for path in files.values():
-        if path:
-            check_folder_of(path)
+def refuse_what_cannot_be_written(files: Mapping[str, Path | None], inputs: Sequence[Path]) -> None:
+    """Raises before anything is measured what writing would raise after: `OutputError` or `MissingExtra`.
+
+    Args:
+        files: The files to be written, by form.
+        inputs: What is read, and must not be written over.
+    """
+    check_outputs(files.values(), *inputs)
     if files["html"]:
         require_matplotlib()
 
 
 def print_findings(model: str, findings: Findings) -> None:
-    """Prints what was asked for beyond the figures, a line for each."""
+    """Prints what else is to be known of the figures, a line for each."""
+    if findings.leakage.never_learnt:
+        typer.echo(never_learnt(findings.leakage.never_learnt))
     for c in findings.comparisons:
         accuracy = c.differences["accuracy"]
         typer.echo(

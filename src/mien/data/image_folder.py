@@ -20,9 +20,10 @@ FOLDERS_OF_SPLIT = {
     "PublicTest": ("validation", "valid", "val", "publictest"),
     "PrivateTest": ("test", "privatetest"),
 }
-"""The names a split's folder may have; upper and lower case are one, and so are `public_test` and `PublicTest`."""
+"""Names of each split, of its folder as of itself; upper and lower case are one, and so are `public_test` and
+`PublicTest`."""
 
-_SPLIT_OF_FOLDER = {name: split for split, names in FOLDERS_OF_SPLIT.items() for name in names}
+_SPLIT_OF_NAME = {name: split for split, names in FOLDERS_OF_SPLIT.items() for name in names}
 _CROP = Preprocessing(size_px=FACE_SIZE, mean=0.0, std=1.0)
 _PICTURES_OF_OTHER_FORMATS = (".avif", ".heic", ".heif", ".jp2", ".jxl", ".pgm", ".ppm", ".tga")
 
@@ -42,11 +43,20 @@ class Pictures:
     fer7: NDArray[np.int64]
 
 
+def split_named(name: str) -> str:
+    """The split called `name`, such as `test` for `PrivateTest`; raises `DataError`, naming the nearest, if none is."""
+    split = _split_of(name)
+    if split is None:
+        known = (*FOLDERS_OF_SPLIT, *(names[0] for names in FOLDERS_OF_SPLIT.values()))
+        raise DataError(choose_from("split", name, known))
+    return split
+
+
 def split_folders(folder: Path) -> dict[str, Path]:
     """The folders in `folder` that stand for splits, by split; `DataError` where two stand for the same."""
     found: dict[str, Path] = {}
     for inside in _folders_in(folder):
-        split = _SPLIT_OF_FOLDER.get(inside.name.casefold().replace("_", ""))
+        split = _split_of(inside.name)
         if split in found:
             raise DataError(f"{folder} has two folders for {split}: {found[split].name} and {inside.name}; keep one")
         if split:
@@ -70,7 +80,9 @@ def find_split(folder: Path, split: str, classes: Mapping[str, str]) -> Pictures
     if inside is None:
         name = FOLDERS_OF_SPLIT[split][0]
         there = ", ".join(path.name for path in _folders_in(folder))
-        raise DataError(f"{folder} has no folder {name} (for {split}); it has {there}: rename one or make {name}")
+        raise DataError(
+            f"{folder} has no folder {name} (for {split}); it has {there}: take another split, or rename one to {name}"
+        )
     _refuse_stray(inside)
     paths: list[Path] = []
     positions: list[int] = []
@@ -135,13 +147,19 @@ def class_names_in(folder: Path, classes: Mapping[str, str]) -> list[str]:
     return names
 
 
+def _split_of(name: str) -> str | None:
+    return _SPLIT_OF_NAME.get(name.casefold().replace("_", ""))
+
+
 def _class_positions(folder: Path, classes: Mapping[str, str]) -> list[tuple[Path, int]]:
     found: list[tuple[Path, int]] = []
     for inside in _folders_in(folder):
         try:
             found.append((inside, fer7_position(inside.name, classes)))
         except DataError as fault:
-            raise DataError(f"{folder}: {fault}; or map it in [data.classes] of the configuration") from None
+            raise DataError(
+                f"{folder}: {fault}; or map it in [data.classes] to train, else by --class NAME=LABEL"
+            ) from None
     if not found:
         raise DataError(f"{folder} has no pictures; put them into a folder for each class, such as {folder / 'happy'}")
     return found

@@ -7,17 +7,17 @@ as often as it was drawn. So one matrix product does all draws, and a figure and
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.intervals import TAIL, score_interval
+
 CALIBRATION_BINS = 15
 DRAWS = 2000
 SEED = 2013
 
-_TAIL = 0.025  # on either side of a 95 % interval
 _DRAWS_AT_ONCE = 200  # bounds the memory for counts of draws by images
 _LEAST_PROBABILITY = float(np.finfo(np.float64).eps)  # keeps logarithms finite
 
@@ -140,16 +140,8 @@ def measure(
 
 
 def proportion(hits: float, images: float) -> Estimate:
-    """The share `hits` of `images` (more than 0), with its 95 % score interval.
-
-    Where the images are few, it holds the truth more nearly as often as it says than draws do, and it has a width even
-    where all or none are hits. Source: Wilson, "Probable inference, the law of succession, and statistical inference",
-    Journal of the American Statistical Association 22, 1927.
-    """
-    z2 = NormalDist().inv_cdf(1 - _TAIL) ** 2
-    centre = (hits + z2 / 2) / (images + z2)
-    reach = float(np.sqrt(z2 * (hits * (images - hits) / images + z2 / 4))) / (images + z2)
-    return Estimate(float(hits / images), max(centre - reach, 0.0), min(centre + reach, 1.0))
+    """The share `hits` of `images` (more than 0), with its 95 % score interval."""
+    return Estimate(float(hits / images), *score_interval(hits, images))
 
 
 def calibration_bins(confidence: Floats) -> NDArray[np.int64]:
@@ -219,6 +211,6 @@ def statistics_of(sums: Floats, classes: int) -> Statistics:
 
 def estimates(point: Floats, drawn: Floats) -> tuple[Estimate, ...]:
     """An estimate for each entry of `point`, whose shape is that of one draw, with percentiles of the draws."""
-    low, high = np.nanquantile(drawn, [_TAIL, 1 - _TAIL], axis=0)
+    low, high = np.nanquantile(drawn, [TAIL, 1 - TAIL], axis=0)
     ends = zip(point.ravel(), low.ravel(), high.ravel(), strict=True)
     return tuple(Estimate(float(value), float(left), float(right)) for value, left, right in ends)

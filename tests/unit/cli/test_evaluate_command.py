@@ -16,7 +16,7 @@ from mien.calibration import HEADS, Calibration
 from mien.cli.evaluate import evaluate
 from mien.data.manifest import fingerprint
 from mien.data.readers import read_faces
-from mien.errors import DataError, MienError
+from mien.errors import MienError, OutputError
 from mien.metadata import ModelMetadata
 from mien.model import ModelFile
 from mien.preprocess import Preprocessing
@@ -192,8 +192,48 @@ def test_a_model_is_selected_on_its_own_data_under_whatever_name(monkeypatch: py
         assert "selected on PublicTest" in run(monkeypatch, folder, model=EvenModel("PublicTest", training)).stdout
 
 
+def test_own_class_names_are_mapped_or_left_out(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    (folder / "validation" / "sad").rename(folder / "validation" / "unclear")
+    told = str(run(monkeypatch, folder, "--class", "joy=happy").exception)
+    assert "no label 'unclear'" in told
+    assert "--class NAME=LABEL" in told
+    out = folder.with_name("figures.json")
+    ran = run(monkeypatch, folder, "--class", "joy=happy", "--class", "unclear=", "--protocol", "P3", "--json", out)
+    assert ran.exit_code == 0, ran.output
+    recall = json.loads(out.read_text("utf-8"))["results"][0]["recall"]
+    assert set(recall) == {"happy"}
+
+
+@pytest.mark.parametrize(("name", "n"), [("train", 3), ("validation", 8), ("TEST", 4), ("private_test", 4)])
+def test_splits_go_by_many_names(monkeypatch: pytest.MonkeyPatch, data: Path, name: str, n: int) -> None:
+    out = data.with_name("figures.json")
+    assert run(monkeypatch, data, "--protocol", "P1", "--split", name, "--json", out).exit_code == 0
+    assert json.loads(out.read_text("utf-8"))["results"][0]["n"] == n
+
+
+def test_labels_the_model_never_learnt_are_said(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+    learnt = {"data": {"training_by_label": {"happy": 9, "sad": 0, "fear": 0}}}
+    out = data.with_name("report.md")
+    ran = run(monkeypatch, data, "--protocol", "P1", "--markdown", out, model=EvenModel(training=learnt))
+    told = "the model was trained on no face labelled sad (4 images here)"
+    assert told in ran.stdout
+    assert told in out.read_text("utf-8")
+    assert "fear" not in ran.stdout
+
+
+def test_files_are_checked_before_anything_is_read(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+    before = data.read_bytes()
+    twice = data.with_name("report")
+    wrong = [["--markdown", data], ["--json", twice, "--markdown", twice], ["--json", data.parent]]
+    for arguments in wrong:
+        fault = run(monkeypatch, data, "--protocol", "P9", *arguments).exception
+        assert isinstance(fault, OutputError), fault
+    assert data.read_bytes() == before
+    assert not twice.exists()
+
+
 def test_faults_are_errors_of_mien(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
-    assert isinstance(run(monkeypatch, data, "--split", "Publictest").exception, DataError)
+    assert "did you mean 'PublicTest'" in str(run(monkeypatch, data, "--split", "PublikTest").exception)
     assert "did you mean" in str(run(monkeypatch, data, "--protocol", "core4/fer13").exception)
     unwritable = run(monkeypatch, data, "--json", data / "x.json").exception
     assert isinstance(unwritable, MienError)

@@ -125,7 +125,7 @@ FAULTS: dict[str, tuple[Change, str]] = {
     ),
     "typo in a split": (
         lambda f: (f / "validation").rename(f / "validaton"),
-        r"no folder validation \(for PublicTest\); it has test, train, validaton: rename one",
+        r"no folder validation \(for PublicTest\); it has test, train, validaton: take another split, or rename",
     ),
     "two folders of a split": (
         lambda f: shutil.copytree(f / "validation", f / "val"),

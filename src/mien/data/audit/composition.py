@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mien.data.audit.collection import Collection
 from mien.data.audit.labels.shares import Share
 from mien.data.faces import NO_LABEL
+from mien.data.light import MEASURES, light
 from mien.expressions import FER7
 from mien.images import picture_size
 
@@ -18,8 +19,6 @@ PERCENTILES = (5, 25, 50, 75, 95)
 
 SQUEEZED = 1.1
 """From which ratio of its sides on a picture counts as not square."""
-
-MEASURES = ("brightness", "contrast", "sharpness")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +107,14 @@ class Composition:
             "height_px": self.size_px[1],
             "sizes": [sizes.to_dict() for sizes in self.sizes],
             "counts": self.counts,
-            "light_by_split": [light.to_dict() for light in self.light_by_split],
-            "light_by_label": [light.to_dict() for light in self.light_by_label],
+            "light_by_split": [part.to_dict() for part in self.light_by_split],
+            "light_by_label": [part.to_dict() for part in self.light_by_label],
         }
 
 
 def composition(data: Collection) -> Composition:
     """Counts the faces and measures their light."""
-    measures = _measures(data.faces.pixels)
+    measures = light(data.faces.pixels)
     labels = {label: data.faces.fer7 == position for position, label in enumerate(FER7.labels)}
     if np.any(data.faces.fer7 == NO_LABEL):
         labels[UNLABELLED] = data.faces.fer7 == NO_LABEL
@@ -143,17 +142,6 @@ def _sizes(split: str, files: tuple[Path, ...], size_px: tuple[int, int]) -> Siz
         enlarged=Share(int(np.any(sizes < size_px, axis=1).sum()), len(sizes)),
         squeezed=Share(int((sizes.max(axis=1) >= SQUEEZED * sizes.min(axis=1)).sum()), len(sizes)),
     )
-
-
-def _measures(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Brightness, contrast and sharpness of each face; shape (N, 3)."""
-    measures = np.empty((len(pixels), 3))
-    # Face by face: the deviations of all at once would take eight bytes a pixel.
-    for index, face in enumerate(pixels):
-        grey = face.astype(np.float64)
-        around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
-        measures[index] = grey.mean(), grey.std(), (around - 4 * grey[1:-1, 1:-1]).std()
-    return measures
 
 
 def _light(group: str, measures: NDArray[np.float64]) -> Light:

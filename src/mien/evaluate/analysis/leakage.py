@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mien.data.duplicates import Pairs, exact_duplicates, near_duplicates, training_rows_to_keep
 from mien.data.faces import LabelledFaces
 from mien.data.manifest import fingerprint
+from mien.expressions import FER7
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Leakage:
             none were given or the manifest has no hash.
         in_given: Duplicates in the data given as training data; None if none were given.
         in_trained: Duplicates in what the model was trained on after it left some out; None unless `verified`.
+        never_learnt: Images measured on by label, of labels that no image trained on has; empty if there are none or
+            the manifest does not say.
     """
 
     images: int
@@ -52,6 +55,7 @@ class Leakage:
     verified: bool | None
     in_given: Duplicates | None
     in_trained: Duplicates | None
+    never_learnt: Mapping[str, int]
 
 
 def leakage(
@@ -80,6 +84,7 @@ def leakage(
             verified=None if seen is None or trained is None else used is not None,
             in_given=None if seen is None or pairs is None else _count(faces, seen, pairs),
             in_trained=None if seen is None or pairs is None or used is None else _count(faces, seen, pairs, used),
+            never_learnt=_never_learnt(faces, manifest.get("training_by_label", {})),
         ),
         None if pairs is None else _marked(pairs, len(faces)),
     )
@@ -97,6 +102,11 @@ def _trained_on(seen: LabelledFaces, faces: LabelledFaces, manifest: Mapping[str
     if fingerprint(training[keep]) != manifest.get("training_sha256"):
         return None
     return np.concatenate([keep, np.zeros(len(seen) - total, dtype=np.bool_)])
+
+
+def _never_learnt(faces: LabelledFaces, learnt: Mapping[str, int]) -> dict[str, int]:
+    there = {label: int((faces.fer7 == position).sum()) for position, label in enumerate(FER7.labels)}
+    return {label: count for label, count in there.items() if count and learnt.get(label) == 0}
 
 
 def _pairs(faces: LabelledFaces, others: LabelledFaces) -> tuple[Pairs, Pairs]:

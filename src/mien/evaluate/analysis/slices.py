@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.faces import LabelledFaces, without_outliers
+from mien.data.light import light
 from mien.evaluate.metrics import Estimate, proportion
 
 Floats = NDArray[np.float64]
@@ -52,9 +53,10 @@ def slices(faces: LabelledFaces, right: NDArray[np.bool_]) -> tuple[Slices, ...]
         faces: N faces, at least one.
         right: Whether each is answered rightly, of shape (N,).
     """
+    brightness, _, sharpness = light(faces.pixels).T
     properties = {
-        "brightness": ("mean grey level, 0 to 255", brightness(faces.pixels)),
-        "sharpness": ("standard deviation of the Laplacian, in grey levels", sharpness(faces.pixels)),
+        "brightness": ("mean grey level, 0 to 255", brightness),
+        "sharpness": ("standard deviation of the Laplacian, in grey levels", sharpness),
     }
     if faces.votes.any(axis=1).all():
         properties["agreement"] = ("share of the votes for the most chosen expression", agreement(faces.votes))
@@ -74,21 +76,6 @@ def parts(values: Floats, right: NDArray[np.bool_]) -> tuple[Part, ...]:
         )
         for inside in (part == position for position in np.unique(part))
     )
-
-
-def brightness(pixels: NDArray[np.uint8]) -> Floats:
-    """Mean grey level of each face, of shape (N,); pixels of shape (N, H, W)."""
-    return np.asarray(pixels.mean(axis=(1, 2)), dtype=np.float64)
-
-
-def sharpness(pixels: NDArray[np.uint8]) -> Floats:
-    """Standard deviation of each face's discrete Laplacian, of shape (N,): low where a face is blurred.
-
-    Its square is the measure of Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000.
-    """
-    grey = pixels.astype(np.float32)
-    around = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:]
-    return np.asarray((around - 4 * grey[:, 1:-1, 1:-1]).std(axis=(1, 2)), dtype=np.float64)
 
 
 def agreement(votes: NDArray[np.int64]) -> Floats:

@@ -1,5 +1,6 @@
 """What the full report says, section by section."""
 
+from collections.abc import Mapping
 from functools import partial
 
 from mien.evaluate.analysis.corruption import SEVERITIES
@@ -188,9 +189,17 @@ def _leakage(found: Leakage) -> Section:
         lines.append(
             f"In what the model was trained on, after it left some out: {_duplicates(found.in_trained, found.images)}."
         )
+    if found.never_learnt:
+        lines.append(never_learnt(found.never_learnt))
     if found.in_given is None:
         lines.append("No training data were given, so single images were not looked for in them.")
     return Section("Leakage", tuple(Text(line) for line in lines))
+
+
+def never_learnt(images: Mapping[str, int]) -> str:
+    """What must be known where the model has learnt nothing of some labels; images by label, not empty."""
+    labels = ", ".join(f"{label} ({count} images here)" for label, count in images.items())
+    return f"By its manifest, the model was trained on no face labelled {labels}; it can hardly answer so."
 
 
 def _known(fact: bool | None, what: str) -> str:

@@ -29,7 +29,7 @@ a { color: #0b3c5d; }
 .beside { display: flex; flex-wrap: wrap; align-items: flex-start; gap: 1rem 2.5rem; margin: 1rem 0; }
 .wide { overflow-x: auto; max-width: 100%; }
 table { border-collapse: collapse; font-size: 0.875rem; line-height: 1.35; font-variant-numeric: tabular-nums; }
-caption { text-align: left; font-weight: 600; padding: 0.3rem 0; }
+caption { text-align: left; font-weight: 600; padding: 0.3rem 0; max-width: calc(100vw - 2rem); }
 th, td { padding: 0.3rem 0 0.3rem 1rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 td { white-space: nowrap; }

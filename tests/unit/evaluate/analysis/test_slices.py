@@ -5,7 +5,8 @@ import pytest
 from drawn_faces import drawn_faces
 
 from mien.data.faces import LabelledFaces
-from mien.evaluate.analysis.slices import agreement, brightness, parts, sharpness, slices
+from mien.data.light import light
+from mien.evaluate.analysis.slices import agreement, parts, slices
 from mien.evaluate.metrics import proportion
 
 FACES = drawn_faces(30, seed=4)
@@ -25,12 +26,13 @@ def test_equal_values_share_a_part() -> None:
 
 
 def test_properties_mean_what_they_say() -> None:
-    assert brightness(np.stack([np.full((48, 48), 10), np.full((48, 48), 250)]).astype(np.uint8)).tolist() == [10, 250]
+    even = np.stack([np.full((48, 48), 10), np.full((48, 48), 250)]).astype(np.uint8)
+    assert light(even).tolist() == [[10, 0, 0], [250, 0, 0]]
     edge = np.zeros((48, 48), dtype=np.uint8)
     edge[:, 24:] = 200
     soft = np.tile(np.linspace(0, 200, 48), (48, 1)).astype(np.uint8)
     flat = np.full((48, 48), 99, dtype=np.uint8)
-    sharp, smooth, none = sharpness(np.stack([edge, soft, flat]))
+    sharp, smooth, none = light(np.stack([edge, soft, flat]))[:, 2]
     assert sharp > 10 * smooth > none == 0
     # Two columns of 46 have a Laplacian of 200 and -200.
     assert sharp == pytest.approx(200 * np.sqrt(2 / 46))

@@ -1,21 +1,17 @@
 """A share of some faces, with its interval."""
 
 from dataclasses import dataclass
-from math import sqrt
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-_Z = 1.959964  # of a 95 % interval
+from mien.intervals import score_interval
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many of `n` faces something holds for.
-
-    The interval is that of Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927.
-    """
+    """How many of `n` faces something holds for."""
 
     count: int
     n: int
@@ -32,13 +28,10 @@ class Share:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Ends of the 95 % interval; 0 and 1 of no faces."""
+        """Ends of the 95 % score interval; 0 and 1 of no faces."""
         if not self.n:
             return 0.0, 1.0
-        shrunk = 1 + _Z**2 / self.n
-        centre = (self.value + _Z**2 / (2 * self.n)) / shrunk
-        reach = _Z / shrunk * sqrt(self.value * (1 - self.value) / self.n + _Z**2 / (4 * self.n**2))
-        return max(centre - reach, 0.0), min(centre + reach, 1.0)
+        return score_interval(self.count, self.n)
 
     def to_dict(self) -> dict[str, Any]:
         """Counts, share and interval, rounded to a ten-thousandth."""

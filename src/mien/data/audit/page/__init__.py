@@ -9,12 +9,13 @@ from jinja2 import Environment, StrictUndefined
 from mien._version import __version__
 from mien.data.audit.audit import SEED, Audit
 from mien.data.audit.collection import Collection, Reference
-from mien.data.audit.composition import MEASURES, SQUEEZED
+from mien.data.audit.composition import SQUEEZED
 from mien.data.audit.findings import findings
 from mien.data.audit.labels.shares import Share
 from mien.data.audit.page.pictures import SHEET_COLUMNS, SHEET_ROWS, face_sheet, mean_face, picture_uri
 from mien.data.audit.page.plots import balance_plot, light_plot
 from mien.data.duplicates import FLAT_BELOW, NEAR_DUPLICATE
+from mien.data.light import MEASURES
 from mien.expressions import FER7
 
 SHOWN = 48
