@@ -13,7 +13,8 @@ from mien.calibration import HEADS, Calibration, Logits, probabilities
 from mien.data.faces import LabelledFaces
 from mien.errors import MienError
 from mien.evaluate.protocols import P1, P2, P3, P4, Protocol
-from mien.expressions import FER7, FERPLUS8
+from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8, ExpressionSet
+from mien.train.config import LossConfig
 from mien.train.facts import run_facts
 from mien.train.networks import multiply_adds
 from mien.train.package.graph import network_logits, trained_network
@@ -79,15 +80,21 @@ def kept_answers(run: Path) -> Logits:
         raise MienError(f"{run / ANSWERS} is damaged; remove the folder {run} to train that run again") from fault
 
 
-def scored(logits: Logits, faces: LabelledFaces, protocols: Sequence[Protocol]) -> dict[str, tuple[Floats, Floats]]:
+def scored(
+    logits: Logits, faces: LabelledFaces, protocols: Sequence[Protocol], loss: LossConfig
+) -> dict[str, tuple[Floats, Floats]]:
     """By protocol's code: whether each face that counts is answered rightly, and its negative log-likelihood in nats.
 
-    Each protocol is answered by the head that is trained for its truth, as in training.
+    Each protocol is answered by the head that is trained for its truth, as in training. Where `loss` has it learn
+    nothing, the other answers for the core four, and the head's own protocol is left out.
     """
     scores = {}
     for protocol in protocols:
+        expressions = _answering(protocol, loss)
+        if expressions is None:
+            continue
         counts = protocol.counts(faces)
-        given = probabilities(logits, protocol.expressions, Calibration.neutral())[counts]
+        given = probabilities(logits, expressions, Calibration.neutral())[counts]
         truth = protocol.truth(faces)[counts]
         likelihood = given[np.arange(len(truth)), truth]
         scores[protocol.code] = (
@@ -95,3 +102,10 @@ def scored(logits: Logits, faces: LabelledFaces, protocols: Sequence[Protocol]) 
             -np.log(np.maximum(likelihood, np.finfo(np.float64).tiny)),
         )
     return scores
+
+
+def _answering(protocol: Protocol, loss: LossConfig) -> ExpressionSet | None:
+    """The set of expressions whose head answers by a protocol; None if none has learnt to."""
+    other = {P1.code: CORE4, P2.code: CORE4_FER2013}
+    weight = loss.fer7_weight if protocol in (P1, P3) else loss.ferplus8_weight
+    return protocol.expressions if weight else other.get(protocol.code)

@@ -105,6 +105,12 @@ def load_study(file: str) -> Study:
         arm.name: validated(TrainingConfig, _merged(config.training, arm.training), f"{path}, arm {arm.name}")
         for arm in config.arms
     }
+    weight = "fer7_weight" if config.protocol == "P3" else "ferplus8_weight"
+    for name, arm in arms.items():
+        if config.protocol in ("P3", "P4") and not getattr(arm.loss, weight):
+            raise ConfigError(
+                f"{path}, arm {name}: loss.{weight} = 0 learns nothing for {config.protocol}; take P1 or P2"
+            )
     return Study(path.stem, config, arms)
 
 

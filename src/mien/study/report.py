@@ -44,7 +44,7 @@ def markdown(result: StudyResult) -> str:
     codes = list(result.images)
     head = ("Arm", "Seeds", *(f"{code} %" for code in codes), f"NLL {protocol}", "M multiply-adds", "M weights", "s")
     parts.append(table(head, [_arm_row(name, arm, codes, protocol) for name, arm in result.arms.items()]))
-    compared = [(name, arm) for name, arm in result.arms.items() if arm.against]
+    compared = [(name, arm) for name, arm in result.arms.items() if protocol in arm.against]
     if compared:
         parts.append(f"Accuracy by {protocol} minus that of `{result.study.reference}`, in percentage points:")
         parts.append(
@@ -85,7 +85,7 @@ def _arm_row(name: str, arm: ArmResult, codes: list[str], protocol: str) -> tupl
     return (
         name,
         str(len(arm.seeds)),
-        *(share(arm.accuracy[code]) for code in codes),
+        *(share(arm.accuracy.get(code)) for code in codes),
         f"{loss.value:.3f} ({loss.low:.3f}-{loss.high:.3f})",
         f"{arm.run.multiply_adds / 1e6:.1f}",
         f"{arm.run.weights / 1e6:.2f}",

@@ -17,6 +17,7 @@ from mien.study.answers import PROTOCOLS, RunResult, kept_answers, kept_result, 
 from mien.study.config import Study
 from mien.study.faces import StudyFaces
 from mien.study.statistics import difference_of, holm, mean_of
+from mien.train.config import LossConfig
 
 LEVEL = 0.05
 
@@ -133,7 +134,7 @@ def gather(
             f"take one of {', '.join(images)}"
         )
     of_seeds = {arm: _complete_seeds(study, faces, runs, arm) for arm in study.arms}
-    scores = {arm: _scores(faces, protocols, seeds) for arm, seeds in of_seeds.items()}
+    scores = {arm: _scores(faces, protocols, seeds, study.arms[arm].loss) for arm, seeds in of_seeds.items()}
     about = {arm.name: arm.about for arm in study.config.arms}
     against = _against(study.reference, scores, list(images))
     arms = {
@@ -165,18 +166,17 @@ def _complete_seeds(
 
 
 def _scores(
-    faces: StudyFaces, protocols: list[Protocol], seeds: Mapping[int, list[Path]]
+    faces: StudyFaces, protocols: list[Protocol], seeds: Mapping[int, list[Path]], loss: LossConfig
 ) -> dict[str, tuple[Floats, Floats]]:
     """By protocol's code: right answers and losses of shape (seeds, faces that count); empty without a seed."""
     if not seeds:
         return {}
-    each = [scored(_all_answers(faces, seed, folders), faces.measured, protocols) for seed, folders in seeds.items()]
+    each = [
+        scored(_all_answers(faces, seed, folders), faces.measured, protocols, loss) for seed, folders in seeds.items()
+    ]
     return {
-        protocol.code: (
-            np.stack([scores[protocol.code][0] for scores in each]),
-            np.stack([scores[protocol.code][1] for scores in each]),
-        )
-        for protocol in protocols
+        code: (np.stack([scores[code][0] for scores in each]), np.stack([scores[code][1] for scores in each]))
+        for code in each[0]
     }
 
 
@@ -203,8 +203,8 @@ def _against(
 ) -> dict[str, dict[str, Against]]:
     """Differences from the reference by arm and protocol's code; p-values are raised over the arms of a protocol."""
     found: dict[str, dict[str, Against]] = {arm: {} for arm in scores}
-    others = [arm for arm in scores if arm != reference and scores[arm] and scores[reference]]
     for code in codes:
+        others = [arm for arm in scores if arm != reference and code in scores[arm] and code in scores[reference]]
         differences = {arm: difference_of(scores[arm][code][0], scores[reference][code][0]) for arm in others}
         tested = {arm: d.p_value for arm, d in differences.items() if d.p_value is not None}
         raised = dict(zip(tested, holm(list(tested.values())), strict=True))
