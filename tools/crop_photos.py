@@ -1,7 +1,8 @@
 """Crops the greatest face of each labelled photo, in colour, into a data set for `mien train` and `mien study`.
 
 `python tools/crop_photos.py PHOTOS LEGEND OUTPUT`: LEGEND is a CSV file of two columns, `image` and `emotion`.
-Faces are found and framed as the shipped model has it. Every fifth photo of a class goes to `validation`, the others to `train`.
+Faces are found and framed as the shipped model has it. Every fifth photo of a class goes to `validation`, the others
+to `train`.
 """
 
 import csv

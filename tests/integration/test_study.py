@@ -78,7 +78,10 @@ def test_killed_and_resumed_ends_as_left_alone(tmp_path: Path) -> None:
 
     alone = run_study(toy(tmp_path), FACES, tmp_path / "alone", threads=1)
     for name, arm in alone.arms.items():
-        assert resumed.arms[name].by_seed == pytest.approx(arm.by_seed)
+        assert resumed.arms[name].by_seed == arm.by_seed
+        assert resumed.arms[name].negative_log_likelihood["P2"].value == pytest.approx(
+            arm.negative_log_likelihood["P2"].value, abs=1e-4
+        )
 
     text = (folder / "report.md").read_text("utf-8")
     assert "4 of 4 trainings are finished" in text

@@ -63,3 +63,9 @@ def test_shipped_studies_are_right(name: str) -> None:
     study = load_study(name)
     assert study.config.question
     assert len(study.config.seeds) >= 3
+
+
+def test_the_study_in_the_docs_is_right(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "study.md").read_text("utf-8")
+    text = page.partition("```toml\n")[2].partition("```")[0]
+    assert load_study(study_file(tmp_path, text)).arms["wide"].network.widths == (36, 72, 144)
