@@ -142,7 +142,7 @@ def gather(
             about=about[arm],
             failed=failed.get(arm),
             seeds=tuple(seeds),
-            accuracy={code: mean_of(right) for code, (right, _) in scores[arm].items()},
+            accuracy={code: _share(mean_of(right)) for code, (right, _) in scores[arm].items()},
             negative_log_likelihood={code: mean_of(loss) for code, (_, loss) in scores[arm].items()},
             by_seed={code: tuple(right.mean(axis=1).tolist()) for code, (right, _) in scores[arm].items()},
             run=_together([kept_result(run) for folders in seeds.values() for run in folders], len(seeds)),
@@ -188,6 +188,11 @@ def _all_answers(faces: StudyFaces, seed: int, folders: list[Path]) -> Logits:
         for name, values in kept_answers(folder).items():
             logits[name][positions] = values
     return logits
+
+
+def _share(estimate: Estimate) -> Estimate:
+    """The same, within 0 and 1: with two seeds far apart an interval would reach beyond."""
+    return Estimate(estimate.value, max(estimate.low, 0.0), min(estimate.high, 1.0))
 
 
 def _together(results: list[RunResult | None], seeds: int) -> RunResult | None:
