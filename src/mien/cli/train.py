@@ -37,7 +37,9 @@ def train(
     settings = load_config(config)
     is_first = Machine.found().is_first
     with Console(stderr=True, quiet=not is_first).status("Reading faces"):
-        training, held_out = read_for_training(data, classes=settings.data.classes, source=settings.data.name)
+        training, held_out = read_for_training(
+            data, classes=settings.data.classes, source=settings.data.name, colour=settings.network.channels == 3
+        )
     run = fit(training, held_out, settings, output or Path("runs") / config.stem, resume=resume, threads=threads)
     if not is_first:
         return

@@ -23,6 +23,7 @@ VOTERS = 10
 """How many people FER+ asked about each face."""
 
 _ARRAYS = ("pixels", "fer7", "votes", "rows")
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class LabelledFaces:
     """Face crops with one of FER2013's labels each and the FER+ votes, where there are any.
 
     Attributes:
-        pixels: uint8 of shape (N, 48, 48), grayscale. It may be mapped from a file of the cache.
+        pixels: uint8 of shape (N, 48, 48), grayscale; or (N, 3, 48, 48), RGB, where colour was asked for. It may be
+            mapped from a file of the cache.
         fer7: int64 of shape (N,), class position in `FER7`, or `NO_LABEL`.
         votes: int64 of shape (N, 10), votes by `VOTE_COLUMNS`; a row of zeros has none.
         rows: int64 of shape (N,), row in the source (in `fer2013.csv` where that is the source), 0-based.
@@ -72,6 +74,13 @@ class LabelledFaces:
             source=" and ".join(dict.fromkeys(part.source for part in parts if part.source)),
             files=np.concatenate(files) if len(files) == len(parts) else None,
         )
+
+    def grey(self) -> NDArray[np.uint8]:
+        """The pixels in grayscale (ITU-R 601 luma), of shape (N, 48, 48)."""
+        if self.pixels.ndim == 3:
+            return self.pixels
+        grey: NDArray[np.uint8] = np.rint(np.einsum("nchw,c->nhw", self.pixels, _LUMA)).astype(np.uint8)
+        return grey
 
     def majority(self) -> NDArray[np.int64]:
         """Class position in `FERPLUS8` by the FER+ majority rule, or `NO_LABEL` where it does not decide."""

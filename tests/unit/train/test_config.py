@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from mien.errors import ConfigError
-from mien.train.config import TrainingConfig, load_config
+from mien.train.config import NetworkConfig, TrainingConfig, load_config
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -94,3 +94,16 @@ def test_class_names_are_mapped_to_labels_or_left_out(tmp_path: Path) -> None:
 def test_class_names_that_mean_nothing(tmp_path: Path, text: str, fault: str) -> None:
     with pytest.raises(ConfigError, match=fault):
         load_config(written(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("network", "says"),
+    [
+        ({"family": "mlp"}, "family mlp needs the widths of its dense layers"),
+        ({"dense": (8,)}, "family residual has no dense layers"),
+        ({"family": "lenet", "widths": (4,) * 4, "depths": (1,) * 4, "dense": (8,)}, "give at most 3 widths"),
+    ],
+)
+def test_dense_layers_belong_to_classic_families(network: dict[str, object], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        NetworkConfig.model_validate(network)

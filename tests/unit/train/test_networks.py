@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mien.train.batches import ShuffledBatches
-from mien.train.config import NetworkConfig
+from mien.train.config import DENSE_FAMILIES, NetworkConfig
 from mien.train.networks import ExpressionNetwork, RepVGGBlock, multiply_adds
 
 FAMILIES = get_args(NetworkConfig.model_fields["family"].annotation)
@@ -12,7 +12,8 @@ FAMILIES = get_args(NetworkConfig.model_fields["family"].annotation)
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_gives_logits_of_both_heads(family: str) -> None:
-    network = ExpressionNetwork(NetworkConfig(family=family, stem_width=4, widths=(8, 16), depths=(1, 2)))
+    dense = (12, 10) if family in DENSE_FAMILIES else ()
+    network = ExpressionNetwork(NetworkConfig(family=family, stem_width=4, widths=(8, 16), depths=(1, 2), dense=dense))
     fer7, ferplus8 = network(torch.zeros(3, 1, 48, 48))
     assert fer7.shape == (3, 7)
     assert ferplus8.shape == (3, 8)
@@ -57,3 +58,18 @@ def test_shuffled_batches_cover_all_but_a_last_part_and_differ_by_epoch() -> Non
 
 def test_a_batch_larger_than_the_data_is_cut() -> None:
     assert [len(batch) for batch in ShuffledBatches(length=5, batch_size=10, seed=1)] == [5]
+
+
+@pytest.mark.parametrize("family", ["residual", *DENSE_FAMILIES])
+def test_three_channels_take_a_grayscale_face_three_times(family: str) -> None:
+    dense = (12,) if family in DENSE_FAMILIES else ()
+    network = ExpressionNetwork(NetworkConfig(family=family, channels=3, widths=(8,), depths=(1,), dense=dense)).eval()
+    grey = torch.randn(2, 1, 48, 48)
+    with torch.inference_mode():
+        torch.testing.assert_close(network(grey), network(grey.repeat(1, 3, 1, 1)))
+
+
+def test_multiply_adds_of_lenet_by_hand() -> None:
+    network = ExpressionNetwork(NetworkConfig(family="lenet", widths=(6, 16), depths=(1, 1), dense=(120, 84)))
+    convolutions = 44 * 44 * 25 * 6 + 18 * 18 * 25 * 6 * 16
+    assert multiply_adds(network, 48) == convolutions + 9 * 9 * 16 * 120 + 120 * 84 + 84 * (7 + 8)
