@@ -3,7 +3,7 @@
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeGuard, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -12,21 +12,43 @@ from mien.errors import ConfigError, choose_from
 from mien.expressions import FER7
 
 Count = Annotated[int, Field(ge=1)]
+PublishedFamily = Literal["vgg16", "resnet18", "efficientnet-b0", "efficientnet-lite0"]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class NetworkConfig(_Strict):
-    """Family and size of the network; see `mien.train.networks.ExpressionNetwork`."""
+class PublishedConfig(_Strict):
+    """What a published network starts from and what it is shown; see `mien.train.published`."""
 
-    family: Literal["residual", "residual-se", "preactivation", "repvgg", "depthwise", "vgg"] = "residual"
+    weights: Literal["imagenet", "random"] = "imagenet"
+    frozen: bool = False
+    input_px: int = Field(default=48, ge=32, le=512)
+
+
+class NetworkConfig(_Strict):
+    """Family and size of the network; see `mien.train.networks.ExpressionNetwork`.
+
+    Published families have their own stem, widths and depths.
+    """
+
+    family: Literal["residual", "residual-se", "preactivation", "repvgg", "depthwise", "vgg", PublishedFamily] = (
+        "residual"
+    )
     stem_width: int = Field(default=32, ge=1)
     stem_stride: Literal[1, 2] = 2
     widths: tuple[Count, ...] = Field(default=(48, 96, 256), min_length=1, max_length=5)
     depths: tuple[Count, ...] = (1, 2, 2)
     dropout: float = Field(default=0.2, ge=0, lt=1)
+    published: PublishedConfig = PublishedConfig()
+
+    @model_validator(mode="after")
+    def _only_published_families_have_weights(self) -> Self:
+        if self.published != PublishedConfig() and not is_published(self.family):
+            families = ", ".join(get_args(PublishedFamily))
+            raise ValueError(f"published has no meaning for {self.family}; leave it out, or take one of {families}")
+        return self
 
     @model_validator(mode="after")
     def _one_depth_for_each_width(self) -> Self:
@@ -147,6 +169,11 @@ class TrainingConfig(_Strict):
         if self.optimiser.sharpness_radius and self.precision == "16-mixed":
             raise ValueError("optimiser.sharpness_radius cannot go with 16-mixed; take precision bf16-mixed or 32-true")
         return self
+
+
+def is_published(family: str) -> TypeGuard[PublishedFamily]:
+    """Whether a family is a network of the literature, for which there are weights of others."""
+    return family in get_args(PublishedFamily)
 
 
 def load_config(path: Path) -> TrainingConfig:

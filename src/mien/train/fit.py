@@ -17,6 +17,7 @@ from mien.train.config import TrainingConfig
 from mien.train.facts import is_finished, new_facts, preprocessing_of, refuse_changes, run_facts, write_facts
 from mien.train.machine import Machine
 from mien.train.module import ExpressionTraining, channels_last
+from mien.train.published.weights import load_imagenet_weights, weights_file
 from mien.train.trainer import CHECKPOINT, Reached, make_trainer
 
 _BESIDE_THE_POINT = (
@@ -138,10 +139,12 @@ def _carried_on(stored: dict[str, Any], checkpoint: Path) -> dict[str, Any]:
 
 
 def _untrained(config: TrainingConfig, facts: dict[str, Any]) -> ExpressionTraining:
-    """The network as it stands before the first step: random, or another run's."""
+    """The network as it stands before the first step: random, with others' weights, or another run's."""
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         module = ExpressionTraining(config, preprocessing_of(facts))
+    if module.network.published and (file := weights_file(config.network)):
+        load_imagenet_weights(module.network.published, file)
     if config.start_from:
         module.load_weights(Path(config.start_from) / CHECKPOINT)
     # Before the processes are joined: torch's DDP mixes gradients up if the layout changes after that.

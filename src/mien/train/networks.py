@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from mien.expressions import FER7, FERPLUS8
-from mien.train.config import NetworkConfig
+from mien.train.config import NetworkConfig, is_published
+from mien.train.published.trunk import PublishedTrunk
 
 _POOLING_LAYERS = 3  # at the trunk's end: mean, flattening, dropout
 
@@ -139,25 +140,11 @@ class SqueezeExcitation(nn.Module):
 
 
 class ExpressionNetwork(nn.Module):
-    """A small network for grayscale faces with a head for `FER7` and one for `FERPLUS8`."""
+    """A network for grayscale faces with a head for `FER7` and one for `FERPLUS8`."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        block = _BLOCKS[config.family]
-        stages: list[nn.Module] = [
-            nn.Sequential(conv_norm(1, config.stem_width), nn.ReLU(inplace=True)),
-            nn.Sequential(
-                conv_norm(config.stem_width, config.widths[0], stride=config.stem_stride), nn.ReLU(inplace=True)
-            ),
-        ]
-        width = config.widths[0]
-        for stage, (stage_width, depth) in enumerate(zip(config.widths, config.depths, strict=True)):
-            for position in range(depth):
-                halve = stage > 0 and position == 0
-                stages.append(block(width, stage_width, 2 if halve else 1))
-                width = stage_width
-        if config.family == "preactivation":
-            stages.append(nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(inplace=True)))
+        stages, width = _stages(config)
         pooling = (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(config.dropout))
         self.trunk = nn.Sequential(*stages, *pooling)
         self.fer7_head = nn.Linear(width, len(FER7))
@@ -188,11 +175,38 @@ class ExpressionNetwork(nn.Module):
         weights = torch.cat((self.fer7_head.weight, self.ferplus8_head.weight))
         return nn.functional.conv2d(features, weights[:, :, None, None])
 
+    @property
+    def published(self) -> PublishedTrunk | None:
+        """The published network that reads the faces, if one does."""
+        first = self.trunk[0]
+        return first if isinstance(first, PublishedTrunk) else None
+
     def merge(self) -> None:
         """Replaces re-parameterised blocks by the single convolutions they amount to; for answering only."""
         for name, stage in self.trunk.named_children():
             if isinstance(stage, RepVGGBlock):
                 setattr(self.trunk, name, stage.merged())
+
+
+def _stages(config: NetworkConfig) -> tuple[list[nn.Module], int]:
+    """All of a trunk up to its last feature maps, and the width of these."""
+    if is_published(config.family):
+        published = PublishedTrunk(config.family, config.published)
+        return [published], published.width
+    block = _BLOCKS[config.family]
+    stages: list[nn.Module] = [
+        nn.Sequential(conv_norm(1, config.stem_width), nn.ReLU(inplace=True)),
+        nn.Sequential(conv_norm(config.stem_width, config.widths[0], stride=config.stem_stride), nn.ReLU(inplace=True)),
+    ]
+    width = config.widths[0]
+    for stage, (stage_width, depth) in enumerate(zip(config.widths, config.depths, strict=True)):
+        for position in range(depth):
+            halve = stage > 0 and position == 0
+            stages.append(block(width, stage_width, 2 if halve else 1))
+            width = stage_width
+    if config.family == "preactivation":
+        stages.append(nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(inplace=True)))
+    return stages, width
 
 
 def conv_norm(width_in: int, width_out: int, *, kernel: int = 3, stride: int = 1, groups: int = 1) -> nn.Sequential:
