@@ -162,7 +162,9 @@ class _MobileBlock(nn.Sequential):
         self.adds = shape.stride == 1 and shape.width_in == shape.width_out
 
     def forward(self, features: Tensor) -> Tensor:
-        residual = super().forward(features)
+        residual = features
+        for layer in self:
+            residual = layer(residual)
         return residual + features if self.adds else residual
 
 
@@ -174,7 +176,7 @@ class _Squeeze(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         squeezed = functional.silu(self.conv_reduce(features.mean((2, 3), keepdim=True)))
-        return features * self.conv_expand(squeezed).sigmoid()
+        return cast(Tensor, features * self.conv_expand(squeezed).sigmoid())
 
 
 class _SameConv2d(nn.Conv2d):
@@ -188,7 +190,7 @@ class _SameConv2d(nn.Conv2d):
 
 
 def architecture(family: PublishedFamily) -> VGG16 | ResNet18 | EfficientNet:
-    """The network of a family, its weights random as He et al., "Delving Deep into Rectifiers", ICCV 2015, draw them."""
+    """The network of a family, with random weights: He et al., "Delving Deep into Rectifiers", ICCV 2015."""
     network: VGG16 | ResNet18 | EfficientNet
     if family == "vgg16":
         network = VGG16()

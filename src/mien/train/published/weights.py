@@ -113,7 +113,7 @@ def _fetched(origin: Origin) -> Path:
         return Path(hf_hub_download(origin.name, _FILE))
     except Exception as fault:  # the hub's client lets through what its HTTP library raises, and has changed that
         raise ConfigError(
-            f"cannot fetch {_FILE} of {origin.name} from the Hugging Face hub ({first_line(fault)}); fetch it on another "
-            f"machine (hf download {origin.name} {_FILE}), copy its cache here and set HF_HUB_CACHE to it, or set "
-            'network.published.weights = "random"'
+            f"cannot fetch {_FILE} of {origin.name} from the Hugging Face hub ({first_line(fault)}); fetch it where "
+            f"there is a network (hf download {origin.name} {_FILE}), copy that cache here and set HF_HUB_CACHE to it, "
+            'or set network.published.weights = "random"'
         ) from fault
