@@ -19,6 +19,7 @@ from mien.cli.evaluate import evaluate
 from mien.cli.export import export
 from mien.cli.info import info
 from mien.cli.recognize import recognize
+from mien.cli.study import study
 from mien.cli.train import train
 from mien.errors import MienError
 
@@ -37,6 +38,7 @@ app.command(rich_help_panel=READ)(info)
 app.command(rich_help_panel=MODELS)(train)
 app.command(rich_help_panel=MODELS)(export)
 app.command(rich_help_panel=MODELS)(evaluate)
+app.command(rich_help_panel=MODELS)(study)
 app.add_typer(data, name="data", rich_help_panel=MODELS)
 
 

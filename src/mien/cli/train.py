@@ -36,7 +36,9 @@ def train(
         logging.getLogger(part).setLevel(logging.WARNING)
     settings = load_config(config)
     with Console(stderr=True).status("Reading faces"):
-        training, held_out = read_for_training(data, classes=settings.data.classes, source=settings.data.name)
+        training, held_out = read_for_training(
+            data, classes=settings.data.classes, source=settings.data.name, colour=settings.network.channels == 3
+        )
     run = fit(training, held_out, settings, output or Path("runs") / config.stem, resume=resume, threads=threads)
     if not Machine.found().is_first:
         return

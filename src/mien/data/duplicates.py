@@ -141,12 +141,12 @@ def training_rows_to_keep(train: LabelledFaces, held_out: LabelledFaces) -> tupl
     Returns:
         A mask of shape (N,) over `train`, and the counts.
     """
-    exact = exact_duplicates(train.pixels, held_out.pixels)
-    near = near_duplicates(train.pixels, held_out.pixels)
+    pixels, others = train.grey(), held_out.grey()
+    exact, near = exact_duplicates(pixels, others), near_duplicates(pixels, others)
     is_exact, is_near = _marked(exact.first, len(train)), _marked(near.first, len(train))
     copies = Pairs(np.concatenate([exact.first, near.first]), np.concatenate([exact.second, near.second]))
     differs = train.fer7[copies.first] != held_out.fer7[copies.second]
-    is_flat, is_no_face = flat(train.pixels), not_a_face(train.votes)
+    is_flat, is_no_face = flat(pixels), not_a_face(train.votes)
     keep = ~(is_exact | is_near | is_flat | is_no_face)
     return keep, LeftOut(
         total=len(train),

@@ -20,6 +20,7 @@ FER2013 = "FER2013"
 """The name of the data set that most of this is about."""
 
 _ARRAYS = ("pixels", "fer7", "votes", "rows")
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 _VOTERS = 10  # as many as FER+ asked
 
 
@@ -28,7 +29,8 @@ class LabelledFaces:
     """Face crops with one of FER2013's labels each and the FER+ votes, where there are any.
 
     Attributes:
-        pixels: uint8 of shape (N, 48, 48), grayscale. It may be mapped from a file of the cache.
+        pixels: uint8 of shape (N, 48, 48), grayscale; or (N, 3, 48, 48), RGB, where colour was asked for. It may be
+            mapped from a file of the cache.
         fer7: int64 of shape (N,), class position in `FER7`, or `NO_LABEL`.
         votes: int64 of shape (N, 10), votes by `VOTE_COLUMNS`; a row of zeros has none.
         rows: int64 of shape (N,), row in the source (in `fer2013.csv` where that is the source), 0-based.
@@ -60,6 +62,13 @@ class LabelledFaces:
             return parts[0]  # not a copy: its pixels may be mapped from a file
         arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS}
         return cls(**arrays, source=" and ".join(dict.fromkeys(part.source for part in parts if part.source)))
+
+    def grey(self) -> NDArray[np.uint8]:
+        """The pixels in grayscale (ITU-R 601 luma), of shape (N, 48, 48)."""
+        if self.pixels.ndim == 3:
+            return self.pixels
+        grey: NDArray[np.uint8] = np.rint(np.einsum("nchw,c->nhw", self.pixels, _LUMA)).astype(np.uint8)
+        return grey
 
     def majority(self) -> NDArray[np.int64]:
         """Class position in `FERPLUS8` by the FER+ majority rule, or `NO_LABEL` where it does not decide."""

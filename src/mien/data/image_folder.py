@@ -82,18 +82,24 @@ def find_split(folder: Path, split: str, classes: Mapping[str, str]) -> Pictures
     return Pictures(inside, tuple(paths), np.array(positions, dtype=np.int64))
 
 
-def read_pictures(pictures: Pictures, source: str) -> LabelledFaces:
+def read_pictures(pictures: Pictures, source: str, *, colour: bool = False) -> LabelledFaces:
     """Decodes the pictures, each upright, grayscale and resized as inference does with crops; without votes.
+
+    In `colour`, each channel is resized as grayscale is.
 
     Raises:
         DataError: If some cannot be read; it lists the first of them.
     """
     total = len(pictures.paths)
-    pixels = np.empty((total, FACE_SIZE, FACE_SIZE), dtype=np.uint8)
+    pixels = np.empty((total, *((3,) if colour else ()), FACE_SIZE, FACE_SIZE), dtype=np.uint8)
     faults: list[str] = []
     for index, path in enumerate(pictures.paths):
         try:
-            pixels[index] = fit_crop(read_picture(path), _CROP)
+            picture = read_picture(path)
+            if colour:
+                pixels[index] = [fit_crop(picture[..., [channel] * 3], _CROP) for channel in range(3)]
+            else:
+                pixels[index] = fit_crop(picture, _CROP)
         except PictureError as fault:
             faults.append(str(fault))
     refuse_unreadable(faults, total, pictures.folder)

@@ -25,7 +25,9 @@ SEEN_BEFORE = {"PublicTest": ("Training",), "PrivateTest": ("Training", "PublicT
 CSV_NAME = "fer2013.csv"
 
 
-def read_faces(path: Path, *, split: str | None = None, classes: Mapping[str, str] | None = None) -> LabelledFaces:
+def read_faces(
+    path: Path, *, split: str | None = None, classes: Mapping[str, str] | None = None, colour: bool = False
+) -> LabelledFaces:
     """Labelled faces from a file or folder, or from the cache if they were read before (see `mien.data.cache`).
 
     Args:
@@ -36,6 +38,7 @@ def read_faces(path: Path, *, split: str | None = None, classes: Mapping[str, st
         split: `Training`, `PublicTest` or `PrivateTest`; None reads every face there is.
         classes: Class names of the data set and the FER7 label each means; "" leaves the class out. FER7's labels and
             FER+'s words for them need not be among them. FER2013's CSV has numbers, which this does not touch.
+        colour: Whether folders of pictures are read in colour; FER2013 has none.
 
     Raises:
         DataError: If there is no such file or split, or its content is not what is described above.
@@ -43,14 +46,14 @@ def read_faces(path: Path, *, split: str | None = None, classes: Mapping[str, st
     """
     if split is not None and split not in FILE_OF_SPLIT:
         raise DataError(choose_from("split", split, tuple(FILE_OF_SPLIT)))
-    faces = _read(path, split, classes or {})
+    faces = _read(path, split, classes or {}, colour)
     if len(faces) == 0:
         raise DataError(f"no {split or 'labelled'} faces in {path}; give a file that holds them")
     return faces
 
 
 def read_for_training(
-    path: Path, *, classes: Mapping[str, str] | None = None, source: str = ""
+    path: Path, *, classes: Mapping[str, str] | None = None, source: str = "", colour: bool = False
 ) -> tuple[LabelledFaces, LabelledFaces]:
     """The faces to learn from (Training) and those to watch the training on (PublicTest), checked.
 
@@ -58,6 +61,7 @@ def read_for_training(
         path: As for `read_faces`.
         classes: As for `read_faces`; of a folder of pictures, each must be there.
         source: Name of the data set; if empty, what the reader calls it.
+        colour: As for `read_faces`.
 
     Raises:
         DataError: As for `read_faces`, and if a network cannot be trained on it: one of both lacks a class that the
@@ -67,7 +71,9 @@ def read_for_training(
     if path.is_dir() and split_folders(path):
         _refuse_mixture(path, classes or {})
         check_folder(path, classes or {})
-    training, held_out = (read_faces(path, split=split, classes=classes) for split in ("Training", "PublicTest"))
+    training, held_out = (
+        read_faces(path, split=split, classes=classes, colour=colour) for split in ("Training", "PublicTest")
+    )
     check_classes(training.fer7, held_out.fer7, path)
     if source:
         return replace(training, source=source), replace(held_out, source=source)
@@ -93,9 +99,9 @@ def read_seen(path: Path, split: str, *, classes: Mapping[str, str] | None = Non
     return LabelledFaces.concatenate([read_faces(path, split=before, classes=classes) for before in SEEN_BEFORE[split]])
 
 
-def _read(path: Path, split: str | None, classes: Mapping[str, str]) -> LabelledFaces:
+def _read(path: Path, split: str | None, classes: Mapping[str, str], colour: bool) -> LabelledFaces:
     if path.is_dir():
-        return _read_folder(path, split, classes)
+        return _read_folder(path, split, classes, colour)
     if not path.is_file():
         raise DataError(f"no file or folder {path}; give a Parquet file, {CSV_NAME} or a folder of pictures")
     if path.suffix.lower() == ".csv":
@@ -103,12 +109,12 @@ def _read(path: Path, split: str | None, classes: Mapping[str, str]) -> Labelled
     return _read_parquet(path, split, classes)
 
 
-def _read_folder(folder: Path, split: str | None, classes: Mapping[str, str]) -> LabelledFaces:
+def _read_folder(folder: Path, split: str | None, classes: Mapping[str, str], colour: bool) -> LabelledFaces:
     splits = split_folders(folder)
     if splits:
         _refuse_mixture(folder, classes)
         parts = [split] if split else [name for name in FILE_OF_SPLIT if name in splits]
-        return LabelledFaces.concatenate([_read_split_folder(folder, part, classes) for part in parts])
+        return LabelledFaces.concatenate([_read_split_folder(folder, part, classes, colour) for part in parts])
     wanted = [FILE_OF_SPLIT[split]] if split else list(FILE_OF_SPLIT.values())
     present = [folder / name for name in wanted if (folder / name).is_file()]
     if present:
@@ -144,11 +150,11 @@ def _read_parquet(path: Path, split: str | None, classes: Mapping[str, str]) -> 
     )
 
 
-def _read_split_folder(folder: Path, split: str, classes: Mapping[str, str]) -> LabelledFaces:
+def _read_split_folder(folder: Path, split: str, classes: Mapping[str, str], colour: bool) -> LabelledFaces:
     pictures = find_split(folder, split, classes)
     return cached_faces(
-        f"{pictures.folder.resolve()}\n{split}",
+        f"{pictures.folder.resolve()}\n{split}" + ("\ncolour" if colour else ""),
         pictures.paths,
-        lambda: read_pictures(pictures, source=folder.resolve().name),
+        lambda: read_pictures(pictures, source=folder.resolve().name, colour=colour),
         state=repr(sorted(classes.items())),
     )

@@ -1,6 +1,6 @@
 """Random changes to a batch of faces, as plain tensor code: the same on a CPU and a GPU, seeded by the caller.
 
-Pictures are float tensors of shape (N, 1, H, W) with values of 0 to 255.
+Pictures are float tensors of shape (N, 1, H, W), or (N, 3, H, W) in colour, with values of 0 to 255.
 """
 
 from math import radians
@@ -82,7 +82,7 @@ def _relight(pictures: Tensor, config: AugmentationConfig, generator: Generator)
     contrast = torch.exp(_uniform(pictures, generator, -config.contrast, config.contrast))
     brightness = _uniform(pictures, generator, -config.brightness, config.brightness)
     bent = 255 * (pictures / 255).clamp(1e-4, 1) ** gamma
-    mean = bent.mean(dim=(2, 3), keepdim=True)
+    mean = bent.mean(dim=(1, 2, 3), keepdim=True)
     return (bent - mean) * contrast + mean + brightness
 
 
@@ -105,7 +105,7 @@ def _compress(pictures: Tensor, config: AugmentationConfig, generator: Generator
         return pictures
     chosen = torch.randperm(len(pictures), generator=generator, device=pictures.device)[:count]
     along_side = pictures.shape[-1] // _BLOCK_PX
-    grid = (count, 1, along_side, _BLOCK_PX, along_side, _BLOCK_PX)
+    grid = (count, pictures.shape[1], along_side, _BLOCK_PX, along_side, _BLOCK_PX)
     blocks = pictures[chosen].reshape(grid).transpose(3, 4)
     along = torch.arange(_BLOCK_PX, device=pictures.device, dtype=pictures.dtype)
     cosines = torch.cos(torch.pi / _BLOCK_PX * (along + 0.5) * along[:, None]) * (2 / _BLOCK_PX) ** 0.5

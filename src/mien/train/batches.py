@@ -59,7 +59,7 @@ class BatchesInOrder(Sampler[list[int]]):
 
 
 def training_batches(faces: LabelledFaces, config: TrainingConfig, machine: Machine | None = None) -> Batches:
-    """Shuffled batches of uint8 pictures of shape (N, 1, H, W) and the soft targets of both heads.
+    """Shuffled batches of uint8 pictures of shape (N, 1 or 3, H, W) and the soft targets of both heads.
 
     Args:
         faces: Faces to learn from.
@@ -69,7 +69,7 @@ def training_batches(faces: LabelledFaces, config: TrainingConfig, machine: Mach
     machine = machine or Machine()
     share = ShuffledBatches(len(faces), config.batch_size, config.seed, rank=machine.rank, processes=machine.processes)
     targets = soft_targets(faces.with_votes_from_labels(), config.loss)
-    return _load(share, faces, *distilled(targets, faces.pixels, config.distillation))
+    return _load(share, faces, *distilled(targets, faces.grey(), config.distillation))
 
 
 def held_out_batches(faces: LabelledFaces, machine: Machine | None = None) -> Batches:
@@ -89,7 +89,12 @@ def held_out_truths(faces: LabelledFaces) -> dict[str, NDArray[np.int64]]:
     }
 
 
+def with_channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Faces of shape (N, H, W) as (N, 1, H, W); those in colour as they are."""
+    return pixels[:, None] if pixels.ndim == 3 else pixels
+
+
 def _load(share: Sampler[list[int]], faces: LabelledFaces, *labels: Tensor) -> Batches:
-    dataset = TensorDataset(torch.from_numpy(faces.pixels[:, None]), *labels)
+    dataset = TensorDataset(torch.from_numpy(with_channels(faces.pixels)), *labels)
     # Indexing the tensors with a whole batch at once is quicker than collating single faces.
     return DataLoader(dataset, sampler=share, batch_size=None)

@@ -1,9 +1,10 @@
 """Training configuration: typed, frozen, strict, read from TOML."""
 
 import tomllib
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeGuard, get_args
+from typing import Annotated, Any, Literal, Self, TypeGuard, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -11,15 +12,22 @@ from mien.data.checks import LEFT_OUT
 from mien.errors import ConfigError, choose_from
 from mien.expressions import FER7
 
+DENSE_FAMILIES = ("mlp", "lenet", "plain-cnn")
+"""Families that end in dense layers."""
+
+_MOST_POOLINGS = {"lenet": 3, "plain-cnn": 5}  # of a face of 48 pixels
+Model = TypeVar("Model", bound=BaseModel)
 Count = Annotated[int, Field(ge=1)]
 PublishedFamily = Literal["vgg16", "resnet18", "efficientnet-b0", "efficientnet-lite0"]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A part of a configuration: it cannot be changed, and has no keys but its own."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class PublishedConfig(_Strict):
+class PublishedConfig(Strict):
     """What a published network starts from and what it is shown; see `mien.train.published`."""
 
     weights: Literal["imagenet", "random"] = "imagenet"
@@ -27,19 +35,30 @@ class PublishedConfig(_Strict):
     input_px: int = Field(default=48, ge=32, le=512)
 
 
-class NetworkConfig(_Strict):
+class NetworkConfig(Strict):
     """Family and size of the network; see `mien.train.networks.ExpressionNetwork`.
 
     Published families have their own stem, widths and depths.
     """
 
-    family: Literal["residual", "residual-se", "preactivation", "repvgg", "depthwise", "vgg", PublishedFamily] = (
-        "residual"
-    )
+    family: Literal[
+        "residual",
+        "residual-se",
+        "preactivation",
+        "repvgg",
+        "depthwise",
+        "vgg",
+        "mlp",
+        "lenet",
+        "plain-cnn",
+        PublishedFamily,
+    ] = "residual"
+    channels: Literal[1, 3] = 1  # 3 takes colour; a grayscale face is given to it three times
     stem_width: int = Field(default=32, ge=1)
     stem_stride: Literal[1, 2] = 2
     widths: tuple[Count, ...] = Field(default=(48, 96, 256), min_length=1, max_length=5)
     depths: tuple[Count, ...] = (1, 2, 2)
+    dense: tuple[Count, ...] = ()  # widths of the dense layers of mlp, lenet and plain-cnn
     dropout: float = Field(default=0.2, ge=0, lt=1)
     published: PublishedConfig = PublishedConfig()
 
@@ -56,8 +75,20 @@ class NetworkConfig(_Strict):
             raise ValueError(f"widths has {len(self.widths)} stages and depths {len(self.depths)}; give one for each")
         return self
 
+    @model_validator(mode="after")
+    def _dense_layers_where_they_belong(self) -> Self:
+        if bool(self.dense) != (self.family in DENSE_FAMILIES):
+            asked = "needs the widths of its dense layers" if not self.dense else "has no dense layers"
+            raise ValueError(
+                f"family {self.family} {asked}; dense = {list(self.dense)} is for {', '.join(DENSE_FAMILIES)}"
+            )
+        if self.family in DENSE_FAMILIES[1:] and len(self.widths) > _MOST_POOLINGS[self.family]:
+            most = _MOST_POOLINGS[self.family]
+            raise ValueError(f"family {self.family} halves its maps after each width; give at most {most} widths")
+        return self
 
-class LossConfig(_Strict):
+
+class LossConfig(Strict):
     """Weights of the two heads' cross-entropies; see `mien.train.losses`."""
 
     fer7_weight: float = Field(default=0.7, ge=0)
@@ -67,7 +98,7 @@ class LossConfig(_Strict):
     flip_consistency: float = Field(default=0, ge=0)
 
 
-class AugmentationConfig(_Strict):
+class AugmentationConfig(Strict):
     """Ranges and shares of random changes to a training picture; see `mien.train.augmentation`."""
 
     rotation_deg: float = Field(default=15, ge=0, le=180)
@@ -93,7 +124,7 @@ class AugmentationConfig(_Strict):
         return self
 
 
-class OptimiserConfig(_Strict):
+class OptimiserConfig(Strict):
     """The optimiser under a one-cycle schedule with cosine annealing; see `mien.train.optimisers`."""
 
     method: Literal["sgd", "adamw", "muon"] = "sgd"
@@ -105,7 +136,7 @@ class OptimiserConfig(_Strict):
     averaging_decay: float = Field(default=0.998, ge=0, lt=1)
 
 
-class DistillationConfig(_Strict):
+class DistillationConfig(Strict):
     """Models whose mean answer is learnt beside the labels; see `mien.train.distil`."""
 
     teachers: tuple[str, ...] = ()
@@ -113,7 +144,7 @@ class DistillationConfig(_Strict):
     temperature: float = Field(default=1, gt=0)
 
 
-class EarlyStopConfig(_Strict):
+class EarlyStopConfig(Strict):
     """Ends a run once a held-out figure has not got better for `patience` epochs; 0 never does.
 
     A figure is the accuracy by a protocol (P2), or the mean negative log-likelihood of its truth (nll_P2).
@@ -123,7 +154,7 @@ class EarlyStopConfig(_Strict):
     patience: int = Field(default=0, ge=0)
 
 
-class FramingConfig(_Strict):
+class FramingConfig(Strict):
     """Where the crop lies around a detected face; see `mien.preprocess.Framing`. It does not touch training."""
 
     scale: float = Field(default=1.05, gt=0)
@@ -131,7 +162,7 @@ class FramingConfig(_Strict):
     upright: bool = True
 
 
-class DataConfig(_Strict):
+class DataConfig(Strict):
     """What must be known of a data set beside its files; see docs/data.md."""
 
     name: str = ""
@@ -147,7 +178,7 @@ class DataConfig(_Strict):
         return classes
 
 
-class TrainingConfig(_Strict):
+class TrainingConfig(Strict):
     """Everything that decides what a training run gives, beside the data itself."""
 
     seed: int = Field(default=1, ge=0, lt=2**31)
@@ -178,33 +209,43 @@ def is_published(family: str) -> TypeGuard[PublishedFamily]:
 
 def load_config(path: Path) -> TrainingConfig:
     """Reads a configuration; `ConfigError` names what is wrong with it and the nearest known key."""
+    return validated(TrainingConfig, read_toml(path), str(path))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The table in a file; raises `ConfigError` if there is none."""
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except OSError as fault:
         raise ConfigError(f"cannot read the configuration {path}: {fault.strerror}") from fault
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise ConfigError(f"{path} is not TOML: {fault}") from fault
+
+
+def validated(model: type[Model], table: Mapping[str, Any], where: str) -> Model:
+    """A configuration from what a file has; `ConfigError` begins with `where` and says all that is wrong."""
     try:
-        return TrainingConfig.model_validate(table)
+        return model.model_validate(table)
     except ValidationError as fault:
-        raise ConfigError(f"{path}: " + "; ".join(map(_explain, fault.errors()))) from fault
+        raise ConfigError(f"{where}: " + "; ".join(_explain(each, model) for each in fault.errors())) from fault
 
 
-def _explain(fault: Any) -> str:
+def _explain(fault: Any, model: type[BaseModel]) -> str:
     """One fault that pydantic found, as a user would say it."""
     key = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "value_error":
         return f"{key}: {fault['ctx']['error']}".removeprefix(": ")  # a fault of the whole has no key
+    if fault["type"] == "missing":
+        return f"{key} is missing"
     if fault["type"] != "extra_forbidden":
         return f"{key} = {fault['input']!r}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
-    known = _known_keys(fault["loc"][:-1])
+    known = _known_keys(fault["loc"][:-1], model)
     nearest = get_close_matches(str(fault["loc"][-1]), known, n=1, cutoff=0.5)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"known here: {', '.join(known)}"
     return f"unknown key {key!r}; {hint}"
 
 
-def _known_keys(section: tuple[int | str, ...]) -> list[str]:
-    model: Any = TrainingConfig
+def _known_keys(section: tuple[int | str, ...], model: Any) -> list[str]:
     for part in section:
-        model = model.model_fields[part].annotation
+        model = get_args(model)[0] if isinstance(part, int) else model.model_fields[part].annotation
     return list(model.model_fields)

@@ -98,6 +98,8 @@ def export_all(
         raise ConfigError("int8 needs faces that the network was trained on to take its ranges from; none are given")
     ranges = None if training is None else _range_faces(training, held_out)
     facts = run_facts(run)
+    if facts["config"]["network"].get("channels", 1) != 1:
+        raise ConfigError(f"cannot export {run}: its network takes RGB, and model files take grayscale faces only")
     network = trained_network(run, facts)
     if fingerprint(held_out) != facts["data"]["held_out_sha256"]:
         raise ConfigError(

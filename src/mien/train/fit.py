@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,8 @@ def fit(
         DataError: If nothing is left to train on.
         KeyboardInterrupt: If it is interrupted; the last finished epoch can be resumed.
     """
+    if config.network.channels == 1:
+        training, held_out = (replace(faces, pixels=faces.grey()) for faces in (training, held_out))
     checkpoint = folder / CHECKPOINT
     if resume and not checkpoint.is_file():
         raise ConfigError(f"nothing to resume: {checkpoint} does not exist; leave out --resume to start")

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from mien.expressions import FER7, FERPLUS8
-from mien.train.config import NetworkConfig, is_published
+from mien.train.classic import classic_stages
+from mien.train.config import DENSE_FAMILIES, NetworkConfig, is_published
 from mien.train.published.trunk import PublishedTrunk
 
 _POOLING_LAYERS = 3  # at the trunk's end: mean, flattening, dropout
@@ -140,11 +141,19 @@ class SqueezeExcitation(nn.Module):
 
 
 class ExpressionNetwork(nn.Module):
-    """A network for grayscale faces with a head for `FER7` and one for `FERPLUS8`."""
+    """A network for faces with a head for `FER7` and one for `FERPLUS8`."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        stages, width = _stages(config)
+        self.channels = config.channels
+        if is_published(config.family):
+            published = PublishedTrunk(config.family, config.published)
+            stages: list[nn.Module] = [published]
+            width = published.width
+        elif config.family in DENSE_FAMILIES:
+            stages, width = classic_stages(config), config.dense[-1]
+        else:
+            stages, width = _convolutional_stages(config)
         pooling = (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(config.dropout))
         self.trunk = nn.Sequential(*stages, *pooling)
         self.fer7_head = nn.Linear(width, len(FER7))
@@ -154,7 +163,7 @@ class ExpressionNetwork(nn.Module):
         """Logits of both heads.
 
         Args:
-            faces: Normalised float of shape (N, 1, H, W).
+            faces: Normalised float of shape (N, 1, H, W), or (N, 3, H, W) where `channels` is 3.
 
         Returns:
             Logits of shape (N, 7) in the order of `FER7` and (N, 8) in the order of `FERPLUS8`.
@@ -162,7 +171,9 @@ class ExpressionNetwork(nn.Module):
         return self.answers(self.features(faces))
 
     def features(self, faces: Tensor) -> Tensor:
-        """The last feature maps, of shape (N, C, h, w), for normalised faces of shape (N, 1, H, W)."""
+        """The last feature maps, of shape (N, C, h, w), for normalised faces of shape (N, 1 or 3, H, W)."""
+        if faces.shape[1] < self.channels:
+            faces = faces.expand(-1, self.channels, -1, -1)
         return cast(Tensor, self.trunk[:-_POOLING_LAYERS](faces))
 
     def answers(self, features: Tensor) -> tuple[Tensor, Tensor]:
@@ -188,14 +199,11 @@ class ExpressionNetwork(nn.Module):
                 setattr(self.trunk, name, stage.merged())
 
 
-def _stages(config: NetworkConfig) -> tuple[list[nn.Module], int]:
-    """All of a trunk up to its last feature maps, and the width of these."""
-    if is_published(config.family):
-        published = PublishedTrunk(config.family, config.published)
-        return [published], published.width
+def _convolutional_stages(config: NetworkConfig) -> tuple[list[nn.Module], int]:
+    """Stem and stages of all families but the classic ones, and how many channels the last one gives."""
     block = _BLOCKS[config.family]
     stages: list[nn.Module] = [
-        nn.Sequential(conv_norm(1, config.stem_width), nn.ReLU(inplace=True)),
+        nn.Sequential(conv_norm(config.channels, config.stem_width), nn.ReLU(inplace=True)),
         nn.Sequential(conv_norm(config.stem_width, config.widths[0], stride=config.stem_stride), nn.ReLU(inplace=True)),
     ]
     width = config.widths[0]

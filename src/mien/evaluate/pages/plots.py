@@ -49,7 +49,7 @@ def confusion(metrics: Metrics, *, normalised: bool) -> bytes:
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
 
-    return _svg(draw, (4.0, 3.6))
+    return svg(draw, (4.0, 3.6))
 
 
 def reliability(bins: Sequence[ReliabilityBin]) -> bytes:
@@ -61,7 +61,7 @@ def reliability(bins: Sequence[ReliabilityBin]) -> bytes:
         axes.set(xlabel="mean confidence", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
         axes.legend(frameon=False, loc="upper left")
 
-    return _svg(draw, (3.6, 3.4))
+    return svg(draw, (3.6, 3.4))
 
 
 def risk_coverage(curve: RiskCoverage) -> bytes:
@@ -77,7 +77,7 @@ def risk_coverage(curve: RiskCoverage) -> bytes:
         axes.set_ylim(0, max(max(r.high for r in risks) * 1.35, 0.01))
         axes.legend(frameon=False, loc="upper left")
 
-    return _svg(draw, (3.8, 3.4))
+    return svg(draw, (3.8, 3.4))
 
 
 def worsened(row: Worsened, whole: Robustness) -> bytes:
@@ -88,7 +88,7 @@ def worsened(row: Worsened, whole: Robustness) -> bytes:
         _points(axes, range(1, len(row.accuracy) + 1), row.accuracy, joined=True)
         axes.set(xlabel="severity", ylabel="accuracy", xticks=range(1, len(row.accuracy) + 1), ylim=(0, 1.02))
 
-    return _svg(draw, (2.4, 2.0))
+    return svg(draw, (2.4, 2.0))
 
 
 def heat(values: NDArray[np.float64]) -> NDArray[np.uint8]:
@@ -117,7 +117,8 @@ def _points(axes: "Axes", x: Sequence[float], estimates: Sequence[Estimate], *, 
     )
 
 
-def _svg(draw: Any, size_in: tuple[float, float]) -> bytes:
+def svg(draw: Any, size_in: tuple[float, float]) -> bytes:
+    """What `draw` draws into the axes it is given, `size_in` inches wide and high; the same each time."""
     from matplotlib import rc_context  # noqa: PLC0415 - an optional dependency
     from matplotlib.figure import Figure  # noqa: PLC0415
 

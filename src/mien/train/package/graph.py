@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mien.calibration import HEADS, Logits
 from mien.errors import ConfigError, ModelError
 from mien.metadata import METADATA_KEY, ModelMetadata
+from mien.train.batches import with_channels
 from mien.train.config import TrainingConfig
 from mien.train.facts import is_finished, preprocessing_of
 from mien.train.module import ExpressionTraining
@@ -35,7 +36,7 @@ def trained_network(run: Path, facts: Mapping[str, Any]) -> ExpressionTraining:
 def network_logits(module: ExpressionTraining, pixels: NDArray[np.uint8]) -> Logits:
     """The network's own logits, for comparison with the exported file's."""
     with torch.inference_mode():
-        parts = [module(batch) for batch in torch.split(torch.from_numpy(pixels[:, None]), _BATCH)]
+        parts = [module(batch) for batch in torch.split(torch.from_numpy(with_channels(pixels)), _BATCH)]
     return {head.name: torch.cat([part[i] for part in parts]).numpy() for i, head in enumerate(HEADS)}
 
 

@@ -32,6 +32,7 @@ class PublishedTrunk(nn.Module):
         self.mean, self.std = _LITE if family == "efficientnet-lite0" else _IMAGENET
         self.network = architecture(family)
         self.network.requires_grad_(not self.frozen)
+        self.train()
 
     @property
     def width(self) -> int:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mien.errors import ConfigError, MissingExtra, first_line
-from mien.train.config import NetworkConfig, PublishedFamily, is_published
+from mien.train.config import NetworkConfig, is_published
 from mien.train.published.trunk import PublishedTrunk
 
 _EXTRA = "pretrained"
@@ -35,7 +35,8 @@ class Origin:
     licence: str
 
 
-ORIGINS: dict[PublishedFamily, Origin] = {
+# By family.
+ORIGINS: dict[str, Origin] = {
     "vgg16": Origin("timm/vgg16.tv_in1k", "BSD-3-Clause"),
     "resnet18": Origin("timm/resnet18.tv_in1k", "BSD-3-Clause"),
     "efficientnet-b0": Origin("timm/efficientnet_b0.ra_in1k", "Apache-2.0"),

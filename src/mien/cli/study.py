@@ -1,0 +1,58 @@
+"""`mien study`: many trainings compared."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def study(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="STUDY", help="A study file, or the name of a shipped study (docs/study.md).", show_default=False
+        ),
+    ],
+    data: Annotated[
+        Path, typer.Option(help="fer2013.csv, or a folder of it, of Parquet files or of pictures (docs/data.md).")
+    ] = Path("data/fer2013"),
+    output: Annotated[
+        Path | None, typer.Option(help="Folder of the study.", show_default="studies/ and the study's name")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="Processor threads to use.", min=1, show_default="all")] = None,
+) -> None:
+    """Train the arms of a study over its seeds, and say which differences are beyond noise; run again to go on."""
+    from rich.console import Console
+
+    from mien.errors import MissingExtra
+
+    try:
+        from mien.study.config import load_study
+        from mien.study.faces import read_study_faces
+        from mien.study.report import REPORT, findings
+        from mien.study.run import done, run_study
+    except ImportError as missing:
+        raise MissingExtra.for_feature("a study", "train", missing) from missing
+
+    # What Lightning says of itself and of devices that are not there would only stand between the lines.
+    for part in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(part).setLevel(logging.WARNING)
+    wanted = load_study(file)
+    folder = output or Path("studies") / wanted.name
+    with Console(stderr=True).status("Reading faces"):
+        faces = read_study_faces(wanted, data)
+    try:
+        result = run_study(wanted, faces, folder, threads=threads, tell=lambda line: typer.echo(line, err=True))
+    except KeyboardInterrupt:
+        finished, planned = done(wanted, folder)
+        typer.echo(
+            f"mien: {finished} of {planned} trainings are finished and kept in {folder}; the same command goes on",
+            err=True,
+        )
+        raise
+    for finding in findings(result):
+        typer.echo(finding)
+    typer.echo(f"The report: {folder / REPORT}.md")
+    if any(arm.failed for arm in result.arms.values()):
+        raise typer.Exit(1)

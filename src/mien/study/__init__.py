@@ -1,0 +1,1 @@
+"""Many trainings compared: which differences are beyond noise."""

@@ -1,0 +1,97 @@
+"""What the network of one run answers to each measured face, kept beside the run."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.calibration import HEADS, Calibration, Logits, probabilities
+from mien.data.faces import LabelledFaces
+from mien.errors import MienError
+from mien.evaluate.protocols import P1, P2, P3, P4, Protocol
+from mien.expressions import FER7, FERPLUS8
+from mien.train.facts import run_facts
+from mien.train.networks import multiply_adds
+from mien.train.package.graph import network_logits, trained_network
+
+ANSWERS, RESULT = "answers.npz", "result.json"
+PROTOCOLS = (P1, P2, P3, P4)
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run gave beside its answers.
+
+    Attributes:
+        weights: How many numbers the network has learnt.
+        multiply_adds: For one face.
+        elapsed_s: Wall-clock seconds of the training.
+    """
+
+    weights: int
+    multiply_adds: int
+    elapsed_s: float
+
+
+def keep_answers(run: Path, faces: LabelledFaces) -> None:
+    """Has the network of a finished run answer `faces`, and keeps that in the run's folder.
+
+    Raises:
+        MienError: If an answer is not a number.
+    """
+    facts = run_facts(run)
+    module = trained_network(run, facts)
+    logits = network_logits(module, faces.pixels if module.network.channels == 3 else faces.grey())
+    if not all(np.isfinite(values).all() for values in logits.values()):
+        raise MienError("the training came to no finite answers; lower optimiser.peak_learning_rate")
+    weights = sum(weight.numel() for weight in module.network.parameters())
+    result = RunResult(weights, multiply_adds(module.network, faces.pixels.shape[-1]), facts["elapsed_s"])
+    with (run / f"{ANSWERS}.draft").open("wb") as file:
+        np.savez_compressed(file, fer7=logits[FER7.name], ferplus8=logits[FERPLUS8.name])
+    (run / f"{ANSWERS}.draft").replace(run / ANSWERS)
+    # Last, and in one step: where it is, all else is complete.
+    (run / f"{RESULT}.draft").write_text(json.dumps(asdict(result)) + "\n", "utf-8")
+    (run / f"{RESULT}.draft").replace(run / RESULT)
+
+
+def kept_result(run: Path) -> RunResult | None:
+    """What `keep_answers` kept, or None if the run is not complete."""
+    try:
+        return RunResult(**json.loads((run / RESULT).read_text("utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as fault:
+        raise MienError(f"{run / RESULT} is damaged; remove the folder {run} to train that run again") from fault
+
+
+def kept_answers(run: Path) -> Logits:
+    """The logits of both heads that a complete run has kept, float32 of shape (N, 7) and (N, 8)."""
+    try:
+        with np.load(run / ANSWERS, allow_pickle=False) as kept:
+            return {head.name: kept[head.name] for head in HEADS}
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as fault:
+        raise MienError(f"{run / ANSWERS} is damaged; remove the folder {run} to train that run again") from fault
+
+
+def scored(logits: Logits, faces: LabelledFaces, protocols: Sequence[Protocol]) -> dict[str, tuple[Floats, Floats]]:
+    """By protocol's code: whether each face that counts is answered rightly, and its negative log-likelihood in nats.
+
+    Each protocol is answered by the head that is trained for its truth, as in training.
+    """
+    scores = {}
+    for protocol in protocols:
+        counts = protocol.counts(faces)
+        given = probabilities(logits, protocol.expressions, Calibration.neutral())[counts]
+        truth = protocol.truth(faces)[counts]
+        likelihood = given[np.arange(len(truth)), truth]
+        scores[protocol.code] = (
+            (given.argmax(axis=1) == truth).astype(np.float64),
+            -np.log(np.maximum(likelihood, np.finfo(np.float64).tiny)),
+        )
+    return scores

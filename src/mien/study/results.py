@@ -1,0 +1,213 @@
+"""What a study has found so far, from the answers that its finished runs have kept."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.calibration import HEADS, Logits
+from mien.errors import ConfigError
+from mien.evaluate.metrics import Estimate
+from mien.evaluate.protocols import Protocol
+from mien.study.answers import PROTOCOLS, RunResult, kept_answers, kept_result, scored
+from mien.study.config import Study
+from mien.study.faces import StudyFaces
+from mien.study.statistics import difference_of, holm, mean_of
+
+LEVEL = 0.05
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """An arm's accuracy minus the reference arm's, by one protocol.
+
+    Attributes:
+        estimate: The difference and its 95 % interval, as if it were the only comparison.
+        p_value: Raised by Holm's method for the number of arms compared; None where one of both has one seed only.
+    """
+
+    estimate: Estimate
+    p_value: float | None
+
+    @property
+    def beyond_noise(self) -> bool:
+        """Whether the accuracies differ at the level of 5 %, over all arms together."""
+        return self.p_value is not None and self.p_value < LEVEL
+
+    @property
+    def verdict(self) -> str:
+        """The same in words."""
+        if self.p_value is None:
+            return "one seed: cannot be told from noise"
+        if not self.beyond_noise:
+            return "no difference beyond noise"
+        return "better, beyond noise" if self.estimate.value > 0 else "worse, beyond noise"
+
+
+@dataclass(frozen=True, slots=True)
+class ArmResult:
+    """What the finished runs of one arm give together.
+
+    Attributes:
+        about: What the study file says of it.
+        failed: Why it could not be trained in this start; None if it could.
+        seeds: The finished seeds.
+        accuracy: By protocol's code, with 95 % intervals over seeds and images.
+        negative_log_likelihood: Likewise, in nats, of plain softmax.
+        by_seed: Accuracy by protocol's code, in the order of `seeds`.
+        run: Weights, multiply-adds and mean time of one training (of all folds together); None before the first.
+        against: Difference from the reference arm by protocol's code; none of the reference itself.
+    """
+
+    about: str
+    failed: str | None
+    seeds: tuple[int, ...]
+    accuracy: dict[str, Estimate]
+    negative_log_likelihood: dict[str, Estimate]
+    by_seed: dict[str, tuple[float, ...]]
+    run: RunResult | None
+    against: dict[str, Against]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyResult:
+    """What a study has found so far.
+
+    Attributes:
+        study: The study.
+        source: Name of the data set.
+        images: How many faces were measured by each protocol's code; protocols that measure none are left out.
+        learnt: How many faces each training learns from; about, where there are folds.
+        trainings: Finished seeds over all arms, and how many there are to be.
+        arms: Results by the arms' names, in the study's order.
+    """
+
+    study: Study
+    source: str
+    images: dict[str, int]
+    learnt: int
+    trainings: tuple[int, int]
+    arms: dict[str, ArmResult]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain numbers, strings, lists and dicts, ready for JSON."""
+        config = self.study.config
+        return {
+            "study": self.study.name,
+            "title": config.title,
+            "reference": self.study.reference,
+            "protocol": config.protocol,
+            "source": self.source,
+            "learnt": self.learnt,
+            "images": self.images,
+            "trainings": {"finished": self.trainings[0], "planned": self.trainings[1]},
+            "arms": {name: asdict(arm) for name, arm in self.arms.items()},
+        }
+
+
+def gather(
+    study: Study, faces: StudyFaces, runs: Mapping[tuple[str, int, int | None], Path], failed: Mapping[str, str]
+) -> StudyResult:
+    """Puts the finished runs together.
+
+    Args:
+        study: The study.
+        faces: Its faces.
+        runs: Folders of finished runs by arm, seed and fold.
+        failed: Why arms could not be trained, by name.
+
+    Raises:
+        ConfigError: If no measured face has a truth for the study's protocol.
+    """
+    protocols = [protocol for protocol in PROTOCOLS if protocol.counts(faces.measured).any()]
+    images = {protocol.code: int(protocol.counts(faces.measured).sum()) for protocol in protocols}
+    if study.config.protocol not in images:
+        raise ConfigError(
+            f"protocol = {study.config.protocol!r}: no measured face has a truth for it; "
+            f"take one of {', '.join(images)}"
+        )
+    of_seeds = {arm: _complete_seeds(study, faces, runs, arm) for arm in study.arms}
+    scores = {arm: _scores(faces, protocols, seeds) for arm, seeds in of_seeds.items()}
+    about = {arm.name: arm.about for arm in study.config.arms}
+    against = _against(study.reference, scores, list(images))
+    arms = {
+        arm: ArmResult(
+            about=about[arm],
+            failed=failed.get(arm),
+            seeds=tuple(seeds),
+            accuracy={code: mean_of(right) for code, (right, _) in scores[arm].items()},
+            negative_log_likelihood={code: mean_of(loss) for code, (_, loss) in scores[arm].items()},
+            by_seed={code: tuple(right.mean(axis=1).tolist()) for code, (right, _) in scores[arm].items()},
+            run=_together([kept_result(run) for folders in seeds.values() for run in folders], len(seeds)),
+            against=against[arm],
+        )
+        for arm, seeds in of_seeds.items()
+    }
+    finished = sum(len(seeds) for seeds in of_seeds.values())
+    learnt = len(faces.training) if faces.folds is None else len(faces.measured) * (faces.folds - 1) // faces.folds
+    total = len(study.arms) * len(study.config.seeds)
+    return StudyResult(study, faces.measured.source, images, learnt, (finished, total), arms)
+
+
+def _complete_seeds(
+    study: Study, faces: StudyFaces, runs: Mapping[tuple[str, int, int | None], Path], arm: str
+) -> dict[int, list[Path]]:
+    """The finished runs of an arm by seed: one, or one of each fold."""
+    folds = [None] if faces.folds is None else list(range(faces.folds))
+    found = {seed: [runs[arm, seed, f] for f in folds if (arm, seed, f) in runs] for seed in study.config.seeds}
+    return {seed: folders for seed, folders in found.items() if len(folders) == len(folds)}
+
+
+def _scores(
+    faces: StudyFaces, protocols: list[Protocol], seeds: Mapping[int, list[Path]]
+) -> dict[str, tuple[Floats, Floats]]:
+    """By protocol's code: right answers and losses of shape (seeds, faces that count); empty without a seed."""
+    if not seeds:
+        return {}
+    each = [scored(_all_answers(faces, seed, folders), faces.measured, protocols) for seed, folders in seeds.items()]
+    return {
+        protocol.code: (
+            np.stack([scores[protocol.code][0] for scores in each]),
+            np.stack([scores[protocol.code][1] for scores in each]),
+        )
+        for protocol in protocols
+    }
+
+
+def _all_answers(faces: StudyFaces, seed: int, folders: list[Path]) -> Logits:
+    """The logits for all measured faces, from every fold's own network."""
+    logits = {head.name: np.empty((len(faces.measured), len(head)), dtype=np.float32) for head in HEADS}
+    for fold, folder in enumerate(folders):
+        positions = faces.measured_in(seed, None if faces.folds is None else fold)
+        for name, values in kept_answers(folder).items():
+            logits[name][positions] = values
+    return logits
+
+
+def _together(results: list[RunResult | None], seeds: int) -> RunResult | None:
+    found = [result for result in results if result is not None]
+    if not found:
+        return None
+    time_s = fmean(result.elapsed_s for result in found) * len(found) / seeds
+    return RunResult(found[0].weights, found[0].multiply_adds, round(time_s, 1))
+
+
+def _against(
+    reference: str, scores: Mapping[str, Mapping[str, tuple[Floats, Floats]]], codes: list[str]
+) -> dict[str, dict[str, Against]]:
+    """Differences from the reference by arm and protocol's code; p-values are raised over the arms of a protocol."""
+    found: dict[str, dict[str, Against]] = {arm: {} for arm in scores}
+    others = [arm for arm in scores if arm != reference and scores[arm] and scores[reference]]
+    for code in codes:
+        differences = {arm: difference_of(scores[arm][code][0], scores[reference][code][0]) for arm in others}
+        tested = {arm: d.p_value for arm, d in differences.items() if d.p_value is not None}
+        raised = dict(zip(tested, holm(list(tested.values())), strict=True))
+        for arm, difference in differences.items():
+            found[arm][code] = Against(difference.estimate, raised.get(arm))
+    return found
