@@ -77,8 +77,8 @@ def _begun_with(network: Mapping[str, Any]) -> str:
     if origin is None or network["published"]["weights"] == "random":
         return ""
     return (
-        f" It started from the weights of {origin.name} ({origin.licence}), trained on ImageNet-1k, whose pictures are for "
-        "non-commercial research."
+        f" It started from the weights of {origin.name} ({origin.licence}), trained on ImageNet-1k, whose pictures are "
+        "for non-commercial research."
     )
 
 
