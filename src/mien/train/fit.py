@@ -24,6 +24,7 @@ _BESIDE_THE_POINT = (
     "Checkpoint directory .* exists and is not empty",  # it holds the run's facts, or what is resumed
     "The dirpath has changed",  # a run may be moved before it is resumed
     ".*does not have many workers",  # the faces are in memory; workers would only copy them
+    r"Found .* module\(s\) in eval mode",  # a frozen trunk answers in training as it always does
     ".*treespec, LeafSpec.* is deprecated",  # Lightning's own use of torch
     "Precision .* is not supported by the model summary",
     "Grad strides do not match bucket view strides",  # of 1 × 1 kernels, whose layout can be said in two ways

@@ -43,7 +43,7 @@ class PublishedTrunk(nn.Module):
         """Float of 0 to 1 of shape (N, 1 or 3, H, W) to (N, width, input_px / 32, input_px / 32)."""
         if faces.shape[-1] != self.input_px:
             faces = functional.interpolate(faces, (self.input_px, self.input_px), mode="bilinear", align_corners=False)
-        channels = faces.expand(-1, 3, -1, -1).split(1, dim=1)
+        channels = torch.split(faces.expand(-1, 3, -1, -1), 1, dim=1)
         scaled = [(channel - mean) / std for channel, mean, std in zip(channels, self.mean, self.std, strict=True)]
         return cast(Tensor, self.network(torch.cat(scaled, dim=1)))
 
