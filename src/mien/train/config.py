@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeGuard, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -18,6 +18,7 @@ DENSE_FAMILIES = ("mlp", "lenet", "plain-cnn")
 _MOST_POOLINGS = {"lenet": 3, "plain-cnn": 5}  # of a face of 48 pixels
 Model = TypeVar("Model", bound=BaseModel)
 Count = Annotated[int, Field(ge=1)]
+PublishedFamily = Literal["vgg16", "resnet18", "efficientnet-b0", "efficientnet-lite0"]
 
 
 class Strict(BaseModel):
@@ -26,11 +27,31 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class PublishedConfig(Strict):
+    """What a published network starts from and what it is shown; see `mien.train.published`."""
+
+    weights: Literal["imagenet", "random"] = "imagenet"
+    frozen: bool = False
+    input_px: int = Field(default=48, ge=32, le=512)
+
+
 class NetworkConfig(Strict):
-    """Family and size of the network; see `mien.train.networks.ExpressionNetwork`."""
+    """Family and size of the network; see `mien.train.networks.ExpressionNetwork`.
+
+    Published families have their own stem, widths and depths.
+    """
 
     family: Literal[
-        "residual", "residual-se", "preactivation", "repvgg", "depthwise", "vgg", "mlp", "lenet", "plain-cnn"
+        "residual",
+        "residual-se",
+        "preactivation",
+        "repvgg",
+        "depthwise",
+        "vgg",
+        "mlp",
+        "lenet",
+        "plain-cnn",
+        PublishedFamily,
     ] = "residual"
     channels: Literal[1, 3] = 1  # 3 takes colour; a grayscale face is given to it three times
     stem_width: int = Field(default=32, ge=1)
@@ -39,6 +60,14 @@ class NetworkConfig(Strict):
     depths: tuple[Count, ...] = (1, 2, 2)
     dense: tuple[Count, ...] = ()  # widths of the dense layers of mlp, lenet and plain-cnn
     dropout: float = Field(default=0.2, ge=0, lt=1)
+    published: PublishedConfig = PublishedConfig()
+
+    @model_validator(mode="after")
+    def _only_published_families_have_weights(self) -> Self:
+        if self.published != PublishedConfig() and not is_published(self.family):
+            families = ", ".join(get_args(PublishedFamily))
+            raise ValueError(f"published has no meaning for {self.family}; leave it out, or take one of {families}")
+        return self
 
     @model_validator(mode="after")
     def _one_depth_for_each_width(self) -> Self:
@@ -171,6 +200,11 @@ class TrainingConfig(Strict):
         if self.optimiser.sharpness_radius and self.precision == "16-mixed":
             raise ValueError("optimiser.sharpness_radius cannot go with 16-mixed; take precision bf16-mixed or 32-true")
         return self
+
+
+def is_published(family: str) -> TypeGuard[PublishedFamily]:
+    """Whether a family is a network of the literature, for which there are weights of others."""
+    return family in get_args(PublishedFamily)
 
 
 def load_config(path: Path) -> TrainingConfig:

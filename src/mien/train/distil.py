@@ -16,6 +16,7 @@ from mien.calibration import Logits, softmax
 from mien.errors import ConfigError
 from mien.model import load_model
 from mien.train.config import DistillationConfig, TrainingConfig
+from mien.train.published.weights import weights_file
 from mien.train.trainer import CHECKPOINT
 
 
@@ -41,13 +42,16 @@ def distilled(targets: Sequence[Tensor], pixels: NDArray[np.uint8], config: Dist
 
 
 def checksums(config: TrainingConfig) -> dict[str, str]:
-    """SHA-256 of every teacher, and of the checkpoint that the run starts from, by the names the configuration has.
+    """SHA-256 of every teacher, and of the weights that the run starts from, by the names the configuration has.
 
     Raises:
         ModelError: If a teacher is not found.
-        ConfigError: If there is no checkpoint to start from.
+        ConfigError: If there is no checkpoint to start from, or ImageNet weights cannot be had.
+        MissingExtra: If what fetches them is not installed.
     """
     found = {teacher: load_model(teacher).file.sha256 for teacher in config.distillation.teachers}
+    if file := weights_file(config.network):
+        found[config.network.family] = sha256(file.read_bytes()).hexdigest()
     if config.start_from:
         checkpoint = Path(config.start_from) / CHECKPOINT
         try:

@@ -20,7 +20,7 @@ from mien.data.manifest import manifest
 from mien.errors import ConfigError, first_line
 from mien.preprocess import Framing, Preprocessing
 from mien.train.commit import source_commit
-from mien.train.config import TrainingConfig
+from mien.train.config import TrainingConfig, is_published
 from mien.train.distil import checksums
 from mien.train.machine import Machine
 from mien.train.trainer import CHECKPOINT
@@ -38,7 +38,8 @@ def new_facts(
     training: LabelledFaces, held_out: LabelledFaces, left_out: LeftOut, config: TrainingConfig, machine: Machine
 ) -> dict[str, Any]:
     """Everything about a run but its weights, as it stands before the first epoch."""
-    mean, std = _mean_and_std(training.pixels)
+    # A published network scales its input itself, as it was when others trained it.
+    mean, std = (0.0, 255.0) if is_published(config.network.family) else _mean_and_std(training.pixels)
     return {
         "mien": __version__,
         "commit": source_commit(),

@@ -25,12 +25,14 @@ from mien.train.facts import (
 )
 from mien.train.machine import Machine
 from mien.train.module import ExpressionTraining, channels_last
+from mien.train.published.weights import load_imagenet_weights, weights_file
 from mien.train.trainer import CHECKPOINT, Reached, make_trainer
 
 _BESIDE_THE_POINT = (
     "Checkpoint directory .* exists and is not empty",  # it holds the run's facts, or what is resumed
     "The dirpath has changed",  # a run may be moved before it is resumed
     ".*does not have many workers",  # the faces are in memory; workers would only copy them
+    r"Found .* module\(s\) in eval mode",  # a frozen trunk answers in training as it always does
     ".*treespec, LeafSpec.* is deprecated",  # Lightning's own use of torch
     "Precision .* is not supported by the model summary",
     "Grad strides do not match bucket view strides",  # of 1 × 1 kernels, whose layout can be said in two ways
@@ -150,10 +152,12 @@ def _carried_on(stored: dict[str, Any], checkpoint: Path) -> dict[str, Any]:
 
 
 def _untrained(config: TrainingConfig, facts: dict[str, Any]) -> ExpressionTraining:
-    """The network as it stands before the first step: random, or another run's."""
+    """The network as it stands before the first step: random, with others' weights, or another run's."""
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         module = ExpressionTraining(config, preprocessing_of(facts))
+    if module.network.published and (file := weights_file(config.network)):
+        load_imagenet_weights(module.network.published, file)
     if config.start_from:
         module.load_weights(Path(config.start_from) / CHECKPOINT)
     # Before the processes are joined: torch's DDP mixes gradients up if the layout changes after that.

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from mien.expressions import FER7, FERPLUS8
 from mien.train.classic import classic_stages
-from mien.train.config import DENSE_FAMILIES, NetworkConfig
+from mien.train.config import DENSE_FAMILIES, NetworkConfig, is_published
+from mien.train.published.trunk import PublishedTrunk
 
 _POOLING_LAYERS = 3  # at the trunk's end: mean, flattening, dropout
 
@@ -140,12 +141,16 @@ class SqueezeExcitation(nn.Module):
 
 
 class ExpressionNetwork(nn.Module):
-    """A small network for faces with a head for `FER7` and one for `FERPLUS8`."""
+    """A network for faces with a head for `FER7` and one for `FERPLUS8`."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.channels = config.channels
-        if config.family in DENSE_FAMILIES:
+        if is_published(config.family):
+            published = PublishedTrunk(config.family, config.published)
+            stages: list[nn.Module] = [published]
+            width = published.width
+        elif config.family in DENSE_FAMILIES:
             stages, width = classic_stages(config), config.dense[-1]
         else:
             stages, width = _convolutional_stages(config)
@@ -180,6 +185,12 @@ class ExpressionNetwork(nn.Module):
         """How much each place speaks for each class of both heads: class activation maps of shape (N, 15, h, w)."""
         weights = torch.cat((self.fer7_head.weight, self.ferplus8_head.weight))
         return nn.functional.conv2d(features, weights[:, :, None, None])
+
+    @property
+    def published(self) -> PublishedTrunk | None:
+        """The published network that reads the faces, if one does."""
+        first = self.trunk[0]
+        return first if isinstance(first, PublishedTrunk) else None
 
     def merge(self) -> None:
         """Replaces re-parameterised blocks by the single convolutions they amount to; for answering only."""

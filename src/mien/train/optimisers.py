@@ -14,9 +14,10 @@ _ADAM_RMS = 0.2  # of a usual AdamW update; it lets Muon take the learning rates
 
 
 def optimiser_of(network: nn.Module, config: OptimiserConfig) -> Optimizer:
-    """The configured optimiser over all weights; weight decay on convolution and linear weights alone."""
-    decayed = [weight for weight in network.parameters() if weight.ndim > 1]
-    plain = [weight for weight in network.parameters() if weight.ndim <= 1]
+    """The configured optimiser over all weights that are not frozen; decay on convolution and linear weights alone."""
+    trained = [weight for weight in network.parameters() if weight.requires_grad]
+    decayed = [weight for weight in trained if weight.ndim > 1]
+    plain = [weight for weight in trained if weight.ndim <= 1]
     groups: list[dict[str, Any]] = [
         {"params": decayed, "weight_decay": config.weight_decay},
         {"params": plain, "weight_decay": 0.0},

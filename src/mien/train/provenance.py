@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mien.data.faces import FER2013
+from mien.train.published.weights import ORIGINS
 
 _FER2013_LICENCE = (
     "Weights: Apache-2.0. Trained on FER2013 (Goodfellow et al., 2013), whose images' licence is not clearly stated"
@@ -30,10 +31,13 @@ def licence_note(data: Mapping[str, Any], config: Mapping[str, Any]) -> str:
         data: A run's facts about its data; see `mien.data.manifest.Manifest`.
         config: The run's configuration.
     """
+    begun = _begun_with(config.get("network", {}))
     if _is_fer2013(data):
-        return f"{_FER2013_LICENCE}{_FERPLUS_LICENCE if _has_votes(data) else ''}."
+        return f"{_FER2013_LICENCE}{_FERPLUS_LICENCE if _has_votes(data) else ''}.{begun}"
     licence = config.get("data", {}).get("licence") or "not stated"
-    return f"Weights: as whoever trained them says. Trained on {_name(data)}; licence of its pictures: {licence}."
+    return (
+        f"Weights: as whoever trained them says. Trained on {_name(data)}; licence of its pictures: {licence}.{begun}"
+    )
 
 
 def about_data(data: Mapping[str, Any]) -> str:
@@ -65,6 +69,17 @@ def about_labels(data: Mapping[str, Any]) -> str:
     if unseen:
         items.append(f"- It was shown no face for {', '.join(unseen)}: what it says of these means nothing.")
     return "\n".join(items)
+
+
+def _begun_with(network: Mapping[str, Any]) -> str:
+    """Whose weights a published network started from; nothing where there were none."""
+    origin = ORIGINS.get(network.get("family", ""))
+    if origin is None or network["published"]["weights"] == "random":
+        return ""
+    return (
+        f" It started from the weights of {origin.name} ({origin.licence}), trained on ImageNet-1k, whose pictures are "
+        "for non-commercial research."
+    )
 
 
 def _is_fer2013(data: Mapping[str, Any]) -> bool:

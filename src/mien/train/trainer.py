@@ -143,7 +143,10 @@ def _share_statistics(module: LightningModule) -> None:
 
     Gradients are shared, so weights are the same everywhere, but each process has seen only its share of the batch.
     """
-    statistics = [buffer for buffer in module.buffers() if buffer.is_floating_point()]
+    learning = [layer for layer in module.modules() if layer.training]  # what is frozen keeps its own to the digit
+    statistics = [b for layer in learning for b in layer.buffers(recurse=False) if b.is_floating_point()]
+    if not statistics:
+        return
     total = parameters_to_vector(statistics)
     distributed.all_reduce(total)
     parts = torch.split(total, [buffer.numel() for buffer in statistics])

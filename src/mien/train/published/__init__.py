@@ -1,0 +1,1 @@
+"""Networks from the literature, with weights that others have trained on ImageNet."""

