@@ -18,6 +18,7 @@ from mien.cli.data import data
 from mien.cli.evaluate import evaluate
 from mien.cli.export import export
 from mien.cli.info import info
+from mien.cli.model import model
 from mien.cli.recognize import recognize
 from mien.cli.train import train
 from mien.errors import MienError
@@ -38,6 +39,7 @@ app.command(rich_help_panel=MODELS)(train)
 app.command(rich_help_panel=MODELS)(export)
 app.command(rich_help_panel=MODELS)(evaluate)
 app.add_typer(data, name="data", rich_help_panel=MODELS)
+app.add_typer(model, name="model", rich_help_panel=MODELS)
 
 
 def _print_version(wanted: bool) -> None:
