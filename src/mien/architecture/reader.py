@@ -103,7 +103,9 @@ class _Reader:
     def _clips_at_zero(self, node: Any) -> bool:
         """Whether the range begins at 0 right behind a layer that gives values below it."""
         zero = numpy_helper.to_array(self.constants[node.input[2]])
-        signed = self.found[self.of_tensor[node.input[0]]].operation.startswith(("conv", "linear", "add", "norm"))
+        signed = self.found[self.of_tensor[node.input[0]]].operation.startswith(
+            ("conv", "depthwise", "linear", "add", "norm")
+        )
         return signed and int(zero) == np.iinfo(zero.dtype).min
 
     def _belongs_to_layer_before(self, node: Any) -> bool:
@@ -184,7 +186,7 @@ def _operation(node: Any, weight: Sequence[int]) -> str:
     stride = f" /{max(strides)}" if strides else ""
     groups = attributes.get("group", 1)
     if node.op_type == "Conv":
-        return f"{'depthwise ' if groups > 1 and weight[1] == 1 else ''}conv {kernel}{stride}"
+        return f"{'depthwise' if groups > 1 and weight[1] == 1 else 'conv'} {kernel}{stride}"
     if node.op_type == "AveragePool":
         return f"mean {kernel}{stride}"
     if node.op_type == "MaxPool":

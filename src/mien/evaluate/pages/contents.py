@@ -124,6 +124,8 @@ def _slices(some: Slices) -> Table:
 
 
 def _range(part: Part) -> str:
+    if part.low is None or part.high is None:
+        return "no landmarks found"
     low, high = f"{part.low:.3g}", f"{part.high:.3g}"
     return low if low == high else f"{low} to {high}"
 
