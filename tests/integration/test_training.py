@@ -12,17 +12,21 @@ import onnx
 import pytest
 import torch
 from drawn_faces import drawn_faces
+from torch import nn
 
+from mien.architecture.reader import read_architecture
 from mien.data.faces import LabelledFaces
 from mien.errors import ConfigError, DataError, ModelError, OutputError
 from mien.expressions import CORE4, FER7, FERPLUS8
-from mien.model import load_model
+from mien.model import find_model, load_model
 from mien.recognizer import Recognizer
 from mien.train import export as exporting
 from mien.train.config import DistillationConfig, TrainingConfig
 from mien.train.export import Export, export, export_all
 from mien.train.facts import FACTS, run_facts
 from mien.train.fit import Run, fit
+from mien.train.networks import multiply_adds
+from mien.train.package.graph import trained_network
 from mien.train.package.places import check_places
 from mien.train.trainer import CHECKPOINT
 
@@ -181,6 +185,17 @@ def test_answers_do_not_depend_on_the_batch(
         together = model.probabilities(held_out.pixels[order], expressions)[np.argsort(order)]
         alone = [model.probabilities(held_out.pixels[[face]], expressions) for face in range(20)]
         np.testing.assert_allclose(np.concatenate(alone), together[:20], rtol=0, atol=1e-5)
+
+
+def test_a_look_into_each_precision_counts_what_the_network_has(run: Run, packages: dict[str, Export]) -> None:
+    network = trained_network(run.folder, run_facts(run.folder)).network
+    found = {precision: read_architecture(find_model(p.path)) for precision, p in packages.items()}
+    assert {one.precision for one in found.values()} == {"fp32", "fp16", "int8"}
+    assert {one.multiply_adds for one in found.values()} == {multiply_adds(network, 48)}
+    # Normalisation has become part of the convolutions: what it scales by is in their weights, one bias is left of it.
+    weights = sum(layer.weight.numel() for layer in network.modules() if isinstance(layer, (nn.Conv2d, nn.Linear)))
+    biases = sum(layer.weight.shape[0] for layer in network.modules() if isinstance(layer, (nn.Conv2d, nn.Linear)))
+    assert {one.weights for one in found.values()} == {weights + biases}
 
 
 @pytest.fixture

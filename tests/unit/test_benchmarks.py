@@ -122,3 +122,44 @@ def test_summary_of_one_and_of_several_runs() -> None:
     summary = import_module("_measure").summary
     assert summary([2.0]) == {"median": 2.0, "q1": 2.0, "q3": 2.0, "runs": 1}
     assert summary([5.0, 1.0, 3.0, 2.0, 4.0]) == {"median": 3.0, "q1": 2.0, "q3": 4.0, "runs": 5}
+
+
+def test_batch_or_single_arithmetic() -> None:
+    script = import_module("batch_or_single")
+    truth = np.array([0, 1, 2, 3, 3])  # happy, sad, surprise, neutral, neutral
+    # Folders in alphabetical order: happy, neutral, sad, surprise.
+    assert script.alphabetical(truth).tolist() == [0, 2, 3, 1, 1]
+    assert script.in_folder_order(truth).tolist() == [0, 3, 4, 1, 2]
+    row = script.row("none", truth, script.alphabetical(truth))
+    assert (row["images"], row["right"], row["accuracy"]["value"]) == (5, 1, 0.2)
+    assert row["answered"] == {"happy": 0.2, "sad": 0.2, "surprise": 0.2, "neutral": 0.4}
+
+
+def test_what_a_handful_of_images_may_show() -> None:
+    handful = import_module("batch_or_single").handful
+    coin = handful(2, np.array([True, False]))
+    # Of two images 0, 1 or 2 are right with probability 1/4, 1/2, 1/4; two draws differ by 2 with probability 1/8.
+    assert coin["accuracy_95"] == [0.0, 1.0]
+    assert coin["two_draws_apart_95"] == 1.0
+    four_in_five = handful(10, np.arange(5) > 0)
+    rng = np.random.default_rng(0)
+    drawn = rng.binomial(10, 0.8, (2, 200_000))
+    assert np.mean(np.abs(drawn[0] - drawn[1]) <= 10 * four_in_five["two_draws_apart_95"]) >= 0.95
+    assert np.mean(np.abs(drawn[0] - drawn[1]) <= 10 * four_in_five["two_draws_apart_95"] - 1) < 0.95
+
+
+def test_batch_or_single_on_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    faces = tmp_path / "faces"
+    for number, name in enumerate(("happy", "sad", "surprise", "neutral")):
+        folder = faces / "val" / name
+        folder.mkdir(parents=True)
+        pixels = np.random.default_rng(number).integers(0, 256, (48, 48), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / "0.png")
+    drawing = tmp_path / "all.svg"
+    script = import_module("batch_or_single")
+    monkeypatch.setattr(script, "DROPPED_BATCHES", (3,))
+    figures = measured(
+        monkeypatch, tmp_path / "all.json", "batch_or_single", str(faces), "--model", "tiny", "--svg", str(drawing)
+    )
+    assert [row["images"] for row in figures["rows"]] == [4, 4, 4, 4, 4, 3]
+    assert "Accuracy in per cent" in drawing.read_text("utf-8")

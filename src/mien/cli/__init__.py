@@ -19,6 +19,7 @@ from mien.cli.data import data
 from mien.cli.evaluate import evaluate
 from mien.cli.export import export
 from mien.cli.info import info
+from mien.cli.model import model
 from mien.cli.recognize import recognize
 from mien.cli.study import study
 from mien.cli.train import train
@@ -43,6 +44,7 @@ app.command(rich_help_panel=MODELS)(export)
 app.command(rich_help_panel=MODELS)(evaluate)
 app.command(rich_help_panel=MODELS)(study)
 app.add_typer(data, name="data", rich_help_panel=MODELS)
+app.add_typer(model, name="model", rich_help_panel=MODELS)
 
 
 def _print_version(wanted: bool) -> None:

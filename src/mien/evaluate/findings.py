@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.data.faces import LabelledFaces
+from mien.detect.mtcnn import Mtcnn
 from mien.errors import ModelError
 from mien.evaluate.analysis.certainty import ReliabilityBin, RiskCoverage, reliability, risk_coverage
 from mien.evaluate.analysis.gallery import Gallery, gallery
@@ -121,10 +123,11 @@ def find_out(
     plain = subject.answers(faces, protocols)
     averaged = subject.averaged_answers(faces, protocols, plain)
     found, duplicated = leakage(faces, subject.training.get("data", {}), seen)
+    landmarks = Mtcnn().landmarks_of_crops(faces.pixels)
     focus = P2 if P2 in protocols else protocols[0]
     return Findings(
         results=evaluate_answers(plain, averaged, faces, protocols, duplicated=duplicated),
-        analyses=tuple(analyse(plain, faces, protocol) for protocol in protocols),
+        analyses=tuple(analyse(plain, faces, protocol, landmarks=landmarks) for protocol in protocols),
         leakage=found,
         robustness=robustness(subject.asked(), faces, focus, most=wanted.robustness) if wanted.robustness else None,
         gallery=gallery(plain, subject.classifier, faces, focus, each=wanted.gallery) if wanted.gallery else None,
@@ -134,10 +137,17 @@ def find_out(
     )
 
 
-def analyse(answers: Answers, faces: LabelledFaces, protocol: Protocol) -> Analysis:
-    """What lies behind the figures of one protocol, by which at least one of `faces` must count."""
-    counted = faces[protocol.counts(faces)]
-    given = answers[protocol.expressions.name][protocol.counts(faces)]
+def analyse(answers: Answers, faces: LabelledFaces, protocol: Protocol, *, landmarks: NDArray[np.float64]) -> Analysis:
+    """What lies behind the figures of one protocol, by which at least one of `faces` must count.
+
+    Args:
+        answers: About the faces.
+        faces: N of them.
+        protocol: What is right.
+        landmarks: Of each face, of shape (N, 5, 2); NaN where none were found.
+    """
+    counts = protocol.counts(faces)
+    counted, given = faces[counts], answers[protocol.expressions.name][counts]
     truth, answer, confidence = protocol.truth(counted), given.argmax(axis=1), given.max(axis=1)
     right = truth == answer
     return Analysis(
@@ -147,7 +157,7 @@ def analyse(answers: Answers, faces: LabelledFaces, protocol: Protocol) -> Analy
         mistakes=mistakes(protocol.expressions.labels, truth, answer),
         reliability=reliability(confidence, right),
         risk_coverage=risk_coverage(confidence, right, rng=np.random.default_rng(SEED)),
-        slices=slices(counted, right),
+        slices=slices(counted, right, landmarks[counts]),
     )
 
 

@@ -1,3 +1,5 @@
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -5,6 +7,7 @@ from PIL import Image
 from mien.detect import load_detector
 from mien.detect.mtcnn import MARGIN_PX, REFINE_PX, Mtcnn, _on_crops
 from mien.detect.scaling import octaves
+from mien.preprocess import Framing, Preprocessing, crop_face
 from mien.results import Box
 
 
@@ -150,3 +153,18 @@ def test_crops_answer_in_the_order_of_their_boxes(detector, astronaut):
 def test_windows_start_beyond_the_border_as_the_network_pads(detector):
     rows, columns = detector._pnet.run(["scores"], {"image": np.zeros((40, 60, 3), np.uint8)})[0].shape[2:]
     assert (rows, columns) == ((40 + 2 * MARGIN_PX - 12) // 2 + 1, (60 + 2 * MARGIN_PX - 12) // 2 + 1)
+
+
+def test_landmarks_of_crops(detector, astronaut):
+    (face,) = detector(astronaut)
+    crop = crop_face(astronaut, face, Preprocessing(48, 0.0, 1.0, Framing(scale=1.0)))
+    blank = np.full_like(crop, 128)
+    found = detector.landmarks_of_crops(np.stack([crop, blank, crop]))
+    assert found.shape == (3, 5, 2)
+    assert np.isnan(found[1]).all()
+    np.testing.assert_allclose(found[0], found[2], atol=0.2)  # what lies above and below a crop is hardly seen
+    side = (face.box.width + face.box.height) / 2
+    corner = np.array([face.box.left + face.box.right - side, face.box.top + face.box.bottom - side]) / 2
+    where = [getattr(face.landmarks, part.name) for part in fields(face.landmarks)]
+    np.testing.assert_allclose(corner + found[0] * side / 48, where, atol=side / 16)
+    assert detector.landmarks_of_crops(np.zeros((0, 48, 48), dtype=np.uint8)).shape == (0, 5, 2)

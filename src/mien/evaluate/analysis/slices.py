@@ -1,4 +1,4 @@
-"""Accuracy on parts of the images: dark and bright, blurred and sharp, agreed on or not."""
+"""Accuracy on parts of the images: dark and bright, blurred and sharp, tilted and turned, agreed on or not."""
 
 from dataclasses import dataclass
 
@@ -16,17 +16,17 @@ PARTS = 4
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The images whose property lies in one range.
+    """The images whose property lies in one range, or for which it could not be measured.
 
     Attributes:
-        low: Least value of the property among them.
-        high: Greatest value.
+        low: Least value of the property among them; None where it could not be measured.
+        high: Greatest value, or None likewise.
         images: How many.
         accuracy: Share of them that are right.
     """
 
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     images: int
     accuracy: Estimate
 
@@ -38,7 +38,7 @@ class Slices:
     Attributes:
         name: The property.
         unit: What its values are.
-        parts: At most `PARTS`; images of equal value share a part.
+        parts: At most `PARTS`, then those for which it could not be measured; images of equal value share a part.
     """
 
     name: str
@@ -46,17 +46,20 @@ class Slices:
     parts: tuple[Part, ...]
 
 
-def slices(faces: LabelledFaces, right: NDArray[np.bool_]) -> tuple[Slices, ...]:
-    """Accuracy by brightness, by sharpness and, where all faces have votes, by the agreement of those who voted.
+def slices(faces: LabelledFaces, right: NDArray[np.bool_], landmarks: Floats) -> tuple[Slices, ...]:
+    """Accuracy by light, sharpness, pose and, where all faces have votes, by the agreement of those who voted.
 
     Args:
         faces: N faces, at least one.
         right: Whether each is answered rightly, of shape (N,).
+        landmarks: Five points of each in the order of `Landmarks`, of shape (N, 5, 2); NaN where none were found.
     """
     brightness, _, sharpness = light(faces.pixels).T
     properties = {
         "brightness": ("mean grey level, 0 to 255", brightness),
         "sharpness": ("standard deviation of the Laplacian, in grey levels", sharpness),
+        "tilt": ("degrees by which the line through the eyes is off the level, by landmarks", tilt(landmarks)),
+        "turn": ("how far the nose is off the middle between the eyes, in distances of the eyes", turn(landmarks)),
     }
     if faces.votes.any(axis=1).all():
         properties["agreement"] = ("share of the votes for the most chosen expression", agreement(faces.votes))
@@ -64,18 +67,53 @@ def slices(faces: LabelledFaces, right: NDArray[np.bool_]) -> tuple[Slices, ...]
 
 
 def parts(values: Floats, right: NDArray[np.bool_]) -> tuple[Part, ...]:
-    """Images in at most `PARTS` parts by value, with the accuracy of each; arrays of shape (N,)."""
-    starts = np.arange(1, PARTS) * len(values) // PARTS
-    part = np.searchsorted(np.sort(values)[starts], values, side="right")
-    return tuple(
-        Part(
-            low=float(values[inside].min()),
-            high=float(values[inside].max()),
-            images=int(inside.sum()),
-            accuracy=proportion(int(right[inside].sum()), int(inside.sum())),
-        )
-        for inside in (part == position for position in np.unique(part))
+    """Images in at most `PARTS` parts by value, with the accuracy of each; those of value NaN in one more, the last.
+
+    Args:
+        values: Of the property, of shape (N,).
+        right: Whether each image is answered rightly, of shape (N,).
+    """
+    known = ~np.isnan(values)
+    ordered = np.sort(values[known])
+    starts = ordered[np.arange(1, PARTS) * len(ordered) // PARTS] if len(ordered) else ordered
+    part = np.searchsorted(starts, values, side="right")
+    found = [_part(values, right, known & (part == position)) for position in np.unique(part[known])]
+    if not known.all():
+        found.append(_part(None, right, ~known))
+    return tuple(found)
+
+
+def _part(values: Floats | None, right: NDArray[np.bool_], inside: NDArray[np.bool_]) -> Part:
+    return Part(
+        low=None if values is None else float(values[inside].min()),
+        high=None if values is None else float(values[inside].max()),
+        images=int(inside.sum()),
+        accuracy=proportion(int(right[inside].sum()), int(inside.sum())),
     )
+
+
+def tilt(landmarks: Floats) -> Floats:
+    """Degrees between the line through the eyes and the level, 0 to 180, of shape (N,); landmarks as for `slices`."""
+    x, y = (landmarks[:, 1] - landmarks[:, 0]).T
+    return np.asarray(np.abs(np.degrees(np.arctan2(y, x))), dtype=np.float64)
+
+
+def turn(landmarks: Floats) -> Floats:
+    """How far the nose lies from the middle between the eyes, along the line through them, in distances of the eyes.
+
+    It grows as a face turns to the side, of which it is a sign, not a measure in degrees: noses differ, and landmarks
+    of a face in profile are guesses.
+
+    Args:
+        landmarks: As for `slices`.
+
+    Returns:
+        Shape (N,), 0 or more; NaN where there are no landmarks.
+    """
+    left, right, nose = landmarks[:, 0], landmarks[:, 1], landmarks[:, 2]
+    eyes = right - left
+    along = ((nose - (left + right) / 2) * eyes).sum(axis=1)
+    return np.asarray(np.abs(along) / np.maximum((eyes**2).sum(axis=1), 1.0), dtype=np.float64)
 
 
 def agreement(votes: NDArray[np.int64]) -> Floats:

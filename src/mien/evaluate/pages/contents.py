@@ -125,7 +125,9 @@ def _slices(some: Slices) -> Table:
 
 
 def _range(part: Part) -> str:
-    low, high = f"{part.low:.3g}", f"{part.high:.3g}"
+    if part.low is None or part.high is None:
+        return "no landmarks found"
+    low, high = (f"{round(end, 3):.3g}" for end in (part.low, part.high))
     return low if low == high else f"{low} to {high}"
 
 

@@ -6,10 +6,12 @@ from drawn_faces import drawn_faces
 
 from mien.data.faces import LabelledFaces
 from mien.data.light import light
-from mien.evaluate.analysis.slices import agreement, parts, slices
+from mien.evaluate.analysis.slices import agreement, parts, slices, tilt, turn
 from mien.evaluate.metrics import proportion
 
 FACES = drawn_faces(30, seed=4)
+LEVEL = np.array([(14.0, 18), (34, 18), (24, 28), (16, 38), (32, 38)])  # eyes, nose, corners of the mouth
+LANDMARKS = np.tile(LEVEL, (30, 1, 1))
 
 
 def test_parts_worked_by_hand() -> None:
@@ -44,9 +46,32 @@ def test_properties_mean_what_they_say() -> None:
 
 def test_agreement_needs_votes_for_all() -> None:
     right = np.ones(30, dtype=bool)
-    assert [some.name for some in slices(FACES, right)] == ["brightness", "sharpness", "agreement"]
+    names = ["brightness", "sharpness", "tilt", "turn"]
+    assert [some.name for some in slices(FACES, right, LANDMARKS)] == [*names, "agreement"]
     votes = FACES.votes.copy()
     votes[3] = 0
     without = LabelledFaces(FACES.pixels, FACES.fer7, votes, FACES.rows)
-    assert [some.name for some in slices(without, right)] == ["brightness", "sharpness"]
-    assert all(sum(part.images for part in some.parts) == 30 for some in slices(FACES, right))
+    assert [some.name for some in slices(without, right, LANDMARKS)] == names
+    assert all(sum(part.images for part in some.parts) == 30 for some in slices(FACES, right, LANDMARKS))
+
+
+def test_pose_worked_by_hand() -> None:
+    turned = LEVEL.copy()
+    turned[2, 0] = 29  # a quarter of the eyes' distance
+    angle = np.radians(30)
+    tilted = turned @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    unseen = np.full((5, 2), np.nan)
+    some = np.stack([LEVEL, turned, tilted, unseen])
+    np.testing.assert_allclose(tilt(some), [0, 0, 30, np.nan])
+    np.testing.assert_allclose(turn(some), [0, 0.25, 0.25, np.nan], atol=1e-12)
+    np.testing.assert_allclose(tilt(some * (-1, 1) + (48, 0))[:3], [180, 180, 150])  # eyes that have changed places
+
+
+def test_what_cannot_be_measured_is_a_part_of_its_own() -> None:
+    values = np.array([1.0, np.nan, 2, 3, 4, np.nan])
+    right = np.array([True, True, False, False, False, False])
+    *known, rest = parts(values, right)
+    assert [(part.low, part.images) for part in known] == [(1, 1), (2, 1), (3, 1), (4, 1)]
+    assert (rest.low, rest.high, rest.images, rest.accuracy) == (None, None, 2, proportion(1, 2))
+    [nothing] = parts(np.full(3, np.nan), np.ones(3, dtype=bool))
+    assert (nothing.low, nothing.images) == (None, 3)
