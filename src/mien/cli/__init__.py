@@ -19,6 +19,7 @@ from mien.cli.evaluate import evaluate
 from mien.cli.export import export
 from mien.cli.info import info
 from mien.cli.recognize import recognize
+from mien.cli.search import search
 from mien.cli.train import train
 from mien.errors import MienError
 
@@ -35,6 +36,7 @@ READ, MODELS = "Read expressions", "Make and measure models"
 app.command(rich_help_panel=READ)(recognize)
 app.command(rich_help_panel=READ)(info)
 app.command(rich_help_panel=MODELS)(train)
+app.command(rich_help_panel=MODELS)(search)
 app.command(rich_help_panel=MODELS)(export)
 app.command(rich_help_panel=MODELS)(evaluate)
 app.add_typer(data, name="data", rich_help_panel=MODELS)

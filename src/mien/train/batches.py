@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
-from mien.data.faces import LabelledFaces
+from mien.data.faces import NO_LABEL, LabelledFaces
 from mien.train.config import TrainingConfig
 from mien.train.distil import distilled
 from mien.train.losses import soft_targets
@@ -87,6 +87,11 @@ def held_out_truths(faces: LabelledFaces) -> dict[str, NDArray[np.int64]]:
         "P1": faces.fer2013_core4(),
         "P2": faces.consensus_core4(),
     }
+
+
+def protocols_with_truth(faces: LabelledFaces) -> list[str]:
+    """Names of the protocols by which any of the faces has a truth."""
+    return [name for name, truth in sorted(held_out_truths(faces).items()) if (truth != NO_LABEL).any()]
 
 
 def _load(share: Sampler[list[int]], faces: LabelledFaces, *labels: Tensor) -> Batches:

@@ -1,9 +1,10 @@
 """Training configuration: typed, frozen, strict, read from TOML."""
 
 import tomllib
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -12,13 +13,16 @@ from mien.errors import ConfigError, choose_from
 from mien.expressions import FER7
 
 Count = Annotated[int, Field(ge=1)]
+Model = TypeVar("Model", bound=BaseModel)
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A table whose keys are all known, and which does not change."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class NetworkConfig(_Strict):
+class NetworkConfig(Strict):
     """Family and size of the network; see `mien.train.networks.ExpressionNetwork`."""
 
     family: Literal["residual", "residual-se", "preactivation", "repvgg", "depthwise", "vgg"] = "residual"
@@ -35,7 +39,7 @@ class NetworkConfig(_Strict):
         return self
 
 
-class LossConfig(_Strict):
+class LossConfig(Strict):
     """Weights of the two heads' cross-entropies; see `mien.train.losses`."""
 
     fer7_weight: float = Field(default=0.7, ge=0)
@@ -45,7 +49,7 @@ class LossConfig(_Strict):
     flip_consistency: float = Field(default=0, ge=0)
 
 
-class AugmentationConfig(_Strict):
+class AugmentationConfig(Strict):
     """Ranges and shares of random changes to a training picture; see `mien.train.augmentation`."""
 
     rotation_deg: float = Field(default=15, ge=0, le=180)
@@ -71,7 +75,7 @@ class AugmentationConfig(_Strict):
         return self
 
 
-class OptimiserConfig(_Strict):
+class OptimiserConfig(Strict):
     """The optimiser under a one-cycle schedule with cosine annealing; see `mien.train.optimisers`."""
 
     method: Literal["sgd", "adamw", "muon"] = "sgd"
@@ -83,7 +87,7 @@ class OptimiserConfig(_Strict):
     averaging_decay: float = Field(default=0.998, ge=0, lt=1)
 
 
-class DistillationConfig(_Strict):
+class DistillationConfig(Strict):
     """Models whose mean answer is learnt beside the labels; see `mien.train.distil`."""
 
     teachers: tuple[str, ...] = ()
@@ -91,7 +95,7 @@ class DistillationConfig(_Strict):
     temperature: float = Field(default=1, gt=0)
 
 
-class EarlyStopConfig(_Strict):
+class EarlyStopConfig(Strict):
     """Ends a run once a held-out figure has not got better for `patience` epochs; 0 never does.
 
     A figure is the accuracy by a protocol (P2), or the mean negative log-likelihood of its truth (nll_P2).
@@ -101,7 +105,7 @@ class EarlyStopConfig(_Strict):
     patience: int = Field(default=0, ge=0)
 
 
-class FramingConfig(_Strict):
+class FramingConfig(Strict):
     """Where the crop lies around a detected face; see `mien.preprocess.Framing`. It does not touch training."""
 
     scale: float = Field(default=1.05, gt=0)
@@ -109,7 +113,7 @@ class FramingConfig(_Strict):
     upright: bool = True
 
 
-class DataConfig(_Strict):
+class DataConfig(Strict):
     """What must be known of a data set beside its files; see docs/data.md."""
 
     name: str = ""
@@ -125,7 +129,7 @@ class DataConfig(_Strict):
         return classes
 
 
-class TrainingConfig(_Strict):
+class TrainingConfig(Strict):
     """Everything that decides what a training run gives, beside the data itself."""
 
     seed: int = Field(default=1, ge=0, lt=2**31)
@@ -151,33 +155,44 @@ class TrainingConfig(_Strict):
 
 def load_config(path: Path) -> TrainingConfig:
     """Reads a configuration; `ConfigError` names what is wrong with it and the nearest known key."""
+    return checked(TrainingConfig, read_table(path), str(path))
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """Reads a TOML file; raises `ConfigError` if that cannot be done."""
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except OSError as fault:
         raise ConfigError(f"cannot read the configuration {path}: {fault.strerror}") from fault
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise ConfigError(f"{path} is not TOML: {fault}") from fault
+
+
+def checked(model: type[Model], table: Mapping[str, Any], where: str) -> Model:
+    """What `table` says, as a `model`; `ConfigError` names `where` it came from and all that is wrong with it."""
     try:
-        return TrainingConfig.model_validate(table)
+        return model.model_validate(table)
     except ValidationError as fault:
-        raise ConfigError(f"{path}: " + "; ".join(map(_explain, fault.errors()))) from fault
+        raise ConfigError(f"{where}: " + "; ".join(_explain(model, each) for each in fault.errors())) from fault
 
 
-def _explain(fault: Any) -> str:
+def _explain(model: type[BaseModel], fault: Any) -> str:
     """One fault that pydantic found, as a user would say it."""
     key = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "value_error":
         return f"{key}: {fault['ctx']['error']}".removeprefix(": ")  # a fault of the whole has no key
+    if fault["type"] == "missing":
+        return f"no {key!r}; add it"
     if fault["type"] != "extra_forbidden":
         return f"{key} = {fault['input']!r}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
-    known = _known_keys(fault["loc"][:-1])
+    known = _known_keys(model, fault["loc"][:-1])
     nearest = get_close_matches(str(fault["loc"][-1]), known, n=1, cutoff=0.5)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"known here: {', '.join(known)}"
     return f"unknown key {key!r}; {hint}"
 
 
-def _known_keys(section: tuple[int | str, ...]) -> list[str]:
-    model: Any = TrainingConfig
+def _known_keys(model: Any, section: tuple[int | str, ...]) -> list[str]:
     for part in section:
-        model = model.model_fields[part].annotation
+        # Of a table with keys of the user's own, what counts is the kind of its values.
+        model = model.model_fields[part].annotation if hasattr(model, "model_fields") else get_args(model)[1]
     return list(model.model_fields)
