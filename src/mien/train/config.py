@@ -17,7 +17,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Strict(BaseModel):
-    """A table whose keys are all known, and which does not change."""
+    """A part of a configuration: it cannot be changed, and has no keys but its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -155,11 +155,11 @@ class TrainingConfig(Strict):
 
 def load_config(path: Path) -> TrainingConfig:
     """Reads a configuration; `ConfigError` names what is wrong with it and the nearest known key."""
-    return checked(TrainingConfig, read_table(path), str(path))
+    return validated(TrainingConfig, read_toml(path), str(path))
 
 
-def read_table(path: Path) -> dict[str, Any]:
-    """Reads a TOML file; raises `ConfigError` if that cannot be done."""
+def read_toml(path: Path) -> dict[str, Any]:
+    """The table in a file; raises `ConfigError` if there is none."""
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as fault:
@@ -168,31 +168,33 @@ def read_table(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not TOML: {fault}") from fault
 
 
-def checked(model: type[Model], table: Mapping[str, Any], where: str) -> Model:
-    """What `table` says, as a `model`; `ConfigError` names `where` it came from and all that is wrong with it."""
+def validated(model: type[Model], table: Mapping[str, Any], where: str) -> Model:
+    """A configuration from what a file has; `ConfigError` begins with `where` and says all that is wrong."""
     try:
         return model.model_validate(table)
     except ValidationError as fault:
-        raise ConfigError(f"{where}: " + "; ".join(_explain(model, each) for each in fault.errors())) from fault
+        raise ConfigError(f"{where}: " + "; ".join(_explain(each, model) for each in fault.errors())) from fault
 
 
-def _explain(model: type[BaseModel], fault: Any) -> str:
+def _explain(fault: Any, model: type[BaseModel]) -> str:
     """One fault that pydantic found, as a user would say it."""
     key = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "value_error":
         return f"{key}: {fault['ctx']['error']}".removeprefix(": ")  # a fault of the whole has no key
     if fault["type"] == "missing":
-        return f"no {key!r}; add it"
+        return f"{key} is missing"
     if fault["type"] != "extra_forbidden":
         return f"{key} = {fault['input']!r}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
-    known = _known_keys(model, fault["loc"][:-1])
+    known = _known_keys(fault["loc"][:-1], model)
     nearest = get_close_matches(str(fault["loc"][-1]), known, n=1, cutoff=0.5)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"known here: {', '.join(known)}"
     return f"unknown key {key!r}; {hint}"
 
 
-def _known_keys(model: Any, section: tuple[int | str, ...]) -> list[str]:
+def _known_keys(section: tuple[int | str, ...], model: Any) -> list[str]:
     for part in section:
-        # Of a table with keys of the user's own, what counts is the kind of its values.
-        model = model.model_fields[part].annotation if hasattr(model, "model_fields") else get_args(model)[1]
+        if hasattr(model, "model_fields"):
+            model = model.model_fields[part].annotation
+        else:  # a tuple's entries, or a table whose keys are the user's own
+            model = get_args(model)[0 if isinstance(part, int) else 1]
     return list(model.model_fields)

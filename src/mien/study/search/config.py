@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from mien.study.search.dimensions import Dimension, faults_of
-from mien.train.config import Strict, TrainingConfig, checked, load_config, read_table
+from mien.train.config import Strict, TrainingConfig, load_config, read_toml, validated
 
 PUBLIC_TEST, TRAINING = "PublicTest", "Training"
 
@@ -84,7 +84,7 @@ class SearchConfig(Strict):
 
 def load_search(path: Path) -> SearchConfig:
     """Reads a search file, and the base it names; `ConfigError` names all that is wrong with it."""
-    table = read_table(path)
+    table = read_toml(path)
     if isinstance(table.get("base"), str):
         table["base"] = load_config(path.parent / table["base"])
-    return checked(SearchConfig, table, str(path))
+    return validated(SearchConfig, table, str(path))

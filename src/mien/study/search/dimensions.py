@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ValidationError, model_validator
 
-from mien.train.config import Strict, TrainingConfig, checked
+from mien.train.config import Strict, TrainingConfig, validated
 
 _NOT_SEARCHED = {
     "seed": "the best of many seeds is luck",
@@ -83,7 +83,7 @@ def with_values(base: TrainingConfig, values: Mapping[str, Any]) -> TrainingConf
         for each in sections:
             section = section[each]
         section[name] = value
-    return checked(TrainingConfig, table, "this configuration")
+    return validated(TrainingConfig, table, "this configuration")
 
 
 def faults_of(key: str, dimension: Dimension) -> Iterator[str]:

@@ -73,7 +73,7 @@ def test_a_space_that_cannot_be_searched_is_refused(tmp_path: Path, space: str, 
 
 
 def test_other_faults_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no 'space'; add it; unknown key 'figur'; did you mean 'figure'\?"):
+    with pytest.raises(ConfigError, match=r"space is missing; unknown key 'figur'; did you mean 'figure'\?"):
         loaded(tmp_path, 'figur = "P1"\n')
 
 
