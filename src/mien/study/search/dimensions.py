@@ -39,7 +39,7 @@ class Dimension(Strict):
     @model_validator(mode="after")
     def _is_one_of_both(self) -> Self:
         if self.choices is not None:
-            if not self.choices or self.model_fields_set != {"choices"}:
+            if not self.choices or self.log or (self.low, self.high, self.step) != (None, None, None):
                 raise ValueError("give either choices, or low and high")
             if len(set(self.labels)) < len(self.choices):
                 raise ValueError(f"a choice is there twice in {list(self.choices)}")
