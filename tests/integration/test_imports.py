@@ -15,9 +15,11 @@ HEAVY = {
     "matplotlib",
     "onnx",
     "onnxruntime",
+    "optuna",
     "pydantic",
     "ray",
     "sklearn",
+    "sqlalchemy",
     "tensorboardX",
     "torch",
 }

@@ -21,6 +21,7 @@ from mien.cli.export import export
 from mien.cli.info import info
 from mien.cli.model import model
 from mien.cli.recognize import recognize
+from mien.cli.search import search
 from mien.cli.study import study
 from mien.cli.train import train
 from mien.errors import MienError
@@ -40,6 +41,7 @@ READ, MODELS = "Read expressions", "Make and measure models"
 app.command(rich_help_panel=READ)(recognize)
 app.command(rich_help_panel=READ)(info)
 app.command(rich_help_panel=MODELS)(train)
+app.command(rich_help_panel=MODELS)(search)
 app.command(rich_help_panel=MODELS)(export)
 app.command(rich_help_panel=MODELS)(evaluate)
 app.command(rich_help_panel=MODELS)(study)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.files import check_folder_of, write_text
+from mien.cli.files import check_outputs, write_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -38,9 +38,7 @@ def show(
     from mien.errors import MissingExtra
     from mien.model import find_model
 
-    for path in (svg_file, json_file):
-        if path:
-            check_folder_of(path)
+    check_outputs((svg_file, json_file), Path(name))
     try:
         from mien.architecture.reader import read_architecture
     except ImportError as missing:

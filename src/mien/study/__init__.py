@@ -1,1 +1,1 @@
-"""Many trainings compared: which differences are beyond noise."""
+"""Many trainings that answer one question."""

@@ -11,8 +11,7 @@ from mien.data.faces import LabelledFaces
 from mien.data.readers import read_for_training
 from mien.errors import ConfigError
 from mien.study.config import Study
-
-_PART_SEED = 2013
+from mien.study.subset import dealt, stratified
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class StudyFaces:
         """Positions in `measured` of the faces that one run answers; each seed has folds of its own."""
         if self.folds is None or fold is None:
             return np.arange(len(self.measured))
-        return np.flatnonzero(_dealt(self.measured.fer7, seed) * self.folds // len(self.measured) == fold)
+        return np.flatnonzero(dealt(self.measured.fer7, seed) * self.folds // len(self.measured) == fold)
 
     def of_run(self, seed: int, fold: int | None) -> tuple[LabelledFaces, LabelledFaces]:
         """The faces that one run learns from, and those it answers."""
@@ -81,16 +80,4 @@ def _part(faces: LabelledFaces, count: int | None, key: str) -> LabelledFaces:
         raise ConfigError(
             f"{key} = {count:,} is more than the {len(faces):,} faces there are; leave it out to take all"
         )
-    return faces[_dealt(faces.fer7, _PART_SEED) < count]
-
-
-def _dealt(labels: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """A shuffled place for each face, such that every stretch of places has each label by its share."""
-    rng = np.random.default_rng(seed)
-    share = np.empty(len(labels))
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        share[members] = (rng.permutation(len(members)) + rng.random()) / len(members)
-    places = np.empty(len(labels), dtype=np.int64)
-    places[np.argsort(share, kind="stable")] = np.arange(len(labels))
-    return places
+    return faces[stratified(faces.fer7, count)]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
-from mien.data.faces import LabelledFaces
+from mien.data.faces import NO_LABEL, LabelledFaces
 from mien.train.config import TrainingConfig
 from mien.train.distil import distilled
 from mien.train.losses import soft_targets
@@ -92,6 +92,11 @@ def held_out_truths(faces: LabelledFaces) -> dict[str, NDArray[np.int64]]:
 def with_channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Faces of shape (N, H, W) as (N, 1, H, W); those in colour as they are."""
     return pixels[:, None] if pixels.ndim == 3 else pixels
+
+
+def protocols_with_truth(faces: LabelledFaces) -> list[str]:
+    """Names of the protocols by which any of the faces has a truth."""
+    return [name for name, truth in sorted(held_out_truths(faces).items()) if (truth != NO_LABEL).any()]
 
 
 def _load(share: Sampler[list[int]], faces: LabelledFaces, *labels: Tensor) -> Batches:

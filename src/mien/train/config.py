@@ -247,5 +247,8 @@ def _explain(fault: Any, model: type[BaseModel]) -> str:
 
 def _known_keys(section: tuple[int | str, ...], model: Any) -> list[str]:
     for part in section:
-        model = get_args(model)[0] if isinstance(part, int) else model.model_fields[part].annotation
+        if hasattr(model, "model_fields"):
+            model = model.model_fields[part].annotation
+        else:  # a tuple's entries, or a table whose keys are the user's own
+            model = get_args(model)[0 if isinstance(part, int) else 1]
     return list(model.model_fields)

@@ -10,9 +10,9 @@ import torch
 from lightning import Trainer
 
 from mien.data.duplicates import training_rows_to_keep
-from mien.data.faces import NO_LABEL, LabelledFaces
+from mien.data.faces import LabelledFaces
 from mien.errors import ConfigError, DataError
-from mien.train.batches import Batches, held_out_batches, held_out_truths, training_batches
+from mien.train.batches import Batches, held_out_batches, protocols_with_truth, training_batches
 from mien.train.config import TrainingConfig
 from mien.train.facts import (
     is_finished,
@@ -26,7 +26,7 @@ from mien.train.facts import (
 from mien.train.machine import Machine
 from mien.train.module import ExpressionTraining, channels_last
 from mien.train.published.weights import load_imagenet_weights, weights_file
-from mien.train.trainer import CHECKPOINT, Reached, make_trainer
+from mien.train.trainer import CHECKPOINT, Reached, Watch, Watching, make_trainer
 
 _BESIDE_THE_POINT = (
     "Checkpoint directory .* exists and is not empty",  # it holds the run's facts, or what is resumed
@@ -56,7 +56,7 @@ class Run:
     epochs: int
 
 
-def fit(
+def fit(  # noqa: PLR0913
     training: LabelledFaces,
     held_out: LabelledFaces,
     config: TrainingConfig,
@@ -65,6 +65,7 @@ def fit(
     resume: bool = False,
     threads: int | None = None,
     quiet: bool = False,
+    watch: Watch | None = None,
 ) -> Run:
     """Trains a network; what `training` repeats of `held_out` is left out first.
 
@@ -79,6 +80,7 @@ def fit(
         resume: Whether to go on from the last epoch that the run in `folder` has finished.
         threads: Processor threads for torch, in this whole process; None leaves them as they are.
         quiet: Whether to show no progress.
+        watch: Is told what each epoch gave, and may end the run by it.
 
     Raises:
         ConfigError: If there is nothing to resume, what is there had other data or another configuration, or a run is
@@ -113,7 +115,8 @@ def fit(
     if threads is not None:
         torch.set_num_threads(threads)
     reached = Reached()
-    trainer = make_trainer(config, folder, machine, facts["precision"], reached=reached, quiet=quiet)
+    watchers = [Watching(watch)] if watch else []
+    trainer = make_trainer(config, folder, machine, facts["precision"], callbacks=[reached, *watchers], quiet=quiet)
     batches = training_batches(training, config, machine), held_out_batches(held_out, machine)
     _train(trainer, _untrained(config, facts), batches, resume_from=checkpoint if resume else None)
     elapsed_s = round(facts["elapsed_s"] + time.time() - facts["started_s"], 1)
@@ -133,7 +136,7 @@ def _refuse_mismatch(config: TrainingConfig, held_out: LabelledFaces, machine: M
         )
     monitored = config.early_stop.monitor
     kind = "nll_" if monitored.startswith("nll_") else ""
-    there = [kind + name for name, truth in sorted(held_out_truths(held_out).items()) if (truth != NO_LABEL).any()]
+    there = [kind + name for name in protocols_with_truth(held_out)]
     if config.early_stop.patience and monitored not in there:
         votes = "" if held_out.votes.any() else ", for they have labels but no votes"
         raise ConfigError(

@@ -1,7 +1,8 @@
 """Lightning's trainer for a run: what it logs, averages, saves, shows, and when it ends."""
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,11 @@ from mien.train.config import EarlyStopConfig, TrainingConfig
 from mien.train.machine import Machine, Precision
 
 CHECKPOINT = "last.ckpt"
+
+Watch = Callable[[int, Mapping[str, float]], bool]
+"""Takes the number of epochs done and the figures by name (P1, nll_P1, …); True ends the run."""
+
+_PROTOCOL = re.compile(r"(nll_)?P\d")
 
 
 class Reached(Callback):
@@ -52,15 +58,35 @@ class Reached(Callback):
         self.epochs, self.accuracy = state_dict["epochs"], state_dict["accuracy"]
 
 
+class Watching(Callback):
+    """Tells somebody what each epoch gave, who may end the run there."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Called when an epoch has been measured."""
+        del pl_module
+        figures = {name: float(value) for name, value in trainer.callback_metrics.items() if _PROTOCOL.match(name)}
+        if self.watch(trainer.current_epoch + 1, figures):
+            trainer.should_stop = True
+
+
 def make_trainer(
-    config: TrainingConfig, folder: Path, machine: Machine, precision: Precision, *, reached: Reached, quiet: bool
+    config: TrainingConfig,
+    folder: Path,
+    machine: Machine,
+    precision: Precision,
+    *,
+    callbacks: Sequence[Callback],
+    quiet: bool,
 ) -> Trainer:
-    """A trainer for the processes of `machine`, which keeps what it has reached in `reached`."""
-    callbacks: list[Callback] = [
+    """A trainer for the processes of `machine`, with `callbacks` beside those that it always has."""
+    callbacks = [
         _Averaging(config.optimiser.averaging_decay),
         ModelCheckpoint(folder, filename=Path(CHECKPOINT).stem, enable_version_counter=False),
         LearningRateMonitor(logging_interval="epoch"),
-        reached,
+        *callbacks,
     ]
     if config.early_stop.patience:
         callbacks.append(_EarlyStop(config.early_stop))

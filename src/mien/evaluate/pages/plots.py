@@ -18,7 +18,9 @@ from mien.evaluate.metrics import Estimate, Metrics
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_INK, _BAND, _GUIDE = "#0b3c5d", "#9db8cc", "#767676"
+INK, GUIDE = "#0b3c5d", "#767676"
+"""Dark, for what is shown; a middle grey, for what it is to be compared with."""
+_BAND = "#9db8cc"
 _STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "mien"}
 
 
@@ -56,7 +58,7 @@ def reliability(bins: Sequence[ReliabilityBin]) -> bytes:
     """How often answers of like confidence are right, with 95 % intervals, beside the diagonal."""
 
     def draw(axes: "Axes") -> None:
-        axes.plot([0, 1], [0, 1], color=_GUIDE, linestyle="--", linewidth=1, label="confidence = accuracy")
+        axes.plot([0, 1], [0, 1], color=GUIDE, linestyle="--", linewidth=1, label="confidence = accuracy")
         _points(axes, [each.confidence for each in bins], [each.accuracy for each in bins])
         axes.set(xlabel="mean confidence", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
         axes.legend(frameon=False, loc="upper left")
@@ -71,8 +73,8 @@ def risk_coverage(curve: RiskCoverage) -> bytes:
         coverage = [point.coverage for point in curve.points]
         risks = [point.risk for point in curve.points]
         axes.fill_between(coverage, [r.low for r in risks], [r.high for r in risks], color=_BAND, label="95 % interval")
-        axes.plot(coverage, [r.value for r in risks], color=_INK, marker="o", markersize=3)
-        axes.axhline(risks[0].value, color=_GUIDE, linestyle="--", linewidth=1, label="without regard to confidence")
+        axes.plot(coverage, [r.value for r in risks], color=INK, marker="o", markersize=3)
+        axes.axhline(risks[0].value, color=GUIDE, linestyle="--", linewidth=1, label="without regard to confidence")
         axes.set(xlabel="share answered, most certain first", ylabel="share of these wrong", xlim=(0, 1.02))
         axes.set_ylim(0, max(max(r.high for r in risks) * 1.35, 0.01))
         axes.legend(frameon=False, loc="upper left")
@@ -84,7 +86,7 @@ def worsened(row: Worsened, whole: Robustness) -> bytes:
     """Accuracy by severity of one corruption, beside that on the faces as they are."""
 
     def draw(axes: "Axes") -> None:
-        axes.axhline(whole.clean.value, color=_GUIDE, linestyle="--", linewidth=1)
+        axes.axhline(whole.clean.value, color=GUIDE, linestyle="--", linewidth=1)
         _points(axes, range(1, len(row.accuracy) + 1), row.accuracy, joined=True)
         axes.set(xlabel="severity", ylabel="accuracy", xticks=range(1, len(row.accuracy) + 1), ylim=(0, 1.02))
 
@@ -109,7 +111,7 @@ def _points(axes: "Axes", x: Sequence[float], estimates: Sequence[Estimate], *, 
         x,
         values,
         yerr=[below, above],
-        color=_INK,
+        color=INK,
         marker="o",
         markersize=3.5,
         linewidth=1,

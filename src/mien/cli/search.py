@@ -1,0 +1,86 @@
+"""`mien search`: the configuration that trains best, found by many short trainings."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial
+
+    from mien.study.search.config import SearchConfig
+
+
+def search(
+    file: Annotated[Path, typer.Argument(help="What to search, such as configs/search/base.toml.", show_default=False)],
+    data: Annotated[
+        Path, typer.Option(help="fer2013.csv, or a folder of it, of Parquet files or of pictures (docs/data.md).")
+    ] = Path("data/fer2013"),
+    output: Annotated[
+        Path | None, typer.Option(help="Folder of the results.", show_default="runs/search- and the file's name")
+    ] = None,
+    trials: Annotated[int, typer.Option(help="Trials in all, with those that are there.", min=1)] = 20,
+    storage: Annotated[
+        str | None,
+        typer.Option(help="Optuna's storage URL, for several processes.", show_default="an SQLite file in the folder"),
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="Processor threads to use.", min=1, show_default="all")] = None,
+) -> None:
+    """Search for the best training configuration, as judged on PublicTest; run again to go on (docs/search.md)."""
+    from rich.console import Console
+
+    from mien.errors import MissingExtra
+
+    try:
+        import optuna
+
+        from mien.study.search.config import load_search
+        from mien.study.search.outputs import BEST, best_of
+        from mien.study.search.search import Search
+    except ImportError as missing:
+        raise MissingExtra.for_feature("a search", "study", missing) from missing
+    from mien.data.readers import read_for_training
+
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    for part in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(part).setLevel(logging.WARNING)
+    config = load_search(file)
+    folder = output or Path("runs") / f"search-{file.stem}"
+    with Console(stderr=True).status("Reading faces"):
+        named = config.base.data
+        faces = read_for_training(
+            data, classes=named.classes, source=named.name, colour=config.base.network.channels == 3
+        )
+        found = Search(file.stem, config, faces, folder, storage=storage, threads=threads)
+    try:
+        found.run(trials, lambda trial, study: _tell(trial, study, config))
+    except KeyboardInterrupt as interrupted:
+        typer.echo(f"What is finished is kept in {folder}; give the same command again to go on.", err=True)
+        raise typer.Exit(130) from interrupted
+    best = best_of(found.study)
+    if best is None:
+        typer.echo(f"{folder}: no trial was trained to its end; raise --trials to go on")
+        return
+    typer.echo(
+        f"{folder}: best is trial {best.number}, {config.figure} {best.value:.4f}, selected on {config.selected_on}"
+    )
+    typer.echo(f"Next: mien train --config {folder / BEST} --data {data}")
+
+
+def _tell(trial: "FrozenTrial | None", study: "Study", config: "SearchConfig") -> None:
+    from mien.study.search.outputs import STATES, best_of
+    from mien.study.search.trial import REASON
+
+    if trial is None:
+        typer.echo("Waiting for trials that other processes run, or ran: those are tried again after two minutes.")
+        return
+    words = f"trial {trial.number} {STATES[trial.state]}"
+    if trial.intermediate_values:
+        last = max(trial.intermediate_values)
+        words += f" after {last} epochs: {config.figure} {trial.intermediate_values[last]:.4f}"
+    elif REASON in trial.user_attrs:
+        words += f": {trial.user_attrs[REASON]}"
+    best = best_of(study)
+    typer.echo(words + (f" (best {best.value:.4f}, trial {best.number})" if best else ""))
