@@ -34,7 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_FIRST_HAS_SPOKEN_S = 15.0
+_FIRST_HAS_SPOKEN_S = 60.0
 
 READ, MODELS = "Read expressions", "Make and measure models"
 
