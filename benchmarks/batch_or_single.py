@@ -182,7 +182,7 @@ def draw(figures: dict[str, Any], path: Path) -> None:
         for place, shown in enumerate(rows):
             value, low, high = (100 * shown["accuracy"][key] for key in ("value", "low", "high"))
             axes.plot([low, high], [place, place], color="black")
-            axes.plot(value, place, marker="o" if place else "D", color="black")
+            axes.plot(value, place, marker="D" if place == 0 else "o", markersize=4, color="black")
             axes.annotate(f"{value:.1f}", (high, place), xytext=(6, -3), textcoords="offset points")
         axes.axvline(100 * rows[0]["accuracy"]["value"], color="0.6", linestyle="--", linewidth=1)
         axes.set_yticks(range(len(rows)), [shown["mistake"] for shown in rows])
