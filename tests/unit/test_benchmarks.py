@@ -162,4 +162,4 @@ def test_batch_or_single_on_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         monkeypatch, tmp_path / "all.json", "batch_or_single", str(faces), "--model", "tiny", "--svg", str(drawing)
     )
     assert [row["images"] for row in figures["rows"]] == [4, 4, 4, 4, 4, 3]
-    assert "Accuracy in per cent" in drawing.read_text("utf-8")
+    assert "Accuracy %, P1" in drawing.read_text("utf-8")
