@@ -25,8 +25,8 @@ from mien.train.augmentation import augment
 from mien.train.batches import training_batches
 from mien.train.config import TrainingConfig, load_config
 from mien.train.losses import joint_loss
-from mien.train.machine import Machine
 from mien.train.module import ExpressionTraining
+from mien.train.run.machine import Machine
 
 WARM_UP = 1
 PREPROCESSING = Preprocessing(size_px=48, mean=128.0, std=64.0)  # about FER2013's; no figure here depends on it

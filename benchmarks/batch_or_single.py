@@ -145,8 +145,8 @@ def _training_mode(run: Path, pixels: NDArray[np.uint8], truth: Labels, order: L
     from torch import nn  # noqa: PLC0415
 
     from mien.expressions import FER7, core4_positions  # noqa: PLC0415
-    from mien.train.facts import run_facts  # noqa: PLC0415
     from mien.train.package.graph import trained_network  # noqa: PLC0415
+    from mien.train.run.facts import run_facts  # noqa: PLC0415
 
     network = trained_network(run, run_facts(run))
 

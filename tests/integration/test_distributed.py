@@ -15,8 +15,8 @@ from mien.data.faces import NO_LABEL, LabelledFaces
 from mien.expressions import CORE4, FER7, FERPLUS8, core4_positions
 from mien.train.batches import held_out_truths
 from mien.train.config import TrainingConfig
-from mien.train.facts import run_facts
 from mien.train.package.graph import network_logits, trained_network
+from mien.train.run.facts import run_facts
 
 CONFIG = TrainingConfig.model_validate(
     {
@@ -33,7 +33,7 @@ import torch
 from test_distributed import CONFIG, held_out
 from drawn_faces import drawn_faces
 from mien.train import fit as fitting
-from mien.train.machine import Machine
+from mien.train.run.machine import Machine
 from mien.train.module import ExpressionTraining
 
 networks = []

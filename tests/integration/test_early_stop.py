@@ -14,8 +14,8 @@ from mien.errors import ConfigError
 from mien.model import load_model
 from mien.train.config import TrainingConfig
 from mien.train.export import export
-from mien.train.facts import FACTS, run_facts
 from mien.train.fit import Run, fit
+from mien.train.run.facts import FACTS, run_facts
 
 CONFIG = TrainingConfig.model_validate(
     {

@@ -12,7 +12,7 @@ from mien.train.export import export
 from mien.train.fit import fit
 from mien.train.published.trunk import PublishedTrunk
 from mien.train.published.weights import load_imagenet_weights, weights_file
-from mien.train.trainer import CHECKPOINT
+from mien.train.run.trainer import CHECKPOINT
 
 CONFIG = TrainingConfig.model_validate(
     {

@@ -23,12 +23,12 @@ from mien.recognizer import Recognizer
 from mien.train import export as exporting
 from mien.train.config import DistillationConfig, TrainingConfig
 from mien.train.export import Export, export, export_all
-from mien.train.facts import FACTS, run_facts
 from mien.train.fit import Run, fit
-from mien.train.networks import multiply_adds
+from mien.train.networks.network import multiply_adds
 from mien.train.package.graph import trained_network
 from mien.train.package.places import check_places
-from mien.train.trainer import CHECKPOINT
+from mien.train.run.facts import FACTS, run_facts
+from mien.train.run.trainer import CHECKPOINT
 
 CONFIG = TrainingConfig.model_validate(
     {

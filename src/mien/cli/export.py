@@ -46,9 +46,9 @@ def export(
     try:
         from mien.train.config import TrainingConfig
         from mien.train.export import export_all
-        from mien.train.facts import run_facts
         from mien.train.package.places import check_places
         from mien.train.package.precision import precisions_named
+        from mien.train.run.facts import run_facts
     except ImportError as missing:
         raise MissingExtra.for_feature("exporting", "train", missing) from missing
     from mien.data.readers import read_faces

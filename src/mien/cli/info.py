@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from mien._version import __version__
-from mien.cli.writers import printable
+from mien.cli.output.writers import printable
 from mien.errors import ModelError
 
 PACKAGES = ("numpy", "onnxruntime", "pillow", "typer", "rich", "opencv-python-headless", "torch")

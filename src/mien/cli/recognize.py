@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from mien.cli.annotated import STANDARD_INPUT, annotated_paths, identities, make_folder
-from mien.cli.writers import Format, Outcome, format_for, writer_for
+from mien.cli.output.annotated import STANDARD_INPUT, annotated_paths, identities, make_folder
+from mien.cli.output.writers import Format, Outcome, format_for, writer_for
 from mien.errors import OutputError, PictureError
 from mien.expressions import EXPRESSION_SETS
 

@@ -26,7 +26,7 @@ def train(
     try:
         from mien.train.config import load_config
         from mien.train.fit import fit
-        from mien.train.machine import Machine
+        from mien.train.run.machine import Machine
     except ImportError as missing:
         raise MissingExtra.for_feature("training", "train", missing) from missing
     from mien.data.readers import read_for_training

@@ -15,7 +15,7 @@ from mien.study.faces import StudyFaces
 from mien.study.report import write_report
 from mien.study.results import StudyResult, gather
 from mien.train.fit import fit
-from mien.train.trainer import CHECKPOINT
+from mien.train.run.trainer import CHECKPOINT
 
 STATE = "study.json"
 

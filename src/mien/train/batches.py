@@ -13,7 +13,7 @@ from mien.data.faces import NO_LABEL, LabelledFaces
 from mien.train.config import TrainingConfig
 from mien.train.distil import distilled
 from mien.train.losses import soft_targets
-from mien.train.machine import Machine
+from mien.train.run.machine import Machine
 
 Batches = DataLoader[tuple[Tensor, ...]]
 _VALIDATION_BATCH = 256

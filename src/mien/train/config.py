@@ -36,7 +36,7 @@ class PublishedConfig(Strict):
 
 
 class NetworkConfig(Strict):
-    """Family and size of the network; see `mien.train.networks.ExpressionNetwork`.
+    """Family and size of the network; see `mien.train.networks.network.ExpressionNetwork`.
 
     Published families have their own stem, widths and depths.
     """

@@ -17,7 +17,7 @@ from mien.errors import ConfigError
 from mien.model import load_model
 from mien.train.config import DistillationConfig, TrainingConfig
 from mien.train.published.weights import weights_file
-from mien.train.trainer import CHECKPOINT
+from mien.train.run.trainer import CHECKPOINT
 
 
 def distilled(targets: Sequence[Tensor], pixels: NDArray[np.uint8], config: DistillationConfig) -> tuple[Tensor, ...]:

@@ -19,16 +19,16 @@ from mien.evaluate.protocols import measurable
 from mien.metadata import ModelMetadata
 from mien.model import ExpressionModel, load_model
 from mien.preprocess import Preprocessing, model_input
-from mien.train.calibrate import calibrate, calibration_part
-from mien.train.card import plots_folder, write_card
-from mien.train.facts import run_facts
+from mien.train.package.calibrate import calibrate, calibration_part
+from mien.train.package.card import plots_folder, write_card
 from mien.train.package.certainty import Certainty, certainty_by_set
 from mien.train.package.failures import Failure, surest_failures
 from mien.train.package.graph import network_logits, signature, to_onnx, trained_network, write_model
 from mien.train.package.parity import Parity, check_parity, parity
 from mien.train.package.places import places, stated
 from mien.train.package.precision import Precision, in_fp16, in_int8
-from mien.train.provenance import licence_note
+from mien.train.run.facts import run_facts
+from mien.train.run.provenance import licence_note
 
 HELD_OUT_SPLIT = "PublicTest"
 """The only split by which a model may be chosen and on which it is calibrated."""

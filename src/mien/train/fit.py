@@ -14,7 +14,9 @@ from mien.data.faces import LabelledFaces
 from mien.errors import ConfigError, DataError
 from mien.train.batches import Batches, held_out_batches, protocols_with_truth, training_batches
 from mien.train.config import TrainingConfig
-from mien.train.facts import (
+from mien.train.module import ExpressionTraining, channels_last
+from mien.train.published.weights import load_imagenet_weights, weights_file
+from mien.train.run.facts import (
     is_finished,
     new_facts,
     preprocessing_of,
@@ -23,10 +25,8 @@ from mien.train.facts import (
     run_facts,
     write_facts,
 )
-from mien.train.machine import Machine
-from mien.train.module import ExpressionTraining, channels_last
-from mien.train.published.weights import load_imagenet_weights, weights_file
-from mien.train.trainer import CHECKPOINT, Reached, Watch, Watching, make_trainer
+from mien.train.run.machine import Machine
+from mien.train.run.trainer import CHECKPOINT, Reached, Watch, Watching, make_trainer
 
 _BESIDE_THE_POINT = (
     "Checkpoint directory .* exists and is not empty",  # it holds the run's facts, or what is resumed

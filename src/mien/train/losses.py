@@ -8,7 +8,7 @@ from torch.nn import functional
 from mien.data.faces import NO_LABEL, LabelledFaces
 from mien.expressions import FER7
 from mien.train.config import LossConfig
-from mien.train.networks import ExpressionNetwork
+from mien.train.networks.network import ExpressionNetwork
 
 
 def soft_targets(faces: LabelledFaces, config: LossConfig) -> tuple[Tensor, Tensor]:

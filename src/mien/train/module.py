@@ -17,7 +17,7 @@ from mien.preprocess import Preprocessing, normalise
 from mien.train.augmentation import augment, blend
 from mien.train.config import TrainingConfig
 from mien.train.losses import flip_difference, joint_loss
-from mien.train.networks import ExpressionNetwork
+from mien.train.networks.network import ExpressionNetwork
 from mien.train.optimisers import optimiser_of
 
 

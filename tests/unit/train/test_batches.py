@@ -4,7 +4,7 @@ from drawn_faces import drawn_faces
 
 from mien.train.batches import BatchesInOrder, ShuffledBatches, held_out_batches, held_out_truths, training_batches
 from mien.train.config import TrainingConfig
-from mien.train.machine import Machine
+from mien.train.run.machine import Machine
 
 
 @pytest.mark.parametrize("processes", [2, 3])

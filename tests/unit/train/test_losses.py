@@ -6,7 +6,7 @@ from mien.data.faces import NO_LABEL, LabelledFaces
 from mien.expressions import FER7, FERPLUS8
 from mien.train.config import LossConfig, NetworkConfig
 from mien.train.losses import flip_difference, joint_loss, soft_targets
-from mien.train.networks import ExpressionNetwork
+from mien.train.networks.network import ExpressionNetwork
 
 CONFIG = LossConfig(fer7_weight=0.5, ferplus8_weight=2.0, label_smoothing=0.1)
 

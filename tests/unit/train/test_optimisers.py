@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from mien.train.config import NetworkConfig, OptimiserConfig
-from mien.train.networks import ExpressionNetwork
+from mien.train.networks.network import ExpressionNetwork
 from mien.train.optimisers import Muon, SharpnessAware, optimiser_of, orthogonalised
 
 METHODS = [

@@ -18,7 +18,7 @@ from mien.study.search.storage import counted, open_study, readable_faults, retr
 from mien.study.search.trial import REASON, Objective, TrialFailed
 from mien.study.subset import stratified
 from mien.train.batches import protocols_with_truth
-from mien.train.machine import Machine
+from mien.train.run.machine import Machine
 
 _HELD_OUT_OF_TRAINING = 10  # one in so many
 _POLL_S = 1.0

@@ -15,7 +15,7 @@ from mien.calibration import Calibration, Logits, probabilities, support
 from mien.data.faces import NO_LABEL, LabelledFaces
 from mien.evaluate.metrics import SEED, Estimate, calibration_bins
 from mien.expressions import CORE4, CORE4_FER2013, EXPRESSION_SETS, FER7, FERPLUS8, ExpressionSet
-from mien.train.calibrate import truths_of
+from mien.train.package.calibrate import truths_of
 
 COVERAGES = tuple(step / 20 for step in range(1, 21))
 """Shares of the faces answered at which the risk is stored."""

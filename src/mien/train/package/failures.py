@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mien.calibration import Calibration, Logits, probabilities
 from mien.data.faces import NO_LABEL, LabelledFaces
 from mien.expressions import CORE4
-from mien.train.calibrate import truths_of
+from mien.train.package.calibrate import truths_of
 
 LISTED = 20
 """How many are named in a card."""

@@ -16,9 +16,9 @@ from mien.errors import ModelError
 from mien.metadata import METADATA_KEY, ModelMetadata
 from mien.train.batches import with_channels
 from mien.train.config import TrainingConfig
-from mien.train.facts import preprocessing_of, refuse_unfinished
 from mien.train.module import ExpressionTraining
-from mien.train.trainer import CHECKPOINT
+from mien.train.run.facts import preprocessing_of, refuse_unfinished
+from mien.train.run.trainer import CHECKPOINT
 
 OPSET = 18
 _BATCH = 256

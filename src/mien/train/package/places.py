@@ -7,8 +7,8 @@ from typing import Any
 
 from mien.errors import ConfigError, ModelError, OutputError
 from mien.model import load_model
-from mien.train.facts import refuse_unfinished, run_facts
 from mien.train.package.precision import Precision
+from mien.train.run.facts import refuse_unfinished, run_facts
 
 # Runs of the first version do not say what they have learnt from, and had nothing but the data.
 _STATED = ("config", "data", "learnt_from", "epochs_done", "elapsed_s", "commit", "torch", "mien")

@@ -2,7 +2,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from mien.train.config import NetworkConfig, OptimiserConfig, PublishedConfig
-from mien.train.networks import ExpressionNetwork
+from mien.train.networks.network import ExpressionNetwork
 from mien.train.optimisers import optimiser_of
 from mien.train.published.trunk import PublishedTrunk
 

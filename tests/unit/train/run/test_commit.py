@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mien.train import commit
-from mien.train.commit import source_commit
+from mien.train.run import commit
+from mien.train.run.commit import source_commit
 
 
 def git(folder: Path, *arguments: str) -> str:

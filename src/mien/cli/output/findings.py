@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from mien.cli.files import check_outputs, write_text
+from mien.cli.output.files import check_outputs, write_text
 from mien.evaluate.evaluation import Evaluation
 from mien.evaluate.findings import Findings
 from mien.evaluate.pages import html

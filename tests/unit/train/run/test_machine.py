@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mien.errors import ConfigError
-from mien.train.machine import Machine
+from mien.train.run.machine import Machine
 
 
 @pytest.fixture

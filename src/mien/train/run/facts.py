@@ -19,11 +19,11 @@ from mien.data.faces import LabelledFaces
 from mien.data.manifest import manifest
 from mien.errors import ConfigError, first_line
 from mien.preprocess import Framing, Preprocessing
-from mien.train.commit import source_commit
 from mien.train.config import TrainingConfig, is_published
 from mien.train.distil import checksums
-from mien.train.machine import Machine
-from mien.train.trainer import CHECKPOINT
+from mien.train.run.commit import source_commit
+from mien.train.run.machine import Machine
+from mien.train.run.trainer import CHECKPOINT
 
 FACTS = "run.json"
 _KEYS = frozenset(

@@ -21,7 +21,7 @@ from torch import Tensor, distributed
 from torch.nn.utils import parameters_to_vector
 
 from mien.train.config import EarlyStopConfig, TrainingConfig
-from mien.train.machine import Machine, Precision
+from mien.train.run.machine import Machine, Precision
 
 CHECKPOINT = "last.ckpt"
 

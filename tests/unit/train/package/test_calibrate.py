@@ -6,7 +6,7 @@ from mien.calibration import Calibration, probabilities, support
 from mien.data.faces import LabelledFaces
 from mien.errors import DataError
 from mien.expressions import EXPRESSION_SETS, FER7, FERPLUS8
-from mien.train.calibrate import COVERAGE, calibrate, calibration_part
+from mien.train.package.calibrate import COVERAGE, calibrate, calibration_part
 
 
 def noisy_logits(faces: LabelledFaces, sharpness: float, rng: np.random.Generator) -> dict[str, np.ndarray]:

@@ -4,8 +4,8 @@ from drawn_faces import drawn_faces
 
 from mien.data.duplicates import training_rows_to_keep
 from mien.train.config import TrainingConfig
-from mien.train.facts import is_finished, new_facts
-from mien.train.machine import Machine
+from mien.train.run.facts import is_finished, new_facts
+from mien.train.run.machine import Machine
 
 
 def test_mean_and_spread_of_the_pixels_are_numpys() -> None:

@@ -8,7 +8,7 @@ from mien.metadata import ModelMetadata
 from mien.model import load_model
 from mien.train.package.passages import about_certainty, about_export, about_failures, percent, table
 from mien.train.package.plots import write_plots
-from mien.train.provenance import about_data, about_labels
+from mien.train.run.provenance import about_data, about_labels
 
 _CARD = """\
 # Model card: {name}

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from mien.expressions import FER7, FERPLUS8
-from mien.train.classic import classic_stages
 from mien.train.config import DENSE_FAMILIES, NetworkConfig, is_published
+from mien.train.networks.classic import classic_stages
 from mien.train.published.trunk import PublishedTrunk
 
 _POOLING_LAYERS = 3  # at the trunk's end: mean, flattening, dropout

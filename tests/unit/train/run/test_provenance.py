@@ -9,7 +9,7 @@ from drawn_faces import drawn_faces
 from mien.data.duplicates import training_rows_to_keep
 from mien.data.faces import FER2013, LabelledFaces
 from mien.data.manifest import manifest
-from mien.train.provenance import about_data, about_labels, licence_note
+from mien.train.run.provenance import about_data, about_labels, licence_note
 
 
 def facts(faces: LabelledFaces) -> dict[str, object]:

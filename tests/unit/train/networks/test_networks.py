@@ -5,7 +5,7 @@ import torch
 
 from mien.train.batches import ShuffledBatches
 from mien.train.config import DENSE_FAMILIES, NetworkConfig
-from mien.train.networks import ExpressionNetwork, RepVGGBlock, multiply_adds
+from mien.train.networks.network import ExpressionNetwork, RepVGGBlock, multiply_adds
 
 FAMILIES = get_args(NetworkConfig.model_fields["family"].annotation)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mien.cli.writers import Csv, Format, JsonLines, Outcome, Table, Writer, format_for, printable, writer_for
+from mien.cli.output.writers import Csv, Format, JsonLines, Outcome, Table, Writer, format_for, printable, writer_for
 from mien.expressions import CORE4
 from mien.results import Box, Face, Prediction
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mien.train.trainer import Progress, WholeFiles
+from mien.train.run.trainer import Progress, WholeFiles
 
 
 def test_epochs_are_counted_from_one() -> None:

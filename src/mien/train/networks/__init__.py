@@ -1,0 +1,1 @@
+"""Networks from face to logits, but for published ones."""
