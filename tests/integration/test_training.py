@@ -114,6 +114,16 @@ def test_export_takes_the_held_out_faces_of_the_run_alone(run: Run, tmp_path: Pa
     assert not list(tmp_path.iterdir())
 
 
+def test_network_of_colours_is_not_exported(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
+    (tmp_path / "rgb").mkdir()
+    facts = run_facts(run.folder)
+    facts["config"]["network"]["channels"] = 3
+    (tmp_path / "rgb" / FACTS).write_text(json.dumps(facts), "utf-8")
+    with pytest.raises(ConfigError, match=r"rgb: its network takes RGB, and model files take grayscale faces only$"):
+        export(tmp_path / "rgb", held_out, tmp_path / "rgb.onnx")
+    assert not (tmp_path / "rgb.onnx").exists()
+
+
 def test_package_answers_as_the_network(package: Path, held_out: LabelledFaces) -> None:
     model = load_model(package)
     answers = model.probabilities(held_out.pixels, CORE4).argmax(axis=1)

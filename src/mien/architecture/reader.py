@@ -21,7 +21,15 @@ FACE = -1
 """The position of what the first layer reads."""
 
 _SAME = {"QuantizeLinear", "DequantizeLinear", "Cast", "Identity", "Dropout", "Flatten", "Reshape", "Squeeze"}
-_ACTIVATIONS = {"Relu": "ReLU", "Sigmoid": "sigmoid", "HardSwish": "hard-swish", "Gelu": "GELU", "Tanh": "tanh"}
+_ACTIVATIONS = {
+    "Relu": "ReLU",
+    "Clip": "clip",  # ReLU6, but its bounds are inputs of its own
+    "Sigmoid": "sigmoid",
+    "HardSigmoid": "hard sigmoid",
+    "HardSwish": "hard-swish",
+    "Gelu": "GELU",
+    "Tanh": "tanh",
+}
 _NAMES = {
     "Gemm": "linear",
     "MatMul": "linear",
@@ -30,6 +38,12 @@ _NAMES = {
     "ReduceMean": "mean over places",
     "Add": "add",
     "Mul": "multiply",
+    "Sub": "subtract",
+    "Div": "divide",
+    "Resize": "resize",
+    "Expand": "repeat",
+    "Split": "split",
+    "Concat": "join",
 }
 _STORED = re.compile(r"(_quantized|_fp16|_DequantizeLinear_Output)+$")
 
@@ -81,6 +95,8 @@ class _Reader:
                 self.constants[node.output[0]] = node.attribute[0].t
             elif not variable and node.input[0] in self.constants:  # a weight, widened
                 self.constants[node.output[0]] = self.constants[node.input[0]]
+            elif not variable or node.op_type == "Shape":  # arithmetic of sizes
+                continue
             elif node.op_type in _SAME and self.of_tensor[variable[0]] != FACE:
                 self._pass_on(node)
             elif node.op_type in _ACTIVATIONS and self._belongs_to_layer_before(node):
@@ -117,7 +133,8 @@ class _Reader:
 
     def _add(self, node: Any, variable: Sequence[str]) -> None:
         weights = [self.constants[name] for name in node.input if name in self.constants]
-        learnt = [tensor for tensor in weights if tensor.data_type != onnx.TensorProto.INT64]
+        # Single numbers are bounds and scales that the network was made with.
+        learnt = [tensor for tensor in weights if tensor.dims and tensor.data_type != onnx.TensorProto.INT64]
         shape = self.shapes[node.output[0]]
         inputs = tuple(self.of_tensor[name] for name in variable)
         block, part = self._place(node, inputs)
@@ -133,7 +150,7 @@ class _Reader:
                 inputs=inputs,
             )
         )
-        self.of_tensor[node.output[0]] = len(self.found) - 1
+        self.of_tensor |= dict.fromkeys(node.output, len(self.found) - 1)
 
     def _place(self, node: Any, inputs: tuple[int, ...]) -> tuple[str, str]:
         """Block and part: by the weights' name, else by what comes together here, else by what reads this."""
@@ -191,4 +208,4 @@ def _operation(node: Any, weight: Sequence[int]) -> str:
         return f"mean {kernel}{stride}"
     if node.op_type == "MaxPool":
         return f"maximum {kernel}{stride}"
-    return _NAMES.get(node.op_type) or str(node.op_type)
+    return _NAMES.get(node.op_type) or _ACTIVATIONS.get(node.op_type) or str(node.op_type)

@@ -50,9 +50,7 @@ def search(
     folder = output or Path("runs") / f"search-{file.stem}"
     with Console(stderr=True).status("Reading faces"):
         named = config.base.data
-        faces = read_for_training(
-            data, classes=named.classes, source=named.name, colour=config.base.network.channels == 3
-        )
+        faces = read_for_training(data, classes=named.classes, source=named.name, colour=config.in_colour)
         found = Search(file.stem, config, faces, folder, storage=storage, threads=threads)
     try:
         found.run(trials, lambda trial, study: _tell(trial, study, config))

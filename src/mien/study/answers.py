@@ -1,8 +1,10 @@
 """What the network of one run answers to each measured face, kept beside the run."""
 
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -18,6 +20,7 @@ from mien.train.config import LossConfig
 from mien.train.networks.network import multiply_adds
 from mien.train.package.graph import network_logits, trained_network
 from mien.train.run.facts import run_facts
+from mien.train.run.files import replace_file
 
 ANSWERS, RESULT = "answers.npz", "result.json"
 PROTOCOLS = (P1, P2, P3, P4)
@@ -53,12 +56,10 @@ def keep_answers(run: Path, faces: LabelledFaces) -> None:
         raise MienError("the training came to no finite answers; lower optimiser.peak_learning_rate")
     weights = sum(weight.numel() for weight in module.network.parameters())
     result = RunResult(weights, multiply_adds(module.network, faces.pixels.shape[-1]), facts["elapsed_s"])
-    with (run / f"{ANSWERS}.draft").open("wb") as file:
-        np.savez_compressed(file, fer7=logits[FER7.name], ferplus8=logits[FERPLUS8.name])
-    (run / f"{ANSWERS}.draft").replace(run / ANSWERS)
-    # Last, and in one step: where it is, all else is complete.
-    (run / f"{RESULT}.draft").write_text(json.dumps(asdict(result)) + "\n", "utf-8")
-    (run / f"{RESULT}.draft").replace(run / RESULT)
+    content = BytesIO()
+    np.savez_compressed(content, fer7=logits[FER7.name], ferplus8=logits[FERPLUS8.name])
+    replace_file(run / ANSWERS, content.getvalue())
+    replace_file(run / RESULT, json.dumps(asdict(result)) + "\n")  # last: where it is, all else is complete
 
 
 def kept_result(run: Path) -> RunResult | None:
@@ -74,9 +75,10 @@ def kept_result(run: Path) -> RunResult | None:
 def kept_answers(run: Path) -> Logits:
     """The logits of both heads that a complete run has kept, float32 of shape (N, 7) and (N, 8)."""
     try:
-        with np.load(run / ANSWERS, allow_pickle=False) as kept:
+        # Opened here, since numpy leaves a file open in which it finds no archive.
+        with (run / ANSWERS).open("rb") as file, np.load(file, allow_pickle=False) as kept:
             return {head.name: kept[head.name] for head in HEADS}
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as fault:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as fault:
         raise MienError(f"{run / ANSWERS} is damaged; remove the folder {run} to train that run again") from fault
 
 

@@ -105,6 +105,8 @@ def load_study(file: str) -> Study:
         arm.name: validated(TrainingConfig, _merged(config.training, arm.training), f"{path}, arm {arm.name}")
         for arm in config.arms
     }
+    for name, arm in arms.items():
+        _refuse_knowledge_of_measured(f"{path}, arm {name}", arm, config.data)
     weight = "fer7_weight" if config.protocol == "P3" else "ferplus8_weight"
     for name, arm in arms.items():
         if config.protocol in ("P3", "P4") and not getattr(arm.loss, weight):
@@ -117,6 +119,17 @@ def load_study(file: str) -> Study:
 def shipped_studies() -> tuple[str, ...]:
     """The names of the studies that come with mien."""
     return tuple(sorted(path.stem for path in SHIPPED.glob("*.toml")))
+
+
+def _refuse_knowledge_of_measured(where: str, arm: TrainingConfig, data: StudyData) -> None:
+    """Raises `ConfigError` if a training would be led by the faces that it is then measured on."""
+    if arm.early_stop.patience:
+        raise ConfigError(f"{where}: early_stop would end a training by the faces it is measured on; set epochs alone")
+    if data.folds and (arm.start_from or arm.distillation.teachers):
+        raise ConfigError(
+            f"{where}: with folds all faces are measured, and what start_from and distillation.teachers name may have "
+            "learnt from them; leave these out, or folds"
+        )
 
 
 def _merged(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from mien.evaluate.metrics import Estimate
 from mien.evaluate.report import share, table
 from mien.study.plot import plot
 from mien.study.results import ArmResult, StudyResult
+from mien.train.run.files import replace_file
 
 REPORT = "report"
 
@@ -30,9 +31,7 @@ def write_report(result: StudyResult, folder: Path) -> None:
     }
     try:
         for suffix, text in texts.items():
-            draft = folder / f"{REPORT}.{suffix}.draft"
-            draft.write_text(text, "utf-8")
-            draft.replace(folder / f"{REPORT}.{suffix}")
+            replace_file(folder / f"{REPORT}.{suffix}", text)
     except OSError as fault:
         raise OutputError(f"cannot write the report to {folder}: {fault.strerror}") from fault
 

@@ -3,6 +3,7 @@
 import json
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from mien.study.faces import StudyFaces
 from mien.study.report import write_report
 from mien.study.results import StudyResult, gather
 from mien.train.fit import fit
+from mien.train.run.files import replace_file
 from mien.train.run.trainer import CHECKPOINT
 
-STATE = "study.json"
+STATE, FAILED = "study.json", "failed.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ def _train(study: Study, faces: StudyFaces, training: Training, run: Path, threa
     checkpoint = run / CHECKPOINT
     fit(learnt, answered, config, run, resume=checkpoint.is_file(), threads=threads, quiet=True)
     keep_answers(run, answered)
+    (run / FAILED).unlink(missing_ok=True)  # of an earlier start
     if not study.config.keep_weights:
         checkpoint.unlink(missing_ok=True)
 
@@ -116,8 +119,9 @@ def _reported(study: Study, faces: StudyFaces, folder: Path, failed: dict[str, s
 def _keep_traceback(run: Path, fault: Exception) -> None:
     if isinstance(fault, MienError):  # says all there is to know
         return
-    run.mkdir(parents=True, exist_ok=True)
-    (run / "failed.txt").write_text("".join(traceback.format_exception(fault)), "utf-8")
+    with suppress(OSError):  # a full disk may be why it failed; the report is what must be written
+        run.mkdir(parents=True, exist_ok=True)
+        (run / FAILED).write_text("".join(traceback.format_exception(fault)), "utf-8")
 
 
 def _state(study: Study, faces: StudyFaces) -> dict[str, Any]:
@@ -136,7 +140,7 @@ def _claim(folder: Path, state: dict[str, Any]) -> None:
     except FileNotFoundError:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(state, indent=1) + "\n", "utf-8")
+            replace_file(path, json.dumps(state, indent=1) + "\n")
         except OSError as fault:
             raise OutputError(f"cannot write to {folder}: {fault.strerror}; name another folder") from fault
         return

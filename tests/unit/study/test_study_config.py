@@ -44,6 +44,16 @@ def test_arms_change_what_all_share(tmp_path: Path) -> None:
         ("epochs = 2", "epochs = 2\nseed = 4", "all arms share the study's seeds"),
         ('"large"', '"../large"', r"arms\.1\.name = '\.\./large'"),
         ("[training]", "[data]\nfolds = 3\nvalidation = 5\n[training]", "folds measure every image once"),
+        (
+            "epochs = 2",
+            "epochs = 2\nearly_stop.patience = 1",
+            "arm small: early_stop would end a training by",
+        ),
+        (
+            "[training]",
+            '[data]\nfolds = 3\n[training]\nstart_from = "runs/base"',
+            "arm small: with folds all faces are measured",
+        ),
     ],
 )
 def test_says_what_is_wrong(before: str, after: str, says: str, tmp_path: Path) -> None:

@@ -75,6 +75,12 @@ class SearchConfig(Strict):
         """How many epochs a trial is trained."""
         return self.epochs or self.base.epochs
 
+    @property
+    def in_colour(self) -> bool:
+        """Whether any trial takes colour; the others are given the same faces in grayscale."""
+        channels = self.space.get("network.channels")
+        return 3 in (self.base.network.channels, *(channels.choices or () if channels else ()))
+
     def figure_of(self, figures: Mapping[str, float]) -> float:
         """The figure to optimise, from those by protocol; a mean is over those that have a truth."""
         prefix = "nll_" if "nll" in self.figure else ""

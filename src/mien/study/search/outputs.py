@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
@@ -19,6 +18,7 @@ from mien.study.search.config import SearchConfig
 from mien.study.search.plots import history, importance
 from mien.study.search.storage import counted
 from mien.study.search.trial import ELAPSED, FIGURES, REASON, config_of, values_of
+from mien.train.run.files import replace_file
 
 BEST = "best.toml"
 STATES = {
@@ -163,10 +163,8 @@ def _without_none(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Writes a file in one step: another process may be writing it, too, and somebody reading it."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
+    """Writes a file in one step: somebody may be reading it."""
     try:
-        draft.write_text(text, "utf-8")
-        draft.replace(path)
+        replace_file(path, text)
     except OSError as fault:
         raise OutputError(f"cannot write {path}: {fault.strerror}; what is finished is kept, so run again") from fault

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def history(trials: Sequence[FrozenTrial], figure: str, *, smaller_is_better: bool) -> str:
     """Each trial's figure in the order of their numbers, and the best one so far."""
     better: Callable[[float, float], float] = min if smaller_is_better else max
-    finished = [(each.number, each.value) for each in trials if each.state == TrialState.COMPLETE and each.value]
+    complete = [each for each in trials if each.state == TrialState.COMPLETE]
+    finished = [(each.number, each.value) for each in complete if each.value is not None]
     pruned = [
         (each.number, each.intermediate_values[max(each.intermediate_values)])
         for each in trials

@@ -22,6 +22,7 @@ from mien.preprocess import Framing, Preprocessing
 from mien.train.config import TrainingConfig, is_published
 from mien.train.distil import checksums
 from mien.train.run.commit import source_commit
+from mien.train.run.files import replace_file
 from mien.train.run.machine import Machine
 from mien.train.run.trainer import CHECKPOINT
 
@@ -118,9 +119,7 @@ def write_facts(folder: Path, facts: dict[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
         raise ConfigError(f"cannot make the folder {folder}: {fault.strerror}; name another with --output") from fault
-    draft = folder / f"{FACTS}.draft"
-    draft.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
-    draft.replace(folder / FACTS)
+    replace_file(folder / FACTS, json.dumps(facts, indent=2) + "\n")
 
 
 def _by_key(table: Mapping[str, Any], section: str = "") -> dict[str, Any]:

@@ -29,6 +29,13 @@ def test_the_base_may_be_another_file(tmp_path: Path) -> None:
     assert search.trial_epochs == 7
 
 
+def test_faces_are_read_in_colour_where_any_trial_takes_it(tmp_path: Path) -> None:
+    space = '[space]\n"network.channels" = { choices = [1, 3] }\n'
+    assert loaded(tmp_path, space).in_colour
+    assert not loaded(tmp_path, space.replace("[1, 3]", "[1]")).in_colour
+    assert loaded(tmp_path, '[base.network]\nchannels = 3\n[space]\n"batch_size" = { choices = [8] }').in_colour
+
+
 def test_keys_need_no_quotes(tmp_path: Path) -> None:
     search = loaded(
         tmp_path, "[space]\noptimiser.momentum = { low = 0.5, high = 0.9 }\nbatch_size = { choices = [8] }\n"

@@ -1,0 +1,25 @@
+from pathlib import Path
+
+import pytest
+
+from mien.train.run.files import replace_file
+
+
+def test_replaces_a_file(tmp_path: Path) -> None:
+    replace_file(tmp_path / "a.txt", "first")
+    replace_file(tmp_path / "a.txt", "zweite Fassung, größer")
+    assert (tmp_path / "a.txt").read_text("utf-8") == "zweite Fassung, größer"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_where_it_fails_what_was_there_stays_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace_file(tmp_path / "a.txt", b"first")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mien.train.run.files.os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        replace_file(tmp_path / "a.txt", b"second")
+    assert (tmp_path / "a.txt").read_bytes() == b"first"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
