@@ -116,6 +116,7 @@ def test_folds_answer_every_face(tmp_path: Path) -> None:
     assert [t.fold for t in trainings(study)][:4] == [0, 1, 0, 1]
     faces = StudyFaces(FACES.training[:0], FACES.measured, folds=2)
     result = run_study(study, faces, tmp_path / "study", threads=1)
-    assert "8 of 8 trainings are finished (each seed in 2 folds)." in (tmp_path / "study" / "report.md").read_text("utf-8")
+    text = (tmp_path / "study" / "report.md").read_text("utf-8")
+    assert "8 of 8 trainings are finished (each seed in 2 folds)." in text
     assert result.images["P1"] == 48
     assert [len(arm.seeds) for arm in result.arms.values()] == [2, 2]
