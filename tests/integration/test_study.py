@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from drawn_faces import drawn_faces
 
-from mien.errors import ConfigError
+from mien.errors import ConfigError, OutputError
 from mien.study.config import Study, load_study
 from mien.study.faces import StudyFaces
 from mien.study.run import run_study, trainings
@@ -84,7 +84,7 @@ def test_killed_and_resumed_ends_as_left_alone(tmp_path: Path) -> None:
         )
 
     text = (folder / "report.md").read_text("utf-8")
-    assert "4 of 4 trainings are finished" in text
+    assert "4 of 4 trainings are finished. Each learns from" in text
     assert "minus that of `three`" in text
     with (folder / "report.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -92,6 +92,8 @@ def test_killed_and_resumed_ends_as_left_alone(tmp_path: Path) -> None:
     assert float(rows[0]["P2"]) == pytest.approx(np.mean(resumed.arms["three"].by_seed["P2"]))
     assert (folder / "report.svg").read_bytes().startswith(b"<?xml")
 
+    with pytest.raises(OutputError, match=r"cannot write to .*toy\.toml: File exists; name another folder"):
+        run_study(toy(tmp_path), FACES, tmp_path / "toy.toml")
     with pytest.raises(ConfigError, match=r"has changed since it began: arms\.one\.batch_size from 16 to 8; name"):
         run_study(toy(tmp_path, arms="training.batch_size = 8"), FACES, folder)
 
@@ -114,5 +116,7 @@ def test_folds_answer_every_face(tmp_path: Path) -> None:
     assert [t.fold for t in trainings(study)][:4] == [0, 1, 0, 1]
     faces = StudyFaces(FACES.training[:0], FACES.measured, folds=2)
     result = run_study(study, faces, tmp_path / "study", threads=1)
+    text = (tmp_path / "study" / "report.md").read_text("utf-8")
+    assert "4 of 4 trainings are finished (each seed in 2 folds)." in text
     assert result.images["P1"] == 48
     assert [len(arm.seeds) for arm in result.arms.values()] == [2, 2]

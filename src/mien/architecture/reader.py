@@ -63,6 +63,8 @@ def read_architecture(file: ModelFile) -> Architecture:
         raise ModelError(f"{file.path} is not an ONNX model that can be read: {first_line(fault)}") from fault
     stored = {entry.key: entry.value for entry in model.metadata_props}
     export = json.loads(stored.get(METADATA_KEY, "{}")).get("export", {})
+    if not model.graph.node:  # protobuf reads an empty file, or a line of text, as a model without anything
+        raise ModelError(f"{file.path} is not an ONNX model that can be read: it has no layers")
     reader = _Reader(model.graph)
     if not all(reader.shapes[reader.face]):
         raise ModelError(f"{file.path} takes faces of any size, so that its layers have no shapes; export it with one")

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def search(
-    file: Annotated[Path, typer.Argument(help="What to search, such as configs/search/base.toml.", show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="What to search, such as configs/search/base.toml.", show_default=False),
+    ],
     data: Annotated[
         Path, typer.Option(help="fer2013.csv, or a folder of it, of Parquet files or of pictures (docs/data.md).")
     ] = Path("data/fer2013"),
@@ -77,7 +80,7 @@ def _tell(trial: "FrozenTrial | None", study: "Study", config: "SearchConfig") -
     words = f"trial {trial.number} {STATES[trial.state]}"
     if trial.intermediate_values:
         last = max(trial.intermediate_values)
-        words += f" after {last} epochs: {config.figure} {trial.intermediate_values[last]:.4f}"
+        words += f" after {last} epoch{'s' if last > 1 else ''}: {config.figure} {trial.intermediate_values[last]:.4f}"
     elif REASON in trial.user_attrs:
         words += f": {trial.user_attrs[REASON]}"
     best = best_of(study)

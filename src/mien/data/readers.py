@@ -8,7 +8,14 @@ from mien.data.cache import cached_faces
 from mien.data.checks import check_classes
 from mien.data.faces import LabelledFaces
 from mien.data.fer2013_csv import FERPLUS_CSV_NAME, read_csv
-from mien.data.image_folder import check_folder, class_names_in, find_split, read_pictures, split_folders
+from mien.data.image_folder import (
+    FOLDERS_OF_SPLIT,
+    check_folder,
+    class_names_in,
+    find_split,
+    read_pictures,
+    split_folders,
+)
 from mien.data.parquet import read_parquet
 from mien.errors import DataError, choose_from
 
@@ -125,7 +132,8 @@ def _read_folder(folder: Path, split: str | None, classes: Mapping[str, str], co
         return _read_csv(folder / CSV_NAME, split)
     if names := class_names_in(folder, classes):
         raise DataError(f"folder {folder} holds classes ({', '.join(names)}) but no splits; move them into train, ...")
-    raise DataError(f"folder {folder} holds neither {' nor '.join(wanted)} nor {CSV_NAME} nor a folder named train")
+    named = FOLDERS_OF_SPLIT[split or "Training"][0]
+    raise DataError(f"folder {folder} holds neither {' nor '.join(wanted)} nor {CSV_NAME} nor a folder named {named}")
 
 
 def _refuse_mixture(folder: Path, classes: Mapping[str, str]) -> None:

@@ -69,9 +69,9 @@ def _about(result: StudyResult) -> str:
     config, (finished, planned) = result.study.config, result.trainings
     source = result.source or "a data set without a name"
     counts = ", ".join(f"{code} {count:,}" for code, count in result.images.items())
-    each = "each seed" if config.data.folds is None else f"each seed, {config.data.folds} folds"
+    folds = "" if config.data.folds is None else f" (each seed in {config.data.folds} folds)"
     return (
-        f"{finished} of {planned} trainings are finished ({each}). Each learns from {result.learnt:,} faces of "
+        f"{finished} of {planned} trainings are finished{folds}. Each learns from {result.learnt:,} faces of "
         f"{source}; faces measured: {counts}. Means over seeds, with 95 % intervals over seeds and faces; NLL in nats; "
         "s: seconds of one training. p is raised for the number of arms (Holm)."
     )

@@ -137,7 +137,7 @@ def _claim(folder: Path, state: dict[str, Any]) -> None:
     path = folder / STATE
     try:
         before = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             replace_file(path, json.dumps(state, indent=1) + "\n")

@@ -1,7 +1,7 @@
 """Training configuration: typed, frozen, strict, read from TOML."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeGuard, TypeVar, get_args
@@ -227,7 +227,14 @@ def validated(model: type[Model], table: Mapping[str, Any], where: str) -> Model
     try:
         return model.model_validate(table)
     except ValidationError as fault:
-        raise ConfigError(f"{where}: " + "; ".join(_explain(each, model) for each in fault.errors())) from fault
+        causes = [_explain(each, model) for each in _causes(fault.errors())]
+        raise ConfigError(f"{where}: {'; '.join(causes)}") from fault
+
+
+def _causes(faults: Sequence[Any]) -> list[Any]:
+    """Without the lists that pydantic calls too short only because an entry is at fault, and is told itself."""
+    inside = {fault["loc"][:end] for fault in faults for end in range(len(fault["loc"]))}
+    return [fault for fault in faults if fault["type"] != "too_short" or fault["loc"] not in inside]
 
 
 def _explain(fault: Any, model: type[BaseModel]) -> str:

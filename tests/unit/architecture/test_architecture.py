@@ -84,9 +84,13 @@ def test_a_network_of_heads_alone_can_be_drawn(tmp_path: Path) -> None:
     ElementTree.fromstring(svg(architecture))  # noqa: S314 - made here
 
 
-def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
-    (tmp_path / "no.onnx").write_bytes(b"no model")
+@pytest.mark.parametrize("content", [b"no model", b"", b"x\n"])  # protobuf finds no fault in the last two
+def test_what_is_no_model_is_told(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "no.onnx").write_bytes(content)
     with pytest.raises(ModelError, match=r"no\.onnx is not an ONNX model that can be read"):
         read_architecture(find_model(tmp_path / "no.onnx"))
+
+
+def test_shapes_that_are_not_there_are_told(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"faces of any size"):
         read_architecture(find_model(graph(tmp_path / "free.onnx", "side")))

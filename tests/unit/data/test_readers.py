@@ -206,7 +206,7 @@ def test_files_that_are_not_what_their_name_says_are_clear_errors(tmp_path: Path
 def test_missing_files_and_empty_folders_are_clear_errors(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no file or folder"):
         read_faces(tmp_path / "nothing.parquet")
-    with pytest.raises(DataError, match=r"neither private_test\.parquet nor fer2013\.csv"):
+    with pytest.raises(DataError, match=r"neither private_test\.parquet nor fer2013\.csv nor a folder named test"):
         read_faces(tmp_path, split="PrivateTest")
 
 

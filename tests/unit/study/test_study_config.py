@@ -36,6 +36,7 @@ def test_arms_change_what_all_share(tmp_path: Path) -> None:
     ("before", "after", "says"),
     [
         ("seeds", "seds", r"unknown key 'seds'; did you mean 'seeds'\?.*seeds is missing|seeds is missing.*'seeds'\?"),
+        ('name = "large"', 'name = "a/b"', r"arms\.1\.name = 'a/b': [^;]*$"),  # and not that there are too few arms
         ('name = "large"', 'nam = "large"', r"unknown key 'arms\.1\.nam'; did you mean 'name'\?"),
         ("network.stem_width", "network.stem_widht", r"arm large: unknown key 'network\.stem_widht'; did you mean"),
         ('"large"', '"small"', "arm small is there more than once"),
