@@ -109,7 +109,7 @@ def test_files_that_cannot_be_written_are_refused_before_the_work(tmp_path: Path
             assert str(path) in str(ran.exception)
 
 
-@pytest.mark.parametrize("package", ["jinja2", "matplotlib", "sklearn.linear_model"])
+@pytest.mark.parametrize("package", ["matplotlib", "sklearn.linear_model"])
 def test_a_missing_package_names_the_extra(data: Path, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("mien.data.audit")]:
         monkeypatch.delitem(sys.modules, name)

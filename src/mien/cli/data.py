@@ -80,11 +80,13 @@ def audit(
         from mien.data.audit.collection import read_collection
         from mien.data.audit.findings import findings
         from mien.data.audit.page import html_page
+        from mien.page.pictures import require_matplotlib
     except ImportError as missing:
         raise MissingExtra.for_feature("the audit", "report", missing) from missing
 
     from mien.model import load_model
 
+    require_matplotlib("the audit")
     if unseen and model is None:
         raise MienError("--unseen says what a model has not seen; name the model with --model")
     check_outputs((html, json_file), source)

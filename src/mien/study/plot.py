@@ -2,16 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
-from mien.evaluate.pages.plots import svg
+from mien.page.pictures import GUIDE, INK, svg
 from mien.study.results import ArmResult, StudyResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_INK, _SEED = "#0b3c5d", "#767676"
-_MEAN: Any = {"color": _INK, "marker": "s", "markersize": 4, "capsize": 3, "linestyle": "", "label": "mean, 95 %"}
+_MEAN: Any = {"color": INK, "marker": "s", "markersize": 4, "capsize": 3, "linestyle": "", "label": "mean, 95 %"}
 _SEEDS: Any = {
-    "color": _SEED,
+    "color": GUIDE,
     "marker": "o",
     "markersize": 3.5,
     "fillstyle": "none",
@@ -46,7 +45,7 @@ def _one_below_the_other(axes: "Axes", shown: dict[str, ArmResult], code: str, r
         reach = [[100 * (estimate.value - estimate.low)], [100 * (estimate.high - estimate.value)]]
         axes.errorbar([100 * estimate.value], [place], xerr=reach, **_MEAN)
     if reference in shown:
-        axes.axvline(100 * shown[reference].accuracy[code].value, color=_SEED, linestyle="--", linewidth=0.8)
+        axes.axvline(100 * shown[reference].accuracy[code].value, color=GUIDE, linestyle="--", linewidth=0.8)
     axes.set_yticks(range(len(shown)), list(shown))
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set_xlabel(f"accuracy by {code}, %")

@@ -9,11 +9,12 @@ import typer
 from mien.cli.output.files import check_outputs, write_text
 from mien.evaluate.evaluation import Evaluation
 from mien.evaluate.findings import Findings
-from mien.evaluate.pages import html
 from mien.evaluate.pages.contents import never_learnt, sections
 from mien.evaluate.pages.markdown import markdown
-from mien.evaluate.pages.plots import require_matplotlib
 from mien.evaluate.report import percent, share
+from mien.page.document import Text
+from mien.page.html import page
+from mien.page.pictures import require_matplotlib
 
 
 def refuse_what_cannot_be_written(files: Mapping[str, Path | None], inputs: Sequence[Path]) -> None:
@@ -55,10 +56,11 @@ def write_findings(evaluation: Evaluation, findings: Findings, files: Mapping[st
     """Writes what was found out to the files named, by form: json, markdown, html."""
     parts = sections(evaluation, findings)
     title = f"{evaluation.model} on {evaluation.split}"
+    lead = [Text(evaluation.caution, caution=True)] if evaluation.caution else []
     forms = {
         "json": lambda: json.dumps({**evaluation.to_dict(), **findings.to_dict()}, indent=2) + "\n",
         "markdown": lambda: markdown(evaluation, parts),
-        "html": lambda: html.page(title, evaluation.caution, parts),
+        "html": lambda: page(title, lead, parts),
     }
     for form, path in files.items():
         if path:

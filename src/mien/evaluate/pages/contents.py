@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from mien.evaluate.analysis.corruption import SEVERITIES
-from mien.evaluate.analysis.gallery import Gallery
+from mien.evaluate.analysis.gallery import Gallery, Shown
 from mien.evaluate.analysis.leakage import Duplicates, Leakage
 from mien.evaluate.analysis.mistakes import Confusion, Mistakes
 from mien.evaluate.analysis.robustness import Robustness
@@ -13,9 +13,10 @@ from mien.evaluate.evaluation import Evaluation, Result
 from mien.evaluate.findings import Analysis, Findings
 from mien.evaluate.metrics import Estimate
 from mien.evaluate.pages import plots
-from mien.evaluate.pages.document import Block, Faces, Plot, Section, Table, Text
 from mien.evaluate.parity import Parity
 from mien.evaluate.report import FIGURES, FLIP, figures, percent, share
+from mien.page.document import Block, Card, Draw, Faces, Heading, Items, Plot, Section, Table, Text
+from mien.page.pictures import png
 
 _MOST_PAIRS = 12
 
@@ -105,6 +106,7 @@ def _certainty(analysis: Analysis) -> tuple[Block, ...]:
         (f"{point.coverage * 100:.0f}", percent(point.confidence), share(point.risk)) for point in curve.points[::2]
     )
     return (
+        Heading("Certainty"),
         Plot(
             partial(plots.reliability, analysis.reliability),
             "Reliability: on the dashed line, confidence can be taken at its word",
@@ -138,13 +140,27 @@ def _faces(found: Gallery | None) -> Section | None:
         f"By {found.protocol}. Beside each face is its occlusion map: light where covering the face makes its answer "
         "less probable. Each map has its own scale; under it stands by how many points the probability falls at most."
     )
-    kinds = (
-        Faces("Right, drawn at random", found.right),
-        Faces("Wrong, with the most confidence", found.wrong),
-        Faces("Wrongly called happy, with the most confidence", found.wrongly_happy),
-        Faces("Least certain", found.least_certain),
-    )
-    return Section("Faces", (Text(words), *(kind for kind in kinds if kind.shown)))
+    kinds = {
+        "Right, drawn at random": found.right,
+        "Wrong, with the most confidence": found.wrong,
+        "Wrongly called happy, with the most confidence": found.wrongly_happy,
+        "Least certain": found.least_certain,
+    }
+    blocks: list[Block] = [Text(words)]
+    for kind, shown in kinds.items():
+        blocks += [Heading(kind), Faces(tuple(map(_card, shown)))] if shown else []
+    return Section("Faces", tuple(blocks))
+
+
+def _card(shown: Shown) -> Card:
+    pictures: list[Draw] = [partial(png, shown.pixels)]
+    details, place = [], f"row {shown.row}"
+    if shown.answer != shown.truth:
+        details.append(f"truth {shown.truth} {shown.truth_probability * 100:.0f} %")
+    if shown.occlusion is not None:
+        pictures.append(partial(plots.heat, shown.occlusion))
+        place += f"; falls by {max(shown.occlusion.max(), 0) * 100:.0f}"
+    return Card(tuple(pictures), f"{shown.answer} {shown.confidence * 100:.0f} %", (*details, place))
 
 
 def _robustness(found: Robustness | None) -> Section | None:
@@ -195,7 +211,7 @@ def _leakage(found: Leakage) -> Section:
         lines.append(never_learnt(found.never_learnt))
     if found.in_given is None:
         lines.append("No training data were given, so single images were not looked for in them.")
-    return Section("Leakage", tuple(Text(line) for line in lines))
+    return Section("Leakage", (Items(tuple(lines)),))
 
 
 def never_learnt(images: Mapping[str, int]) -> str:

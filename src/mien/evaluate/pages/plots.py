@@ -1,35 +1,18 @@
-"""The report's drawings, as SVG: readable in grayscale, and by those who see colours differently.
-
-Nothing is told apart by colour alone. Matplotlib is loaded when something is drawn.
-"""
+"""The report's drawings."""
 
 from collections.abc import Sequence
-from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import MissingExtra
 from mien.evaluate.analysis.certainty import ReliabilityBin, RiskCoverage
 from mien.evaluate.analysis.robustness import Robustness, Worsened
 from mien.evaluate.metrics import Estimate, Metrics
+from mien.page.pictures import BAND, GUIDE, INK, png, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-INK, GUIDE = "#0b3c5d", "#767676"
-"""Dark, for what is shown; a middle grey, for what it is to be compared with."""
-_BAND = "#9db8cc"
-_STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "mien"}
-
-
-def require_matplotlib() -> None:
-    """Raises `MissingExtra` if matplotlib is not installed."""
-    try:
-        import matplotlib  # noqa: F401, PLC0415 - an optional dependency
-    except ImportError as missing:
-        raise MissingExtra.for_feature("a report with drawings", "report", missing) from missing
 
 
 def confusion(metrics: Metrics, *, normalised: bool) -> bytes:
@@ -72,7 +55,7 @@ def risk_coverage(curve: RiskCoverage) -> bytes:
     def draw(axes: "Axes") -> None:
         coverage = [point.coverage for point in curve.points]
         risks = [point.risk for point in curve.points]
-        axes.fill_between(coverage, [r.low for r in risks], [r.high for r in risks], color=_BAND, label="95 % interval")
+        axes.fill_between(coverage, [r.low for r in risks], [r.high for r in risks], color=BAND, label="95 % interval")
         axes.plot(coverage, [r.value for r in risks], color=INK, marker="o", markersize=3)
         axes.axhline(risks[0].value, color=GUIDE, linestyle="--", linewidth=1, label="without regard to confidence")
         axes.set(xlabel="share answered, most certain first", ylabel="share of these wrong", xlim=(0, 1.02))
@@ -93,13 +76,13 @@ def worsened(row: Worsened, whole: Robustness) -> bytes:
     return svg(draw, (2.4, 2.0))
 
 
-def heat(values: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Values as colours that grow lighter from 0 to the greatest, RGB of shape (H, W, 3); below 0 counts as 0."""
+def heat(values: NDArray[np.float64]) -> bytes:
+    """Values of shape (H, W) as PNG, in colours that grow lighter from 0 to the greatest; below 0 counts as 0."""
     from matplotlib import colormaps  # noqa: PLC0415 - an optional dependency
 
     scaled = np.clip(values, 0, None) / max(float(values.max()), 1e-9)
     colours: NDArray[np.uint8] = colormaps["cividis"](scaled, bytes=True)[..., :3]
-    return colours
+    return png(colours)
 
 
 def _points(axes: "Axes", x: Sequence[float], estimates: Sequence[Estimate], *, joined: bool = False) -> None:
@@ -117,16 +100,3 @@ def _points(axes: "Axes", x: Sequence[float], estimates: Sequence[Estimate], *, 
         linewidth=1,
         linestyle="-" if joined else "",
     )
-
-
-def svg(draw: Any, size_in: tuple[float, float]) -> bytes:
-    """What `draw` draws into the axes it is given, `size_in` inches wide and high; the same each time."""
-    from matplotlib import rc_context  # noqa: PLC0415 - an optional dependency
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    with rc_context(_STYLE):
-        figure: Figure = Figure(figsize=size_in, layout="constrained")
-        draw(figure.add_subplot())
-        file = BytesIO()
-        figure.savefig(file, format="svg", metadata={"Date": None})
-    return file.getvalue()

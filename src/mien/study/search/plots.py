@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial, TrialState
 
-from mien.evaluate.pages.plots import GUIDE, INK, svg
+from mien.page.pictures import GUIDE, INK, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -27,6 +27,7 @@ from mien.errors import DataError
 from mien.expressions import CORE4, FER7, core4_positions
 
 WRONG = (10, 57, 120, 203)  # training faces under the label of the next class
+VOTES, SIZES = "labels-and-fer--votes", "sizes-of-the-pictures"
 CORE = core4_positions(FER7)
 
 
@@ -177,8 +178,8 @@ def test_names_and_reasons_are_text_not_markup(html: str) -> None:
 
 def test_every_finding_and_part_stands_in_the_page(audited: Audit, html: str) -> None:
     page = Page(html)
-    assert {"balance", "classes", "light", "copies", "odd", "labels", "votes"} <= set(page.ids)
-    assert "sizes" not in page.ids
+    assert {"class-balance", "classes", "copies", "likely-label-errors", VOTES} <= set(page.ids)
+    assert SIZES not in page.ids
     for finding in findings(audited):
         assert finding in page.text
     assert "Faces of PublicTest with a copy in Training: " in page.text
@@ -190,7 +191,7 @@ def test_without_votes_the_page_has_no_part_on_them(planted: dict[str, LabelledF
     unvoted = audit(collection_of({"Training": replace(few, votes=np.zeros_like(few.votes))}))
     assert unvoted.agreements == ()
     page = Page(html_page(unvoted))
-    assert "votes" not in page.ids
+    assert VOTES not in page.ids
     assert "FER+" not in page.text
 
 
@@ -199,7 +200,7 @@ def test_a_folder_of_pictures_has_names_and_sizes(tmp_path: Path) -> None:
         (tmp_path / "train" / name).parent.mkdir(parents=True)
         Image.new("L", (30, 60), 9).save(tmp_path / "train" / name)
     page = Page(html_page(audit(read_collection(tmp_path))))
-    assert "sizes" in page.ids
+    assert SIZES in page.ids
     assert "train/happy/first & last.png" in page.text
     assert "row 0" not in page.text
 

@@ -1,21 +1,28 @@
-"""Faces as pictures that stand in the page itself."""
+"""Faces of a class in one picture."""
 
-from base64 import b64encode
-from io import BytesIO
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from mien.page.pictures import png
+
 SHEET_COLUMNS, SHEET_ROWS = 8, 4
 _PAPER = 255
+_ENLARGED = 2
 
 
-def picture_uri(pixels: NDArray[np.uint8]) -> str:
-    """A PNG as a data URI; pixels uint8 of shape (H, W)."""
-    file = BytesIO()
-    Image.fromarray(pixels).save(file, "PNG", optimize=True)
-    return "data:image/png;base64," + b64encode(file.getvalue()).decode()
+def class_picture(groups: Sequence[NDArray[np.uint8]], sample: NDArray[np.uint8]) -> bytes:
+    """The mean of each group, enlarged, above a sheet of a sample, as PNG; each uint8 of shape (N, H, W)."""
+    means = (Image.fromarray(mean_face(group)) for group in groups)
+    width, height = (_ENLARGED * (side + 1) for side in sample.shape[:0:-1])
+    sheet = face_sheet(sample)
+    picture = Image.new("L", (max(sheet.shape[1], width * len(groups)), height + len(sheet)), _PAPER)
+    for number, mean in enumerate(means):
+        picture.paste(mean.resize((width - 2, height - 2)), (number * width, 0))
+    picture.paste(Image.fromarray(sheet), (0, height))
+    return png(np.asarray(picture))
 
 
 def mean_face(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

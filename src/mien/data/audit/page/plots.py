@@ -1,31 +1,28 @@
-"""Plots as SVG, sized for a phone and legible without colour."""
+"""The plots of an audit as SVG, sized for a phone."""
 
-from base64 import b64encode
-from collections.abc import Callable
-from io import BytesIO
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from mien.data.audit.composition import Composition, Light
+from mien.page.pictures import BAND, INK, svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _WIDTH_IN = 4.2  # fits a phone at its own size, so that text stays as large as the page's
 _ROW_IN = 0.34
 _EDGES_IN = 0.9
-# From the palette of Okabe and Ito, told apart by the colour-blind; their lightness differs, too.
-_COLOURS = ("#0072B2", "#E69F00", "#FFFFFF")
+_COLOURS = (INK, BAND, "white")
 _HATCHES = ("", "", "////")
-_INK = "#222222"
 
 
-def balance_plot(composition: Composition) -> str:
-    """Each class's share of each split, as the data URI of an SVG."""
+def balance_plot(composition: Composition) -> bytes:
+    """Each class's share of each split."""
     splits, labels = composition.counts, composition.labels
     height = 0.8 / len(splits)
 
-    def draw(axes: Axes) -> None:
+    def draw(axes: "Axes") -> None:
         places = np.arange(len(labels))
         for number, (split, counts) in enumerate(splits.items()):
             total = sum(counts.values())
@@ -36,7 +33,7 @@ def balance_plot(composition: Composition) -> str:
                 height,
                 label=split,
                 color=_COLOURS[number],
-                edgecolor=_INK,
+                edgecolor=INK,
                 linewidth=0.6,
                 hatch=_HATCHES[number],
             )
@@ -47,11 +44,11 @@ def balance_plot(composition: Composition) -> str:
         axes.margins(x=0.15)
         axes.legend(frameon=False, fontsize=8, loc="lower right")
 
-    return _svg_uri(draw, rows=len(labels) * max(1.0, 0.55 * len(splits)))
+    return svg(draw, _size_in(len(labels) * max(1.0, 0.55 * len(splits))))
 
 
-def light_plot(composition: Composition, measure: str) -> str:
-    """One measure of light by split and class, as the data URI of an SVG.
+def light_plot(composition: Composition, measure: str) -> bytes:
+    """One measure of light by split and class.
 
     Args:
         composition: What was measured.
@@ -60,7 +57,7 @@ def light_plot(composition: Composition, measure: str) -> str:
     groups = [*composition.light_by_split, *composition.light_by_label]
     splits = len(composition.light_by_split)
 
-    def draw(axes: Axes) -> None:
+    def draw(axes: "Axes") -> None:
         places = [number + (0.5 if number >= splits else 0) for number in range(len(groups))]
         boxes = [_box(group, measure) for group in groups]
         drawn = axes.bxp(
@@ -70,38 +67,22 @@ def light_plot(composition: Composition, measure: str) -> str:
             widths=0.6,
             showfliers=False,
             patch_artist=True,
-            medianprops={"color": _INK, "linewidth": 1.8},
+            medianprops={"color": INK, "linewidth": 1.8},
         )
         for number, patch in enumerate(drawn["boxes"]):
-            patch.set_facecolor("#BBBBBB" if number < splits else "#CFE3F0")
+            patch.set_facecolor("#dddddd" if number < splits else BAND)
         axes.set_yticks(places, [group.group for group in groups])
         axes.invert_yaxis()
         axes.set_xlabel(f"{measure}, grey levels")
         axes.set_xlim(left=0)
 
-    return _svg_uri(draw, rows=len(groups))
+    return svg(draw, _size_in(len(groups)))
+
+
+def _size_in(rows: float) -> tuple[float, float]:
+    return _WIDTH_IN, _EDGES_IN + _ROW_IN * rows
 
 
 def _box(group: Light, measure: str) -> dict[str, float]:
     low, first, median, third, high = getattr(group, measure)
     return {"whislo": low, "q1": first, "med": median, "q3": third, "whishi": high}
-
-
-def _svg_uri(draw: Callable[[Axes], None], rows: float) -> str:
-    # A literal, since matplotlib's type of it names every key.
-    with rc_context(
-        {
-            "svg.fonttype": "none",  # text stays text
-            "svg.hashsalt": "mien",  # the same plot is the same file
-            "font.family": "sans-serif",
-            "font.size": 9,
-            "hatch.linewidth": 0.6,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-        }
-    ):
-        figure = Figure(figsize=(_WIDTH_IN, _EDGES_IN + _ROW_IN * rows), layout="constrained")
-        draw(figure.subplots())
-        file = BytesIO()
-        figure.savefig(file, format="svg", metadata={"Date": None}, transparent=True)
-    return "data:image/svg+xml;base64," + b64encode(file.getvalue()).decode()
