@@ -33,7 +33,7 @@ def study(
         from mien.study.report import REPORT, findings
         from mien.study.run import done, run_study
     except ImportError as missing:
-        raise MissingExtra.for_feature("a study", "train,report", missing) from missing
+        raise MissingExtra.for_feature("a study", "train", missing) from missing
 
     # What Lightning says of itself and of devices that are not there would only stand between the lines.
     for part in ("lightning.pytorch", "lightning.fabric"):

@@ -47,7 +47,7 @@ def print_findings(model: str, findings: Findings) -> None:
         )
     if parity := findings.parity:
         typer.echo(
-            f"Parity: greatest difference {parity.greatest_difference:.1e} over {len(parity.rows)} ways of asking "
+            f"Parity: greatest difference {parity.greatest_difference:.2g} over {len(parity.rows)} ways of asking "
             f"about {parity.images} faces; {'within' if parity.holds else 'OVER'} {parity.tolerance:g}"
         )
 

@@ -115,7 +115,7 @@ def _certainty(analysis: Analysis) -> tuple[Block, ...]:
             partial(plots.risk_coverage, curve),
             "Risk and coverage: how many answers are wrong where only the most certain are given",
         ),
-        Text(f"Mean risk over all coverages: {share(curve.area)} %."),
+        Text(f"Mean risk over all coverages: {share(curve.area)}\u00a0%."),
         Table(("Mean confidence %", "Images", "Accuracy %"), bins, "Reliability, in bins of equally many images"),
         Table(("Answered %", "Least confidence %", "Wrong %"), points, "Risk and coverage"),
     )
@@ -156,11 +156,11 @@ def _card(shown: Shown) -> Card:
     pictures: list[Draw] = [partial(png, shown.pixels)]
     details, place = [], f"row {shown.row}"
     if shown.answer != shown.truth:
-        details.append(f"truth {shown.truth} {shown.truth_probability * 100:.0f} %")
+        details.append(f"truth {shown.truth} {shown.truth_probability * 100:.0f}\u00a0%")
     if shown.occlusion is not None:
         pictures.append(partial(plots.heat, shown.occlusion))
         place += f"; falls by {max(shown.occlusion.max(), 0) * 100:.0f}"
-    return Card(tuple(pictures), f"{shown.answer} {shown.confidence * 100:.0f} %", (*details, place))
+    return Card(tuple(pictures), f"{shown.answer} {shown.confidence * 100:.0f}\u00a0%", (*details, place))
 
 
 def _robustness(found: Robustness | None) -> Section | None:
@@ -265,10 +265,10 @@ def _parity(found: Parity | None) -> Section | None:
         return None
     words = (
         f"{found.images} faces, each asked about alone and then in other ways. The greatest difference of any "
-        f"probability is {found.greatest_difference:.1e}, {'within' if found.holds else 'OVER'} the "
+        f"probability is {found.greatest_difference:.2g}, {'within' if found.holds else 'OVER'} the "
         f"{found.tolerance:g} that is allowed."
     )
-    lines = tuple((row.way, f"{row.greatest_difference:.1e}", str(row.changed)) for row in found.rows)
+    lines = tuple((row.way, f"{row.greatest_difference:.2g}", str(row.changed)) for row in found.rows)
     return Section("Parity", (Text(words), Table(("Way", "Greatest difference", "Answers changed"), lines)))
 
 
