@@ -1,10 +1,11 @@
 """`mien search`: the configuration that trains best, found by many short trainings."""
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from mien.cli.output.logs import quiet_lightning
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -47,8 +48,7 @@ def search(
     from mien.data.readers import read_for_training
 
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-    for part in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(part).setLevel(logging.WARNING)
+    quiet_lightning()
     config = load_search(file)
     folder = output or Path("runs") / f"search-{file.stem}"
     with Console(stderr=True).status("Reading faces"):

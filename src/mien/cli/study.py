@@ -1,10 +1,11 @@
 """`mien study`: many trainings compared."""
 
-import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from mien.cli.output.logs import quiet_lightning
 
 
 def study(
@@ -35,9 +36,7 @@ def study(
     except ImportError as missing:
         raise MissingExtra.for_feature("a study", "train", missing) from missing
 
-    # What Lightning says of itself and of devices that are not there would only stand between the lines.
-    for part in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(part).setLevel(logging.WARNING)
+    quiet_lightning()
     wanted = load_study(file)
     folder = output or Path("studies") / wanted.name
     with Console(stderr=True).status("Reading faces"):

@@ -1,10 +1,11 @@
 """`mien train`: one training run, from labelled faces to a checkpoint."""
 
-import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from mien.cli.output.logs import quiet_lightning
 
 
 def train(
@@ -31,9 +32,7 @@ def train(
         raise MissingExtra.for_feature("training", "train", missing) from missing
     from mien.data.readers import read_for_training
 
-    # What Lightning says of itself and of devices that are not there would only stand between the progress.
-    for part in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(part).setLevel(logging.WARNING)
+    quiet_lightning()
     settings = load_config(config)
     is_first = Machine.found().is_first
     with Console(stderr=True, quiet=not is_first).status("Reading faces"):
