@@ -19,7 +19,7 @@ from mien.study.run import run_study, trainings
 STUDY = """
 title = "Toy"
 question = "Does a network of one epoch know less?"
-seeds = [1, 2]
+seeds = {seeds}
 keep_weights = {keep}
 {more}
 [training]
@@ -53,9 +53,9 @@ run_study(toy(Path(sys.argv[1])), FACES, Path(sys.argv[1]) / "study", threads=1)
 FACES = StudyFaces(drawn_faces(96, seed=0), drawn_faces(48, seed=1))
 
 
-def toy(folder: Path, *, more: str = "", arms: str = "", keep: bool = True) -> Study:
+def toy(folder: Path, *, more: str = "", arms: str = "", keep: bool = True, seeds: str = "[1, 2]") -> Study:
     file = folder / "toy.toml"
-    file.write_text(STUDY.format(more=more, arms=arms, keep=str(keep).lower()), "utf-8")
+    file.write_text(STUDY.format(more=more, arms=arms, keep=str(keep).lower(), seeds=seeds), "utf-8")
     return load_study(str(file))
 
 
@@ -96,6 +96,20 @@ def test_killed_and_resumed_ends_as_left_alone(tmp_path: Path) -> None:
         run_study(toy(tmp_path), FACES, tmp_path / "toy.toml")
     with pytest.raises(ConfigError, match=r"has changed since it began: arms\.one\.batch_size from 16 to 8; name"):
         run_study(toy(tmp_path, arms="training.batch_size = 8"), FACES, folder)
+
+
+def test_grows_by_arms_and_seeds_but_loses_none(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    run_study(toy(tmp_path, seeds="[1]"), FACES, folder, threads=1)
+
+    lines: list[str] = []
+    larger = toy(tmp_path, seeds="[1, 2]", arms='[[arms]]\nname = "two"\ntraining.epochs = 2')
+    grown = run_study(larger, FACES, folder, threads=1, tell=lines.append)
+    assert lines == ["3 of 6: two-seed1", "4 of 6: three-seed2", "5 of 6: one-seed2", "6 of 6: two-seed2"]
+    assert [len(arm.seeds) for arm in grown.arms.values()] == [2, 2, 2]
+
+    with pytest.raises(ConfigError, match=r"has changed since it began: seeds from \[1, 2\] to \[1\]; arms\.two\."):
+        run_study(toy(tmp_path, seeds="[1]"), FACES, folder)
 
 
 def test_an_arm_that_fails_is_told_and_the_others_are_trained(tmp_path: Path) -> None:

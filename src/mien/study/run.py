@@ -68,11 +68,12 @@ def run_study(
         tell: Is given a line for each training that ends.
 
     Raises:
-        ConfigError: If the folder holds another study, or this one with changes, or the data have changed.
+        ConfigError: If the folder holds another study, or this one with other changes than added arms and seeds, or
+            the data have changed.
         KeyboardInterrupt: If it is interrupted; run again, it goes on after the last finished epoch.
     """
     tell = tell or (lambda _: None)
-    _claim(folder, _state(study, faces))
+    _claim(folder, study, _state(study, faces))
     failed: dict[str, str] = {}
     planned = trainings(study)
     result = _reported(study, faces, folder, failed)
@@ -132,31 +133,42 @@ def _state(study: Study, faces: StudyFaces) -> dict[str, Any]:
     return _flat({"study": study.name, **file, "arms": arms, "faces": data})
 
 
-def _claim(folder: Path, state: dict[str, Any]) -> None:
-    """Writes what the study is, or checks that it still is what was written."""
-    path = folder / STATE
-    try:
-        before = json.loads(path.read_text("utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            replace_file(path, json.dumps(state, indent=1) + "\n")
-        except OSError as fault:
-            raise OutputError(f"cannot write to {folder}: {fault.strerror}; name another folder") from fault
-        return
-    except (OSError, ValueError) as fault:
-        raise ConfigError(f"{path} cannot be read ({first_line(fault)}); name another folder") from fault
+def _claim(folder: Path, study: Study, state: dict[str, Any]) -> None:
+    """Writes what the study is, or checks that it is what was written, but for arms and seeds that were added."""
+    before = _written(folder)
+    grown = {"seeds"} if before and set(before["seeds"]) <= set(state["seeds"]) else set()
+    for arm in study.arms:
+        own = {key for key in state if key.startswith(f"arms.{arm}.")}
+        if not own & before.keys():
+            grown |= own
     missing = "nothing"
     changed = [
         f"{key} from {before.get(key, missing)} to {state.get(key, missing)}"
         for key in dict.fromkeys((*before, *state))
-        if before.get(key, missing) != state.get(key, missing)
+        if before and key not in grown and before.get(key, missing) != state.get(key, missing)
     ]
     if changed:
         raise ConfigError(
             f"the study in {folder} has changed since it began: {'; '.join(changed[:5])}"
             f"{f'; and {len(changed) - 5} more' if len(changed) > 5 else ''}; name another folder, or undo that"
         )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_file(folder / STATE, json.dumps(state, indent=1) + "\n")
+    except OSError as fault:
+        raise OutputError(f"cannot write to {folder}: {fault.strerror}; name another folder") from fault
+
+
+def _written(folder: Path) -> dict[str, Any]:
+    """What a folder says its study is; empty where there is none yet."""
+    path = folder / STATE
+    try:
+        written: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as fault:
+        raise ConfigError(f"{path} cannot be read ({first_line(fault)}); name another folder") from fault
+    return written
 
 
 def _flat(table: dict[str, Any], path: str = "") -> dict[str, Any]:
