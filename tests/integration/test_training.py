@@ -21,10 +21,10 @@ from mien.expressions import CORE4, FER7, FERPLUS8
 from mien.model import find_model, load_model
 from mien.recognizer import Recognizer
 from mien.train import export as exporting
-from mien.train.config import DistillationConfig, TrainingConfig
+from mien.train.config import DistillationConfig, ProgressiveConfig, TrainingConfig
 from mien.train.export import Export, export, export_all
 from mien.train.fit import Run, fit
-from mien.train.networks.network import multiply_adds
+from mien.train.networks.network import ExpressionNetwork, multiply_adds
 from mien.train.package.graph import trained_network
 from mien.train.package.places import check_places
 from mien.train.run.facts import FACTS, run_facts
@@ -95,6 +95,24 @@ def test_a_warm_up_of_exactly_one_step_is_trained(
 ) -> None:
     config = CONFIG.model_copy(update={"epochs": 2, "batch_size": 64})  # 2 × 5 steps, a tenth of them warm-up
     assert fit(training, held_out, config, tmp_path / "run", quiet=True).epochs == 2
+
+
+def test_first_epochs_see_smaller_pictures(
+    training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes_px = []
+    features = ExpressionNetwork.features
+
+    def observed(network: ExpressionNetwork, faces: torch.Tensor) -> torch.Tensor:
+        if network.training:
+            sizes_px.append(tuple(faces.shape[2:]))
+        return features(network, faces)
+
+    monkeypatch.setattr(ExpressionNetwork, "features", observed)
+    progressive = ProgressiveConfig(share=0.6, first_px=24)
+    config = CONFIG.model_copy(update={"epochs": 3, "progressive": progressive})
+    fit(training[:32], held_out, config, tmp_path / "run", quiet=True)
+    assert sizes_px == [(24, 24)] * 4 + [(48, 48)] * 2
 
 
 def test_does_not_start_from_an_unfinished_run(

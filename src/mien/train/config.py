@@ -124,6 +124,16 @@ class AugmentationConfig(Strict):
         return self
 
 
+class ProgressiveConfig(Strict):
+    """A first share of the epochs that sees smaller pictures, and is quicker for it.
+
+    Source: Tan and Le, "EfficientNetV2: Smaller Models and Faster Training", ICML 2021.
+    """
+
+    share: float = Field(default=0, ge=0, lt=1)
+    first_px: int = Field(default=32, ge=16, le=47)
+
+
 class OptimiserConfig(Strict):
     """The optimiser under a one-cycle schedule with cosine annealing; see `mien.train.optimisers`."""
 
@@ -190,10 +200,17 @@ class TrainingConfig(Strict):
     loss: LossConfig = LossConfig()
     distillation: DistillationConfig = DistillationConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
+    progressive: ProgressiveConfig = ProgressiveConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     early_stop: EarlyStopConfig = EarlyStopConfig()
     framing: FramingConfig = FramingConfig()
     data: DataConfig = DataConfig()
+
+    @model_validator(mode="after")
+    def _dense_layers_take_one_size(self) -> Self:
+        if self.progressive.share and self.network.family in DENSE_FAMILIES:
+            raise ValueError(f"progressive.share = {self.progressive.share}: {self.network.family} takes one size only")
+        return self
 
     @model_validator(mode="after")
     def _sharpness_aware_steps_are_not_scaled(self) -> Self:

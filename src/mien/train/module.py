@@ -67,12 +67,19 @@ class ExpressionTraining(LightningModule):
         with torch.autocast(self.device.type, enabled=False):  # pictures keep all their grey levels
             pictures = augment(pixels.float(), self.config.augmentation, self.generator)
             pictures, fer7, ferplus8 = blend(pictures, self.config.augmentation, self.generator, fer7, ferplus8)
+            pictures = self._of_epoch_size(pictures)
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices):  # dropout takes no generator
             torch.manual_seed(step_seed)
             loss = self._loss(pictures, (fer7, ferplus8))
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
+
+    def _of_epoch_size(self, pictures: Tensor) -> Tensor:
+        progressive = self.config.progressive
+        if self.trainer.current_epoch >= progressive.share * self.config.epochs:
+            return pictures
+        return functional.interpolate(pictures, progressive.first_px, mode="area")
 
     def _loss(self, pictures: Tensor, targets: tuple[Tensor, Tensor]) -> Tensor:
         features = self.network.features(self._normalised(pictures))

@@ -68,6 +68,10 @@ def test_missing_file(tmp_path: Path) -> None:
             'precision = "16-mixed"\n[optimiser]\nsharpness_radius = 0.1\n',
             "toml: optimiser.sharpness_radius cannot go with 16-mixed",
         ),
+        (
+            'progressive.share = 0.5\n[network]\nfamily = "mlp"\ndense = [8]\n',
+            "toml: progressive.share = 0.5: mlp takes one size only",
+        ),
     ],
 )
 def test_value_that_cannot_be_trained_with(tmp_path: Path, text: str, fault: str) -> None:
