@@ -26,22 +26,27 @@ _STYLE: Any = {
 }
 
 
-def require_matplotlib(feature: str = "a report with drawings") -> None:
-    """Raises `MissingExtra`, which names the `feature`, if matplotlib is not installed."""
+def require_matplotlib(feature: str = "a report with drawings", extra: str = "report") -> None:
+    """Raises `MissingExtra`, which names the `feature` and what to install, if matplotlib is not installed."""
     try:
         import matplotlib  # noqa: F401, PLC0415 - an optional dependency
     except ImportError as missing:
-        raise MissingExtra.for_feature(feature, "report", missing) from missing
+        raise MissingExtra.for_feature(feature, extra, missing) from missing
 
 
 def svg(draw: Callable[[Any], None], size_in: tuple[float, float]) -> bytes:
     """What `draw` draws into the axes it is given, `size_in` inches wide and high; the same each time."""
+    return svg_figure(lambda figure: draw(figure.add_subplot()), size_in)
+
+
+def svg_figure(draw: Callable[[Any], None], size_in: tuple[float, float]) -> bytes:
+    """As `svg`, for what has several axes: `draw` is given the figure."""
     from matplotlib import rc_context  # noqa: PLC0415 - an optional dependency
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     with rc_context(_STYLE):
         figure: Figure = Figure(figsize=size_in, layout="constrained")
-        draw(figure.add_subplot())
+        draw(figure)
         file = BytesIO()
         figure.savefig(file, format="svg", metadata={"Date": None})
     return file.getvalue()

@@ -1,17 +1,20 @@
 """The two plots of a model card, in black and grey: calibration, and risk by coverage."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mien.errors import MissingExtra
+from mien.page.pictures import require_matplotlib, svg, svg_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 CALIBRATION = "calibration.svg"
 RISK = "risk-coverage.svg"
 
 _LINES = {"core4": ("o", "-"), "core4-fer2013": ("s", "--"), "fer7": ("^", "-."), "ferplus8": ("D", ":")}
-# Text stays text, which is small and can be searched; the rest makes the same figures give the same file.
-_STYLE: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "mien", "font.size": 9, "axes.spines.top": False}
 
 
 def write_plots(certainty: Mapping[str, Any], folder: Path) -> tuple[Path, Path]:
@@ -24,21 +27,14 @@ def write_plots(certainty: Mapping[str, Any], folder: Path) -> tuple[Path, Path]
     Raises:
         MissingExtra: If matplotlib is not installed.
     """
-    try:
-        from matplotlib import rc_context  # noqa: PLC0415
-        from matplotlib.figure import Figure  # noqa: PLC0415
-    except ImportError as missing:
-        raise MissingExtra.for_feature("the model card's plots", "train", missing) from missing
+    require_matplotlib("the model card's plots", "train")
     paths = folder / CALIBRATION, folder / RISK
-    with rc_context(_STYLE):
-        for path, draw, size in ((paths[0], _draw_calibration, (7.0, 2.4)), (paths[1], _draw_risk, (5.0, 3.2))):
-            figure = Figure(figsize=size, layout="constrained")
-            draw(figure, certainty)
-            figure.savefig(path, format="svg", metadata={"Date": None})
+    paths[0].write_bytes(svg_figure(partial(_draw_calibration, certainty=certainty), (7.0, 2.4)))
+    paths[1].write_bytes(svg(partial(_draw_risk, certainty=certainty), (5.0, 3.2)))
     return paths
 
 
-def _draw_calibration(figure: Any, certainty: Mapping[str, Any]) -> None:
+def _draw_calibration(figure: "Figure", certainty: Mapping[str, Any]) -> None:
     """For each set, share right against mean probability; on the diagonal both are the same."""
     panels = figure.subplots(1, len(certainty), sharex=True, sharey=True, squeeze=False)[0]
     for axes, (name, found) in zip(panels, certainty.items(), strict=True):
@@ -51,9 +47,8 @@ def _draw_calibration(figure: Any, certainty: Mapping[str, Any]) -> None:
     figure.supxlabel("probability of the answer", fontsize=9)
 
 
-def _draw_risk(figure: Any, certainty: Mapping[str, Any]) -> None:
+def _draw_risk(axes: "Axes", certainty: Mapping[str, Any]) -> None:
     """For each set, share of wrong answers against share of faces answered."""
-    axes = figure.subplots()
     for name, found in certainty.items():
         marker, dashes = _LINES[name]
         axes.plot(
