@@ -54,7 +54,8 @@ bench: $(DEMO)/.installed
 reproduce: runs/base.onnx runs/tiny.onnx
 
 # Configurations name the runs and models that they learn from by these paths.
-runs/base.onnx: runs/teacher.onnx runs/teacher-sgd.onnx
+runs/teacher-distilled.onnx: runs/teacher.onnx runs/teacher-sgd.onnx
+runs/base.onnx: runs/teacher-distilled.onnx runs/teacher.onnx runs/teacher-sgd.onnx
 runs/tiny.onnx: runs/base.onnx
 # Not a variable of the target: what it needs would inherit that and be exported as int8, too.
 PRECISION_OF_tiny := int8
