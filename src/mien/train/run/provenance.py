@@ -44,15 +44,18 @@ def licence_note(data: Mapping[str, Any], config: Mapping[str, Any]) -> str:
 def about_data(data: Mapping[str, Any]) -> str:
     """What was trained on and what was left out, as paragraphs of Markdown."""
     left_out = data["left_out"]["total"] - data["left_out"]["kept"]
-    near = data["near_duplicate_correlation"]
+    # Earlier versions had the same two rules, and did not state them.
+    flat = f" (standard deviation of grey levels below {data['flat_below']:g})" if "flat_below" in data else ""
+    no_face = f" ({data['not_a_face']})" if "not_a_face" in data else ""
     if _is_fer2013(data):
         votes = " and the FER+ votes" if _has_votes(data) else ""
         trained = f"{data['training']:,} faces of FER2013's Training split with FER2013's labels{votes}."
     else:
         trained = f"{data['training']:,} faces of {_name(data)} with its labels: {_counts(data)}."
     paragraphs = [
-        f"{trained} Left out were {left_out:,} faces that repeat a held-out one (correlation from {near} on), are "
-        "flat, or are no face to voters."
+        f"{trained} Left out were {left_out:,} faces that repeat a held-out one "
+        f"(correlation from {data['near_duplicate_correlation']} on), are flat{flat}, or are no face to "
+        f"voters{no_face}."
     ]
     if not _has_votes(data):
         paragraphs.append(_NO_VOTES)

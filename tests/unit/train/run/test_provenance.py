@@ -37,6 +37,17 @@ def test_fer2013_without_votes_claims_none() -> None:
     assert "fifth" not in about_labels(data)
 
 
+def test_rules_by_which_faces_were_left_out_are_told() -> None:
+    data = facts(VOTED)
+    told = (
+        "flat (standard deviation of grey levels below 1), or are no face to voters "
+        "(more votes for nf than for any other answer, single votes not counted)."
+    )
+    assert told in about_data(data)
+    earlier = {key: value for key, value in data.items() if key not in ("flat_below", "not_a_face")}
+    assert "(correlation from 0.99 on), are flat, or are no face to voters." in about_data(earlier)
+
+
 @pytest.mark.parametrize(("source", "name"), [("Ours", "Ours"), ("", "a data set without a name")])
 def test_other_data_claim_nothing_of_fer2013(source: str, name: str) -> None:
     data = facts(replace(UNVOTED, source=source))
