@@ -114,6 +114,8 @@ def make_trainer(
         enable_progress_bar=not quiet,
         enable_model_summary=False,
         gradient_clip_val=5.0,
+        # Where an operation has no deterministic form, torch takes the other one and says so.
+        deterministic="warn" if machine.device == "cuda" else None,
         use_distributed_sampler=False,
     )
 
