@@ -1,10 +1,14 @@
+import copy
+from pathlib import Path
+
 import numpy as np
 import pytest
 from drawn_faces import drawn_faces
 
 from mien.data.duplicates import training_rows_to_keep
+from mien.errors import ConfigError
 from mien.train.config import TrainingConfig
-from mien.train.run.facts import is_finished, new_facts
+from mien.train.run.facts import is_finished, new_facts, refuse_changes
 from mien.train.run.machine import Machine
 
 
@@ -28,3 +32,15 @@ def test_mean_and_spread_of_the_pixels_are_numpys() -> None:
 )
 def test_a_run_is_finished_when_it_was_stopped_by_its_rule_or_has_all_epochs(facts: dict, finished: bool) -> None:
     assert is_finished(facts | {"config": {"epochs": 4}}) is finished
+
+
+def test_runs_that_do_not_state_all_rules_go_on_and_those_with_other_rules_do_not() -> None:
+    faces, held_out = drawn_faces(16, seed=0), drawn_faces(4, seed=1)
+    _, left_out = training_rows_to_keep(faces, held_out)
+    facts = new_facts(faces, held_out, left_out, TrainingConfig(), Machine())
+    earlier = copy.deepcopy(facts)
+    del earlier["data"]["flat_below"], earlier["data"]["not_a_face"]
+    refuse_changes(Path("run"), earlier, facts)
+    earlier["data"]["flat_below"] = 2.0
+    with pytest.raises(ConfigError, match=r"cannot resume run: data\.flat_below was 2\.0, is now 1\.0\."):
+        refuse_changes(Path("run"), earlier, facts)
