@@ -56,7 +56,7 @@ reproduce: runs/base.onnx runs/tiny.onnx
 # Configurations name the runs and models that they learn from by these paths.
 runs/teacher-distilled.onnx: runs/teacher.onnx runs/teacher-sgd.onnx
 runs/base.onnx: runs/teacher-distilled.onnx runs/teacher.onnx runs/teacher-sgd.onnx
-runs/tiny.onnx: runs/base.onnx
+runs/tiny.onnx: runs/teacher-distilled.onnx
 # Not a variable of the target: what it needs would inherit that and be exported as int8, too.
 PRECISION_OF_tiny := int8
 
