@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from mien.train.run.facts import (
     preprocessing_of,
     refuse_changes,
     refuse_unfinished,
+    resumed_facts,
     run_facts,
     write_facts,
 )
@@ -109,12 +111,16 @@ def fit(  # noqa: PLR0913
         refuse_changes(folder, stored, facts)
         if is_finished(stored):
             return Run(folder, stored["accuracy"], stored["elapsed_s"], stored["epochs_done"])
-        facts |= _carried_on(stored, checkpoint)
+        facts = resumed_facts(stored, facts, checkpoint)
     if machine.is_first:
         write_facts(folder, facts)
     if threads is not None:
         torch.set_num_threads(threads)
-    reached = Reached()
+
+    def write_progress(epochs: int, accuracy: Mapping[str, float]) -> None:
+        write_facts(folder, facts | {"epochs_done": epochs, "accuracy": accuracy})
+
+    reached = Reached(write_progress if machine.is_first else None)
     watchers = [Watching(watch)] if watch else []
     trainer = make_trainer(config, folder, machine, facts["precision"], callbacks=[reached, *watchers], quiet=quiet)
     batches = training_batches(training, config, machine), held_out_batches(held_out, machine)
@@ -143,15 +149,6 @@ def _refuse_mismatch(config: TrainingConfig, held_out: LabelledFaces, machine: M
             f"early_stop.monitor = {monitored!r} is not measured on these held-out faces{votes}; "
             f"set it to one of {', '.join(there)}"
         )
-
-
-def _carried_on(stored: dict[str, Any], checkpoint: Path) -> dict[str, Any]:
-    """What a resumed run keeps: its precision, whatever the machine is now, and the time it has taken."""
-    # A run that was killed has not written how long it took; its work ends with its last checkpoint.
-    last_leg_s = max(0.0, checkpoint.stat().st_mtime - stored["started_s"])
-    # A run from before the machine could choose has its precision in the configuration alone.
-    precision = stored.get("precision", stored["config"]["precision"])
-    return {"precision": precision, "elapsed_s": stored["elapsed_s"] + last_leg_s}
 
 
 def _untrained(config: TrainingConfig, facts: dict[str, Any]) -> ExpressionTraining:

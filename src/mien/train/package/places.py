@@ -15,8 +15,13 @@ _STATED = ("config", "data", "learnt_from", "epochs_done", "elapsed_s", "commit"
 
 
 def stated(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What a package says of the run that it was made of, by which it is known."""
-    return {key: facts[key] for key in _STATED if key in facts}
+    """What a package says of the run that it was made of, by which it is known.
+
+    A run that was resumed has trained by the code of each of its starts; these are listed, too.
+    """
+    said = {key: facts[key] for key in _STATED if key in facts}
+    starts = facts.get("starts", ())
+    return {**said, "starts": starts} if len(starts) > 1 else said
 
 
 def places(path: Path, precisions: Sequence[Precision]) -> dict[Precision, Path]:

@@ -24,7 +24,7 @@ from mien.train.distil import checksums
 from mien.train.run.commit import source_commit
 from mien.train.run.files import replace_file
 from mien.train.run.machine import Machine
-from mien.train.run.trainer import CHECKPOINT
+from mien.train.run.trainer import CHECKPOINT, Reached, read_checkpoint
 
 FACTS = "run.json"
 _KEYS = frozenset(
@@ -33,6 +33,7 @@ _KEYS = frozenset(
 
 _CHECKSUM = re.compile('"[0-9a-f]{64}"')
 _FIXED = ("data", "pixels", "learnt_from")
+_OF_A_START = ("mien", "commit", "torch", "machine")
 
 
 def new_facts(
@@ -41,10 +42,15 @@ def new_facts(
     """Everything about a run but its weights, as it stands before the first epoch."""
     # A published network scales its input itself, as it was when others trained it.
     mean, std = (0.0, 255.0) if is_published(config.network.family) else _mean_and_std(training.pixels)
-    return {
+    start = {
         "mien": __version__,
         "commit": source_commit(),
         "torch": torch.__version__,
+        "machine": machine.to_dict(),
+    }
+    return {
+        **start,
+        "starts": [{"after_epoch": 0, **start}],
         "config": config.model_dump(mode="json"),
         "pixels": {"size_px": training.pixels.shape[-1], "mean": round(mean, 2), "std": round(std, 2)},
         "data": asdict(manifest(training, held_out, left_out)),
@@ -52,10 +58,38 @@ def new_facts(
         "epochs_done": 0,
         "stopped_early": False,
         "accuracy": {},
-        "machine": machine.to_dict(),
         "precision": machine.precision(config.precision),
         "started_s": time.time(),
         "elapsed_s": 0.0,
+    }
+
+
+def resumed_facts(stored: Mapping[str, Any], new: Mapping[str, Any], checkpoint: Path) -> dict[str, Any]:
+    """What a run that goes on says of itself.
+
+    Args:
+        stored: What it said before.
+        new: What it would say if it started now.
+        checkpoint: The last one, from which it goes on.
+
+    Raises:
+        ConfigError: If the checkpoint cannot be read.
+    """
+    reached = read_checkpoint(checkpoint)["callbacks"][Reached.__name__]
+    first = {key: stored.get(key) for key in _OF_A_START}
+    # A run from before there was this list says of one start, its last, what that was, and not where it began.
+    starts = stored.get("starts", [{"after_epoch": None, **first}])
+    # A run that was killed has not written how long it took; its work ends with its last checkpoint.
+    last_leg_s = max(0.0, checkpoint.stat().st_mtime - stored["started_s"])
+    return {
+        **new,
+        **first,
+        "starts": [*starts, *({**start, "after_epoch": reached["epochs"]} for start in new["starts"])],
+        "epochs_done": reached["epochs"],
+        "accuracy": reached["accuracy"],
+        # A run from before the machine could choose has its precision in the configuration alone.
+        "precision": stored.get("precision", stored["config"]["precision"]),
+        "elapsed_s": stored["elapsed_s"] + last_leg_s,
     }
 
 

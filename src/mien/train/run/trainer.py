@@ -20,6 +20,7 @@ from lightning.pytorch.plugins import TorchCheckpointIO
 from torch import Tensor, distributed
 from torch.nn.utils import parameters_to_vector
 
+from mien.errors import ConfigError, first_line
 from mien.train.config import EarlyStopConfig, TrainingConfig
 from mien.train.run.machine import Machine, Precision
 
@@ -28,18 +29,23 @@ CHECKPOINT = "last.ckpt"
 Watch = Callable[[int, Mapping[str, float]], bool]
 """Takes the number of epochs done and the figures by name (P1, nll_P1, …); True ends the run."""
 
+_OF_A_CHECKPOINT = frozenset(("state_dict", "callbacks"))
 _PROTOCOL = re.compile(r"(nll_)?P\d")
 
 
 class Reached(Callback):
     """What the last finished epoch gave; it is saved with the weights, so that both are of the same epoch.
 
+    Args:
+        tell: Takes `epochs` and `accuracy` once they are saved; those of the last epoch are for whoever ends the run.
+
     Attributes:
         epochs: How many are finished.
         accuracy: Share right on the held-out faces by protocol.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[int, Mapping[str, float]], None] | None = None) -> None:
+        self.tell = tell
         self.epochs = 0
         self.accuracy: dict[str, float] = {}
 
@@ -48,6 +54,12 @@ class Reached(Callback):
         del pl_module
         self.epochs = trainer.current_epoch + 1
         self.accuracy = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("P")}
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Called when the epoch before has been saved."""
+        del trainer, pl_module
+        if self.tell and self.epochs:
+            self.tell(self.epochs, self.accuracy)
 
     def state_dict(self) -> dict[str, Any]:
         """What is saved."""
@@ -136,6 +148,17 @@ class WholeFiles(TorchCheckpointIO):
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What a checkpoint holds, loaded to the processor's memory; raises `ConfigError` if it cannot be read."""
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as fault:  # torch's loader lets through whatever the damage leads to
+        raise ConfigError(f"cannot load {path}: {first_line(fault)}; train again") from fault
+    if isinstance(checkpoint, dict) and checkpoint.keys() >= _OF_A_CHECKPOINT:
+        return checkpoint
+    raise ConfigError(f"cannot load {path}: it is no checkpoint of a training; train again")
 
 
 class _EarlyStop(EarlyStopping):
