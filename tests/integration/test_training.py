@@ -291,11 +291,24 @@ def test_run_that_stopped_in_its_first_epoch_is_started_again(
     assert fit(training, held_out, once, tmp_path, quiet=True).epochs == 1
 
 
-def test_damaged_checkpoint_is_told(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["not a checkpoint", "cut off", "of something else"])
+def test_damaged_checkpoint_is_told(
+    damage: str, run: Run, training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path
+) -> None:
     damaged = shutil.copytree(run.folder, tmp_path / "run")
-    (damaged / CHECKPOINT).write_bytes(b"not a checkpoint")
-    with pytest.raises(ConfigError, match="cannot load"):
+    checkpoint = damaged / CHECKPOINT
+    if damage == "of something else":
+        torch.save({"weights": {}}, checkpoint)
+    else:
+        whole = checkpoint.read_bytes()
+        checkpoint.write_bytes(whole[: len(whole) // 2] if damage == "cut off" else damage.encode())
+    with pytest.raises(ConfigError, match=r"cannot load .*last\.ckpt: .*; train again$"):
         export(damaged, held_out, tmp_path / "model.onnx")
+    as_killed = json.dumps(run_facts(damaged) | {"epochs_done": 3})
+    (damaged / FACTS).write_text(as_killed, "utf-8")
+    with pytest.raises(ConfigError, match=r"cannot load .*last\.ckpt: .*; train again$"):
+        fit(training, held_out, CONFIG, damaged, resume=True, quiet=True)
+    assert (damaged / FACTS).read_text("utf-8") == as_killed
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"config": {"epoch": 3}}', '{"config": {}}'])

@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import OneCycleLR
 
 from mien.data.faces import NO_LABEL
-from mien.errors import ConfigError, first_line
+from mien.errors import ConfigError
 from mien.expressions import FER7, FERPLUS8, core4_positions
 from mien.preprocess import Preprocessing, normalise
 from mien.train.augmentation import augment, blend
@@ -19,6 +19,7 @@ from mien.train.config import TrainingConfig
 from mien.train.losses import flip_difference, joint_loss
 from mien.train.networks.network import ExpressionNetwork
 from mien.train.optimisers import optimiser_of
+from mien.train.run.trainer import read_checkpoint
 
 
 class ExpressionTraining(LightningModule):
@@ -42,10 +43,7 @@ class ExpressionTraining(LightningModule):
         Raises:
             ConfigError: If it cannot be read or is of another network.
         """
-        try:
-            state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-        except Exception as fault:  # torch's loader lets through whatever the damage leads to
-            raise ConfigError(f"cannot load {checkpoint}: {first_line(fault)}; train again") from fault
+        state = read_checkpoint(checkpoint)["state_dict"]
         try:
             self.load_state_dict(state)
         except RuntimeError as fault:
