@@ -27,7 +27,8 @@ from mien.train.fit import Run, fit
 from mien.train.networks.network import ExpressionNetwork, multiply_adds
 from mien.train.package.graph import trained_network
 from mien.train.package.places import check_places
-from mien.train.run.facts import FACTS, run_facts
+from mien.train.run.facts import FACTS, preprocessing_of, run_facts
+from mien.train.run.provenance import licence_note
 from mien.train.run.trainer import CHECKPOINT
 
 CONFIG = TrainingConfig.model_validate(
@@ -349,6 +350,32 @@ def test_finished_run_is_resumed_to_itself(training: LabelledFaces, held_out: La
     before = (run.folder / FACTS).read_text("utf-8")
     assert fit(training, held_out, CONFIG, run.folder, resume=True, quiet=True) == run
     assert (run.folder / FACTS).read_text("utf-8") == before
+
+
+def test_finished_run_takes_another_crop_and_licence(
+    training: LabelledFaces, held_out: LabelledFaces, run: Run, package: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(run.folder, tmp_path / "run")
+    framing = CONFIG.framing.model_copy(update={"scale": 1.2})
+    data = CONFIG.data.model_copy(update={"licence": "CC0-1.0"})
+    changed = CONFIG.model_copy(update={"framing": framing, "data": data})
+    again = fit(training, held_out, changed, copy, resume=True, quiet=True)
+    assert (again.accuracy, again.elapsed_s, again.epochs) == (run.accuracy, run.elapsed_s, run.epochs)
+    facts = run_facts(copy)
+    assert facts == run_facts(run.folder) | {"config": changed.model_dump(mode="json")}
+    assert preprocessing_of(facts).framing.scale == 1.2
+    assert "licence of its pictures: CC0-1.0." in licence_note(facts["data"], facts["config"])
+    check_places(copy, package, ("fp32",))  # which is of the same training
+
+
+def test_interrupted_run_goes_on_with_another_crop(held_out: LabelledFaces, tmp_path: Path) -> None:
+    short = CONFIG.model_copy(update={"epochs": 2})
+    with pytest.raises(KeyboardInterrupt):
+        fit(drawn_faces(32, seed=0), held_out, short, tmp_path, quiet=True, watch=Mock(side_effect=[False, SystemExit]))
+    framing = CONFIG.framing.model_copy(update={"upright": False})
+    changed = short.model_copy(update={"framing": framing})
+    assert fit(drawn_faces(32, seed=0), held_out, changed, tmp_path, resume=True, quiet=True).epochs == 2
+    assert run_facts(tmp_path)["config"]["framing"]["upright"] is False
 
 
 def test_resuming_with_other_data_is_refused(training: LabelledFaces, held_out: LabelledFaces, run: Run) -> None:

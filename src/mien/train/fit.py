@@ -18,6 +18,7 @@ from mien.train.config import TrainingConfig
 from mien.train.module import ExpressionTraining, channels_last
 from mien.train.published.weights import load_imagenet_weights, weights_file
 from mien.train.run.facts import (
+    exported_by,
     is_finished,
     new_facts,
     preprocessing_of,
@@ -79,7 +80,8 @@ def fit(  # noqa: PLR0913
         held_out: Faces to watch the training on; no weight depends on them.
         config: Everything that decides the result.
         folder: Receives the run; it is made if it does not exist.
-        resume: Whether to go on from the last epoch that the run in `folder` has finished.
+        resume: Whether to go on from the last epoch that the run in `folder` has finished. What does not touch training
+            (`framing`, `data.licence`) is taken from `config`, also where nothing is left to train.
         threads: Processor threads for torch, in this whole process; None leaves them as they are.
         quiet: Whether to show no progress.
         watch: Is told what each epoch gave, and may end the run by it.
@@ -110,6 +112,8 @@ def fit(  # noqa: PLR0913
         stored = run_facts(folder)
         refuse_changes(folder, stored, facts)
         if is_finished(stored):
+            if machine.is_first:
+                write_facts(folder, exported_by(stored, config))
             return Run(folder, stored["accuracy"], stored["elapsed_s"], stored["epochs_done"])
         facts = resumed_facts(stored, facts, checkpoint)
     if machine.is_first:

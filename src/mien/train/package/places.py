@@ -8,7 +8,7 @@ from typing import Any
 from mien.errors import ConfigError, ModelError, OutputError
 from mien.model import load_model
 from mien.train.package.precision import Precision
-from mien.train.run.facts import refuse_unfinished, run_facts
+from mien.train.run.facts import refuse_unfinished, run_facts, trained_by
 
 # Runs of the first version do not say what they have learnt from, and had nothing but the data.
 _STATED = ("config", "data", "learnt_from", "epochs_done", "elapsed_s", "commit", "torch", "mien")
@@ -59,8 +59,13 @@ def check_places(run: Path, path: Path, precisions: Sequence[Precision], *, repl
 
 
 def _is_of(place: Path, facts: Mapping[str, Any]) -> bool:
-    """Whether the package at `place` was made of the run with these facts."""
+    """Whether the package at `place` was made of the run with these facts, be it for another crop or licence."""
     try:
-        return load_model(place).metadata.training == stated(facts)
+        found = load_model(place).metadata.training
     except ModelError:
         return False
+    return _known_by(found) == _known_by(stated(facts))
+
+
+def _known_by(training: Mapping[str, Any]) -> dict[str, Any]:
+    return {**training, "config": trained_by(training.get("config", {}))}

@@ -33,6 +33,7 @@ _KEYS = frozenset(
 
 _CHECKSUM = re.compile('"[0-9a-f]{64}"')
 _FIXED = ("data", "pixels", "learnt_from")
+_NOT_OF_TRAINING = ("framing.", "data.licence")
 _OF_A_START = ("mien", "commit", "torch", "machine")
 
 
@@ -127,9 +128,9 @@ def refuse_unfinished(folder: Path, facts: Mapping[str, Any]) -> None:
 
 
 def refuse_changes(folder: Path, stored: dict[str, Any], facts: dict[str, Any]) -> None:
-    """Raises `ConfigError`, naming each change, if the run in `folder` has other data or settings than `facts`."""
-    before = _by_key(TrainingConfig.model_validate(stored["config"]).model_dump(mode="json"))
-    now = _by_key(facts["config"])
+    """Raises `ConfigError`, naming each change, if the run in `folder` was trained otherwise than `facts` say."""
+    before = trained_by(TrainingConfig.model_validate(stored["config"]).model_dump(mode="json"))
+    now = trained_by(facts["config"])
     for part in _FIXED:
         after = _by_key(facts[part], part)
         # Facts that an earlier version did not write yet have not changed.
@@ -145,6 +146,18 @@ def refuse_changes(folder: Path, stored: dict[str, Any], facts: dict[str, Any]) 
         raise ConfigError(
             f"cannot resume {folder}: {listed(changes)}. Put back what it was, or train into another folder"
         )
+
+
+def trained_by(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a configuration touches the training, by dotted key: all but the framing and the data's licence."""
+    return {key: value for key, value in _by_key(config).items() if not key.startswith(_NOT_OF_TRAINING)}
+
+
+def exported_by(stored: Mapping[str, Any], config: TrainingConfig) -> dict[str, Any]:
+    """A finished run's facts with what of `config` does not touch training, which its exports take from there."""
+    now = config.model_dump(mode="json")
+    data = {**stored["config"].get("data", {}), "licence": now["data"]["licence"]}
+    return {**stored, "config": {**stored["config"], "framing": now["framing"], "data": data}}
 
 
 def write_facts(folder: Path, facts: dict[str, Any]) -> None:
