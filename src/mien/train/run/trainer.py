@@ -30,6 +30,7 @@ Watch = Callable[[int, Mapping[str, float]], bool]
 """Takes the number of epochs done and the figures by name (P1, nll_P1, …); True ends the run."""
 
 _OF_A_CHECKPOINT = frozenset(("state_dict", "callbacks"))
+_LOG = re.compile(r"logs-(\d+)")
 _PROTOCOL = re.compile(r"(nll_)?P\d")
 
 
@@ -104,8 +105,7 @@ def make_trainer(
         callbacks.append(_EarlyStop(config.early_stop))
     if not quiet:
         callbacks.append(Progress())
-    # A logger empties the folder it is given, so each start writes to its own.
-    log = f"logs-{len(list(folder.glob('logs-*'))) + 1}"
+    log = _next_log(folder)
     return Trainer(
         accelerator=machine.device,
         devices=machine.processes_per_node,
@@ -126,6 +126,12 @@ def make_trainer(
         gradient_clip_val=5.0,
         use_distributed_sampler=False,
     )
+
+
+def _next_log(folder: Path) -> str:
+    """The log of this start. A logger empties the folder it is given, so it is one that no start before has had."""
+    numbers = [int(found[1]) for path in folder.glob("logs-*") if (found := _LOG.fullmatch(path.name))]
+    return f"logs-{max(numbers, default=0) + 1}"
 
 
 class Progress(RichProgressBar):
