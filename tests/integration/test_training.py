@@ -1,5 +1,6 @@
 """The whole way on drawn faces: train, resume, export, recognise."""
 
+import csv
 import json
 import re
 import shutil
@@ -28,6 +29,7 @@ from mien.train.networks.network import ExpressionNetwork, multiply_adds
 from mien.train.package.graph import trained_network
 from mien.train.package.places import check_places
 from mien.train.run.facts import FACTS, preprocessing_of, run_facts
+from mien.train.run.machine import Machine
 from mien.train.run.provenance import licence_note
 from mien.train.run.trainer import CHECKPOINT
 
@@ -387,6 +389,28 @@ def test_nothing_left_to_train_on(held_out: LabelledFaces, tmp_path: Path) -> No
     with pytest.raises(DataError, match="no face is left"):
         fit(held_out, held_out, CONFIG, tmp_path, quiet=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_too_few_faces_for_the_processes(
+    training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Machine, "found", lambda: Machine(processes=2))
+    with pytest.raises(DataError, match="too few faces are left to train on: 1, for 2 processes; start fewer"):
+        fit(training[:1], held_out, CONFIG, tmp_path, quiet=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sharpness_aware_steps_log_the_loss_of_the_weights_and_not_of_those_uphill(
+    training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path
+) -> None:
+    logged = []
+    for radius in (0.0, 2.0):
+        optimiser = CONFIG.optimiser.model_copy(update={"sharpness_radius": radius})
+        config = CONFIG.model_copy(update={"epochs": 1, "batch_size": 64, "optimiser": optimiser})
+        run = fit(training[:64], held_out, config, tmp_path / str(radius), quiet=True)
+        with (run.folder / "logs-1" / "metrics.csv").open(encoding="utf-8") as lines:
+            logged += [float(row["train_loss"]) for row in csv.DictReader(lines) if row["train_loss"]]
+    assert logged[0] == pytest.approx(logged[1], rel=1e-5)  # of the one step that each took
 
 
 def test_run_where_no_folder_can_be(training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def fit(  # noqa: PLR0913
     Raises:
         ConfigError: If there is nothing to resume, what is there had other data or another configuration, or a run is
             there already and `resume` is False; or if the configuration does not suit the data or the processes.
-        DataError: If nothing is left to train on.
+        DataError: If nothing is left to train on, or fewer faces than there are processes.
         KeyboardInterrupt: If it is interrupted; the last finished epoch can be resumed.
     """
     if config.network.channels == 1:
@@ -104,9 +104,8 @@ def fit(  # noqa: PLR0913
     if config.start_from:
         refuse_unfinished(Path(config.start_from), run_facts(Path(config.start_from)))
     keep, left_out = training_rows_to_keep(training, held_out)
-    if keep.sum() < machine.processes:
-        raise DataError("no face is left to train on: all are flat, no faces, or copies of held-out ones")
     training = training[keep]
+    _refuse_too_few(training, machine)
     facts = new_facts(training, held_out, left_out, config, machine)
     if resume:
         stored = run_facts(folder)
@@ -135,6 +134,17 @@ def fit(  # noqa: PLR0913
         write_facts(folder, facts | done | {"accuracy": reached.accuracy, "elapsed_s": elapsed_s})
     trainer.strategy.barrier()  # whichever process goes on finds the run complete
     return Run(folder, reached.accuracy, elapsed_s, reached.epochs)
+
+
+def _refuse_too_few(training: LabelledFaces, machine: Machine) -> None:
+    """Raises `DataError` where no face is left to train on, or not one for each process."""
+    if len(training) == 0:
+        raise DataError("no face is left to train on: all are flat, no faces, or copies of held-out ones")
+    if len(training) < machine.processes:
+        raise DataError(
+            f"too few faces are left to train on: {len(training)}, for {machine.processes} processes; "
+            "start fewer, or give more faces"
+        )
 
 
 def _refuse_mismatch(config: TrainingConfig, held_out: LabelledFaces, machine: Machine) -> None:

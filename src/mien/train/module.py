@@ -31,6 +31,7 @@ class ExpressionTraining(LightningModule):
         self.preprocessing = preprocessing
         self.network = ExpressionNetwork(config.network)
         self.generator = torch.Generator()
+        self._logged_step = -1
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of both heads for pixel values of 0 to 255, of shape (N, 1, H, W)."""
@@ -70,7 +71,9 @@ class ExpressionTraining(LightningModule):
         with torch.random.fork_rng(devices):  # dropout takes no generator
             torch.manual_seed(step_seed)
             loss = self._loss(pictures, (fer7, ferplus8))
-        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
+        if self._logged_step != self.global_step:  # a sharpness-aware step asks twice, and then for the loss uphill
+            self._logged_step = self.global_step
+            self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
 
     def _of_epoch_size(self, pictures: Tensor) -> Tensor:
