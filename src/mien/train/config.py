@@ -105,8 +105,8 @@ class AugmentationConfig(Strict):
 
     Attributes:
         rotation_deg: The most that a picture is turned, in degrees, either way.
-        scale: The part of the picture that is shown is enlarged by a factor of 1 - `scale` to 1 + `scale`, and one side
-            against the other by a third of that.
+        scale: The part that is shown is larger by a factor of 1 - `scale` to 1 + `scale`, and one of its sides against
+            the other by a third of that.
         shift: The most that it is moved across and down, as a share of its side, either way.
         brightness: The most that is added or taken away, in grey levels of 255.
         contrast: Differences from the picture's own mean are multiplied by exp(-`contrast`) to exp(`contrast`).
@@ -117,7 +117,7 @@ class AugmentationConfig(Strict):
             the picture's own.
         compression_share: Share of each batch that is compressed as by JPEG, of a quality of about 70 to 10.
         bad_crop_share: Share of the pictures whose `scale` and `shift` are 2.5 times those above.
-        erase_share: Share of the pictures in which a rectangle, each side 15 to 45 % of the picture's, becomes one grey.
+        erase_share: Share of the pictures in which a rectangle, each side 15 to 45 % of theirs, becomes one grey.
         mixup_alpha: Both parameters of the beta distribution of a picture's own weight in mixup; 0 for no mixup.
         mixup_share: Share of the batches that are mixed by weight with a shuffled copy.
         cutmix_share: Share of the batches that get a rectangle, each side 20 to 70 %, of a shuffled copy.
