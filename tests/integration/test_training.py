@@ -86,8 +86,11 @@ def test_starts_from_another_run_and_learns_from_a_model(
     assert ahead.accuracy["P1"] > max(0.9, alone.accuracy["P1"])
     learnt_from = run_facts(ahead.folder)["learnt_from"]
     assert set(learnt_from) == {str(run.folder), str(package)}
-    stated = load_model(export(ahead.folder, held_out, tmp_path / "ahead.onnx").path).metadata.training
-    assert stated["learnt_from"] == learnt_from
+    exported = export(ahead.folder, held_out, tmp_path / "ahead.onnx")
+    assert load_model(exported.path).metadata.training["learnt_from"] == learnt_from
+    card = exported.card.read_text("utf-8")
+    assert all(f"`{Path(name).name}` (SHA-256 {checksum[:12]}…)" in card for name, checksum in learnt_from.items())
+    assert "minutes by the clock for this run alone, without the models it learnt from;" in card
     wider = started.model_copy(update={"network": CONFIG.network.model_copy(update={"stem_width": 12})})
     with pytest.raises(ConfigError, match=r"last\.ckpt has the weights of another network; set \[network\]"):
         fit(training, held_out, wider, tmp_path / "wider", quiet=True)
@@ -168,6 +171,8 @@ def test_card_has_figures_and_prohibited_uses(package: Path) -> None:
     assert "Article 5(1)(f)" in text
     assert "| P2 `core4/consensus` | 80 |" in text
     assert load_model(package).file.sha256 in text
+    assert "minutes by the clock; energy" in text
+    assert "Mixed into its targets" not in text
 
 
 @pytest.fixture(scope="module")

@@ -77,6 +77,8 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     ] = False,
 ) -> None:
     """Measure a model by the protocols of docs/evaluation.md, with 95 % intervals."""
+    from dataclasses import replace
+
     from rich.console import Console
 
     from mien.cli.output.findings import print_findings, refuse_what_cannot_be_written, write_findings
@@ -94,6 +96,8 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     refuse_what_cannot_be_written(files, [Path(path) for path in (data, training, model, against) if path])
     split, selected_on = split_named(split), split_named(selected_on) if selected_on else None
     subject, other = load_subject(model), load_subject(against) if against else None
+    if against and other and other.name == subject.name:  # two models that call themselves base, say
+        subject, other = replace(subject, name=model), replace(other, name=against)
     protocols = protocols_named(protocol or ())
     classes = class_names(class_ or (), subject.training)
     with Console(stderr=True).status("Reading faces") as status:

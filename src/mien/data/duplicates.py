@@ -13,6 +13,9 @@ NEAR_DUPLICATE = 0.99
 FLAT_BELOW = 1.0
 """Standard deviation of pixels, in grey levels, below which a face has no contrast."""
 
+NOT_A_FACE = "more votes for nf than for any other answer, single votes not counted"
+"""The rule of `not_a_face` in words, which a run keeps: to word it anew would look like another rule."""
+
 _BLOCK = 512  # faces compared at once; bounds the memory
 _TILE = 4  # pixels on a side; divides the 48 of a face
 _SLACK = 1e-4  # far above the rounding error of a float32 dot product

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from hashlib import sha256
 
-from mien.data.duplicates import NEAR_DUPLICATE, LeftOut
+from mien.data.duplicates import FLAT_BELOW, NEAR_DUPLICATE, NOT_A_FACE, LeftOut
 from mien.data.faces import LabelledFaces
 from mien.expressions import FER7
 
@@ -22,6 +22,8 @@ class Manifest:
         training_by_label: Faces trained on by label.
         left_out: What was left out of training, by reason.
         near_duplicate_correlation: From which correlation on two pictures count as the same.
+        flat_below: Under which standard deviation of pixels, in grey levels, a face counts as flat.
+        not_a_face: When a face counts as none, in words.
     """
 
     source: str
@@ -33,6 +35,8 @@ class Manifest:
     training_by_label: dict[str, int]
     left_out: LeftOut
     near_duplicate_correlation: float = NEAR_DUPLICATE
+    flat_below: float = FLAT_BELOW
+    not_a_face: str = NOT_A_FACE
 
 
 def manifest(training: LabelledFaces, held_out: LabelledFaces, left_out: LeftOut) -> Manifest:

@@ -11,13 +11,14 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.calibration import HEADS, Calibration, Logits, probabilities
+from mien.calibration import HEADS, Logits, scores, softmax
 from mien.data.faces import LabelledFaces
 from mien.errors import MienError
 from mien.evaluate.protocols import P1, P2, P3, P4, Protocol
 from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8, ExpressionSet
 from mien.train.config import LossConfig
 from mien.train.networks.network import multiply_adds
+from mien.train.package.calibrate import best_temperature
 from mien.train.package.graph import network_logits, trained_network
 from mien.train.run.facts import run_facts
 from mien.train.run.files import replace_file
@@ -33,14 +34,16 @@ class RunResult:
     """What a run gave beside its answers.
 
     Attributes:
-        weights: How many numbers the network has learnt.
-        multiply_adds: For one face.
+        weights: How many numbers the network that answers has; blocks that an export merges are merged.
+        multiply_adds: Likewise, for one face.
         elapsed_s: Wall-clock seconds of the training.
+        commit: That of the source that trained it; None if it is not known.
     """
 
     weights: int
     multiply_adds: int
     elapsed_s: float
+    commit: str | None = None
 
 
 def keep_answers(run: Path, faces: LabelledFaces) -> None:
@@ -54,8 +57,10 @@ def keep_answers(run: Path, faces: LabelledFaces) -> None:
     logits = network_logits(module, faces.pixels if module.network.channels == 3 else faces.grey())
     if not all(np.isfinite(values).all() for values in logits.values()):
         raise MienError("the training came to no finite answers; lower optimiser.peak_learning_rate")
+    module.network.merge()
     weights = sum(weight.numel() for weight in module.network.parameters())
-    result = RunResult(weights, multiply_adds(module.network, faces.pixels.shape[-1]), facts["elapsed_s"])
+    size_px = faces.pixels.shape[-1]
+    result = RunResult(weights, multiply_adds(module.network, size_px), facts["elapsed_s"], facts.get("commit"))
     content = BytesIO()
     np.savez_compressed(content, fer7=logits[FER7.name], ferplus8=logits[FERPLUS8.name])
     replace_file(run / ANSWERS, content.getvalue())
@@ -88,22 +93,23 @@ def scored(
     """By protocol's code: whether each face that counts is answered rightly, and its negative log-likelihood in nats.
 
     Each protocol is answered by the head that is trained for its truth, as in training. Where `loss` has it learn
-    nothing, the other answers for the core four, and the head's own protocol is left out.
+    nothing, the other answers for the core four, and the head's own protocol is left out. The likelihood is that of the
+    temperature which suits these faces best: what a later calibration mends is no difference between networks.
     """
-    scores = {}
+    found = {}
     for protocol in protocols:
         expressions = _answering(protocol, loss)
         if expressions is None:
             continue
         counts = protocol.counts(faces)
-        given = probabilities(logits, expressions, Calibration.neutral())[counts]
-        truth = protocol.truth(faces)[counts]
+        raw, truth = scores(logits, expressions)[counts], protocol.truth(faces)[counts]
+        given = softmax(raw / best_temperature(raw, truth))
         likelihood = given[np.arange(len(truth)), truth]
-        scores[protocol.code] = (
+        found[protocol.code] = (
             (given.argmax(axis=1) == truth).astype(np.float64),
             -np.log(np.maximum(likelihood, np.finfo(np.float64).tiny)),
         )
-    return scores
+    return found
 
 
 def _answering(protocol: Protocol, loss: LossConfig) -> ExpressionSet | None:

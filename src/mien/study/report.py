@@ -45,10 +45,12 @@ def markdown(result: StudyResult) -> str:
     parts.append(table(head, [_arm_row(name, arm, codes, protocol) for name, arm in result.arms.items()]))
     compared = [(name, arm) for name, arm in result.arms.items() if protocol in arm.against]
     if compared:
-        parts.append(f"Accuracy by {protocol} minus that of `{result.study.reference}`, in percentage points:")
         parts.append(
-            table(("Arm", "Points", "95 %", "p", "So"), [_against_row(n, arm, protocol) for n, arm in compared])
+            f"Accuracy by {protocol} minus that of `{result.study.reference}`, in percentage points, and negative "
+            "log-likelihood likewise:"
         )
+        head = ("Arm", "Points", "95 %", "p", "So", "NLL", "95 %")
+        parts.append(table(head, [_against_row(name, arm, protocol) for name, arm in compared]))
     parts += [f"Arm `{name}` failed: {arm.failed}" for name, arm in result.arms.items() if arm.failed]
     parts.append(f"![Accuracy by {protocol} of each arm]({REPORT}.svg)")
     return "\n\n".join(parts) + "\n"
@@ -72,9 +74,16 @@ def _about(result: StudyResult) -> str:
     folds = "" if config.data.folds is None else f" (each seed in {config.data.folds} folds)"
     return (
         f"{finished} of {planned} trainings are finished{folds}. Each learns from {result.learnt:,} faces of "
-        f"{source}; faces measured: {counts}. Means over seeds, with 95 % intervals over seeds and faces; NLL in nats; "
-        "s: seconds of one training. p is raised for the number of arms (Holm)."
+        f"{source}; faces measured: {counts}. Means over seeds, with 95 % intervals over seeds and faces; NLL in nats, "
+        "at the temperature that suits the faces best; s: seconds of one training. p is raised for the number of arms "
+        "(Holm)." + _of_commits(result.commits)
     )
+
+
+def _of_commits(commits: tuple[str, ...]) -> str:
+    if len(commits) < 2:
+        return ""
+    return f" The source has changed in between ({', '.join(commits)}): arms may differ for that."
 
 
 def _arm_row(name: str, arm: ArmResult, codes: list[str], protocol: str) -> tuple[str, ...]:
@@ -94,8 +103,10 @@ def _arm_row(name: str, arm: ArmResult, codes: list[str], protocol: str) -> tupl
 
 def _against_row(name: str, arm: ArmResult, protocol: str) -> tuple[str, ...]:
     found = arm.against[protocol]
+    points, nats = found.estimate, found.likelihood
     p_value = _NONE if found.p_value is None else f"{found.p_value:.3f}" if found.p_value >= 0.001 else "< 0.001"
-    return (name, f"{found.estimate.value * 100:+.1f}", _points(found.estimate), p_value, found.verdict)
+    accuracy = (f"{points.value * 100:+.1f}", _points(points), p_value, found.verdict)
+    return (name, *accuracy, f"{nats.value:+.3f}", f"{nats.low:+.3f} to {nats.high:+.3f}")
 
 
 def _points(estimate: Estimate) -> str:
@@ -124,6 +135,7 @@ def _csv_row(name: str, arm: ArmResult, codes: list[str], protocol: str) -> dict
         else dict.fromkeys(("multiply_adds", "weights", "elapsed_s"))
     )
     row |= _csv_cells(f"difference_{protocol}", found.estimate if found else None)
+    row |= _csv_cells(f"difference_nll_{protocol}", found.likelihood if found else None)
     return row | {
         "p_holm": found.p_value if found else None,
         "verdict": found.verdict if found else "",

@@ -26,14 +26,17 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """An arm's accuracy minus the reference arm's, by one protocol.
+    """An arm's figures minus the reference arm's, by one protocol.
 
     Attributes:
-        estimate: The difference and its 95 % interval, as if it were the only comparison.
-        p_value: Raised by Holm's method for the number of arms compared; None where one of both has one seed only.
+        estimate: The difference in accuracy and its 95 % interval, as if it were the only comparison.
+        likelihood: Likewise, in negative log-likelihood (nats).
+        p_value: Of the difference in accuracy, raised by Holm's method for the number of arms compared; None where one
+            of both has one seed only.
     """
 
     estimate: Estimate
+    likelihood: Estimate
     p_value: float | None
 
     @property
@@ -60,7 +63,7 @@ class ArmResult:
         failed: Why it could not be trained in this start; None if it could.
         seeds: The finished seeds.
         accuracy: By protocol's code, with 95 % intervals over seeds and images.
-        negative_log_likelihood: Likewise, in nats, of plain softmax.
+        negative_log_likelihood: Likewise, in nats; see `mien.study.answers.scored`.
         by_seed: Accuracy by protocol's code, in the order of `seeds`.
         run: Weights, multiply-adds and mean time of one training (of all folds together); None before the first.
         against: Difference from the reference arm by protocol's code; none of the reference itself.
@@ -87,6 +90,7 @@ class StudyResult:
         learnt: How many faces each training learns from; about, where there are folds.
         trainings: Finished seeds over all arms, and how many there are to be.
         arms: Results by the arms' names, in the study's order.
+        commits: Of the source that trained them; where they are several, an arm may differ for that.
     """
 
     study: Study
@@ -95,6 +99,7 @@ class StudyResult:
     learnt: int
     trainings: tuple[int, int]
     arms: dict[str, ArmResult]
+    commits: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain numbers, strings, lists and dicts, ready for JSON."""
@@ -107,6 +112,7 @@ class StudyResult:
             "source": self.source,
             "learnt": self.learnt,
             "images": self.images,
+            "commits": list(self.commits),
             "trainings": {"finished": self.trainings[0], "planned": self.trainings[1]},
             "arms": {name: asdict(arm) for name, arm in self.arms.items()},
         }
@@ -153,7 +159,8 @@ def gather(
     finished = sum(len(seeds) for seeds in of_seeds.values())
     learnt = len(faces.training) if faces.folds is None else len(faces.measured) * (faces.folds - 1) // faces.folds
     total = len(study.arms) * len(study.config.seeds)
-    return StudyResult(study, faces.measured.source, images, learnt, (finished, total), arms)
+    commits = dict.fromkeys(found.commit for run in runs.values() if (found := kept_result(run)) and found.commit)
+    return StudyResult(study, faces.measured.source, images, learnt, (finished, total), arms, tuple(commits))
 
 
 def _complete_seeds(
@@ -214,5 +221,6 @@ def _against(
         tested = {arm: d.p_value for arm, d in differences.items() if d.p_value is not None}
         raised = dict(zip(tested, holm(list(tested.values())), strict=True))
         for arm, difference in differences.items():
-            found[arm][code] = Against(difference.estimate, raised.get(arm))
+            likelihood = difference_of(scores[arm][code][1], scores[reference][code][1]).estimate
+            found[arm][code] = Against(difference.estimate, likelihood, raised.get(arm))
     return found

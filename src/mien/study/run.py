@@ -15,6 +15,7 @@ from mien.study.config import Study
 from mien.study.faces import StudyFaces
 from mien.study.report import write_report
 from mien.study.results import StudyResult, gather
+from mien.train.config import TrainingConfig
 from mien.train.fit import fit
 from mien.train.run.files import replace_file
 from mien.train.run.trainer import CHECKPOINT
@@ -73,7 +74,7 @@ def run_study(
         KeyboardInterrupt: If it is interrupted; run again, it goes on after the last finished epoch.
     """
     tell = tell or (lambda _: None)
-    _claim(folder, study, _state(study, faces))
+    _claim(folder, _state(study, faces))
     failed: dict[str, str] = {}
     planned = trainings(study)
     result = _reported(study, faces, folder, failed)
@@ -126,32 +127,17 @@ def _keep_traceback(run: Path, fault: Exception) -> None:
 
 
 def _state(study: Study, faces: StudyFaces) -> dict[str, Any]:
-    """All that must be the same when a study goes on, flat, by what it is called in the file."""
+    """All that must be the same when a study goes on, by what it is called in the file."""
     file = study.config.model_dump(mode="json", exclude={"title", "question", "arms", "training", "x_axis"})
     arms = {name: config.model_dump(mode="json", exclude={"seed"}) for name, config in study.arms.items()}
     data = {"training": fingerprint(faces.training), "measured": fingerprint(faces.measured)}
-    return _flat({"study": study.name, **file, "arms": arms, "faces": data})
+    return {"study": study.name, **file, "arms": arms, "faces": data}
 
 
-def _claim(folder: Path, study: Study, state: dict[str, Any]) -> None:
+def _claim(folder: Path, state: dict[str, Any]) -> None:
     """Writes what the study is, or checks that it is what was written, but for arms and seeds that were added."""
-    before = _written(folder)
-    grown = {"seeds"} if before and set(before["seeds"]) <= set(state["seeds"]) else set()
-    for arm in study.arms:
-        own = {key for key in state if key.startswith(f"arms.{arm}.")}
-        if not own & before.keys():
-            grown |= own
-    missing = "nothing"
-    changed = [
-        f"{key} from {before.get(key, missing)} to {state.get(key, missing)}"
-        for key in dict.fromkeys((*before, *state))
-        if before and key not in grown and before.get(key, missing) != state.get(key, missing)
-    ]
-    if changed:
-        raise ConfigError(
-            f"the study in {folder} has changed since it began: {'; '.join(changed[:5])}"
-            f"{f'; and {len(changed) - 5} more' if len(changed) > 5 else ''}; name another folder, or undo that"
-        )
+    if written := _written(folder):
+        _refuse_changes(folder, written, state)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         replace_file(folder / STATE, json.dumps(state, indent=1) + "\n")
@@ -159,16 +145,37 @@ def _claim(folder: Path, study: Study, state: dict[str, Any]) -> None:
         raise OutputError(f"cannot write to {folder}: {fault.strerror}; name another folder") from fault
 
 
+def _refuse_changes(folder: Path, written: dict[str, Any], state: dict[str, Any]) -> None:
+    kept = {name: arm for name, arm in state["arms"].items() if name in written["arms"]}
+    now = _flat(state | {"arms": kept})
+    if set(written["seeds"]) <= set(state["seeds"]):
+        now["seeds"] = written["seeds"]
+    before = _flat(written)
+    missing = "nothing"
+    changed = [
+        f"{key} from {before.get(key, missing)} to {now.get(key, missing)}"
+        for key in dict.fromkeys((*before, *now))
+        if before.get(key, missing) != now.get(key, missing)
+    ]
+    if changed:
+        raise ConfigError(
+            f"the study in {folder} has changed since it began: {'; '.join(changed[:5])}"
+            f"{f'; and {len(changed) - 5} more' if len(changed) > 5 else ''}; name another folder, or undo that"
+        )
+
+
 def _written(folder: Path) -> dict[str, Any]:
     """What a folder says its study is; empty where there is none yet."""
     path = folder / STATE
     try:
         written: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        # A key that has come to the configuration since has its default, under which the arm was trained.
+        arms = {name: TrainingConfig.model_validate(arm) for name, arm in written["arms"].items()}
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError) as fault:
+    except (OSError, ValueError, KeyError, AttributeError) as fault:
         raise ConfigError(f"{path} cannot be read ({first_line(fault)}); name another folder") from fault
-    return written
+    return written | {"arms": {name: arm.model_dump(mode="json", exclude={"seed"}) for name, arm in arms.items()}}
 
 
 def _flat(table: dict[str, Any], path: str = "") -> dict[str, Any]:

@@ -95,7 +95,14 @@ class LossConfig(Strict):
     ferplus8_weight: float = Field(default=1.0, ge=0)
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     outlier_votes: bool = False
+    majority_votes: bool = False  # learns the majority alone, where there is one, not the votes' distribution
     flip_consistency: float = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _the_majority_knows_no_single_votes(self) -> Self:
+        if self.majority_votes and self.outlier_votes:
+            raise ValueError("the majority leaves single votes out; set outlier_votes or majority_votes, not both")
+        return self
 
 
 class AugmentationConfig(Strict):

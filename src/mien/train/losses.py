@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mien.data.faces import NO_LABEL, LabelledFaces
-from mien.expressions import FER7
+from mien.expressions import FER7, FERPLUS8
 from mien.train.config import LossConfig
 from mien.train.networks.network import ExpressionNetwork
 
@@ -16,7 +16,7 @@ def soft_targets(faces: LabelledFaces, config: LossConfig) -> tuple[Tensor, Tens
 
     Args:
         faces: N labelled faces.
-        config: Label smoothing of the FER2013 labels, and whether single votes count; votes are soft by themselves.
+        config: Label smoothing of the FER2013 labels, and which votes count; votes are soft by themselves.
 
     Returns:
         float32 of shape (N, 7) and (N, 8); a row of zeros where a face has no label for that head.
@@ -25,9 +25,11 @@ def soft_targets(faces: LabelledFaces, config: LossConfig) -> tuple[Tensor, Tens
     one_hot = np.eye(len(FER7))[np.where(labelled, faces.fer7, 0)]
     smooth = one_hot * (1 - config.label_smoothing) + config.label_smoothing / len(FER7)
     fer7 = smooth * labelled[:, None]
-    return torch.from_numpy(fer7).float(), torch.from_numpy(
-        faces.vote_distribution(outliers=config.outlier_votes)
-    ).float()
+    votes = faces.vote_distribution(outliers=config.outlier_votes)
+    if config.majority_votes:
+        majority = faces.majority()
+        votes = np.eye(len(FERPLUS8))[majority] * (majority != NO_LABEL)[:, None]
+    return torch.from_numpy(fer7).float(), torch.from_numpy(votes).float()
 
 
 def joint_loss(logits: tuple[Tensor, Tensor], targets: tuple[Tensor, Tensor], config: LossConfig) -> Tensor:

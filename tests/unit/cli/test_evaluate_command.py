@@ -157,6 +157,11 @@ def test_a_model_is_compared_with_answers_of_another_tool(monkeypatch: pytest.Mo
     assert json.loads(out.read_text("utf-8"))["comparisons"][0]["only_second_right"] == 4
 
 
+def test_models_of_one_name_are_called_by_what_was_given(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+    ran = run(monkeypatch, "new.onnx", data, "--protocol", "P1", "--against", "old.onnx")
+    assert "P1: new.onnx less old.onnx: +0.0 points of accuracy" in ran.stdout
+
+
 def test_robustness_is_said_and_written(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
     out = data.with_name("report.md")
     ran = run(monkeypatch, data, "--protocol", "P2", "--robustness", "4", "--markdown", out)

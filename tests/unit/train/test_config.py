@@ -68,6 +68,7 @@ def test_missing_file(tmp_path: Path) -> None:
             'precision = "16-mixed"\n[optimiser]\nsharpness_radius = 0.1\n',
             "toml: optimiser.sharpness_radius cannot go with 16-mixed",
         ),
+        ("[loss]\nmajority_votes = true\noutlier_votes = true\n", "loss: the majority leaves single votes out"),
         (
             'progressive.share = 0.5\n[network]\nfamily = "mlp"\ndense = [8]\n',
             "toml: progressive.share = 0.5: mlp takes one size only",

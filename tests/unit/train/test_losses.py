@@ -53,6 +53,11 @@ def test_single_votes_count_where_outliers_are_asked_for() -> None:
     np.testing.assert_allclose(ferplus8[0, :4], [0.6, 0.3, 0.1, 0], rtol=1e-6)
 
 
+def test_the_majority_alone_is_learnt_where_it_is_asked_for() -> None:
+    _, ferplus8 = soft_targets(faces(), CONFIG.model_copy(update={"majority_votes": True}))
+    np.testing.assert_array_equal(ferplus8, np.eye(8)[[0, 0, 3]] * [[1], [0], [1]])
+
+
 def test_flip_difference_is_none_for_mirrored_attention_and_some_otherwise() -> None:
     network = ExpressionNetwork(NetworkConfig(stem_width=4, widths=(8,), depths=(1,)))
     features = torch.randn(2, 8, 6, 6, generator=torch.Generator().manual_seed(0))

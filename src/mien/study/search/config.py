@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from mien.errors import ConfigError
 from mien.study.search.dimensions import Dimension, faults_of
 from mien.train.config import Strict, TrainingConfig, load_config, read_toml, validated
 
@@ -81,6 +82,14 @@ class SearchConfig(Strict):
         channels = self.space.get("network.channels")
         return 3 in (self.base.network.channels, *(channels.choices or () if channels else ()))
 
+    @property
+    def learns_from_models(self) -> bool:
+        """Whether any trial starts from another run or has teachers."""
+        taught = [self.base.start_from, self.base.distillation.teachers]
+        for key in ("start_from", "distillation.teachers"):
+            taught += (self.space[key].choices or ()) if key in self.space else ()
+        return any(taught)
+
     def figure_of(self, figures: Mapping[str, float]) -> float:
         """The figure to optimise, from those by protocol; a mean is over those that have a truth."""
         prefix = "nll_" if "nll" in self.figure else ""
@@ -93,4 +102,10 @@ def load_search(path: Path) -> SearchConfig:
     table = read_toml(path)
     if isinstance(table.get("base"), str):
         table["base"] = load_config(path.parent / table["base"])
-    return validated(SearchConfig, table, str(path))
+    search = validated(SearchConfig, table, str(path))
+    if search.selected_on == TRAINING and search.learns_from_models:
+        raise ConfigError(
+            f"{path}: selected_on = {TRAINING!r} measures on faces of Training, and what start_from and "
+            "distillation.teachers name may have learnt from them; leave these out, or select on PublicTest"
+        )
+    return search

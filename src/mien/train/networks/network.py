@@ -229,7 +229,8 @@ def shortcut(width_in: int, width_out: int, stride: int) -> nn.Module:
     """The identity, or what gives it the shape of the residual."""
     if stride == 1 and width_in == width_out:
         return nn.Identity()
-    pool = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
+    # As a convolution with stride does, it keeps the last row and column of an odd size.
+    pool = nn.AvgPool2d(stride, ceil_mode=True, count_include_pad=False) if stride > 1 else nn.Identity()
     return nn.Sequential(pool, conv_norm(width_in, width_out, kernel=1))
 
 
@@ -257,7 +258,7 @@ def multiply_adds(network: nn.Module, size_px: int) -> int:
 def _vgg_block(width_in: int, width_out: int, stride: int) -> nn.Module:
     """A plain 3×3 convolution, maximum pooling where it halves: Simonyan and Zisserman, ICLR 2015."""
     block = nn.Sequential(conv_norm(width_in, width_out), nn.ReLU(inplace=True))
-    return nn.Sequential(nn.MaxPool2d(stride), block) if stride > 1 else block
+    return nn.Sequential(nn.MaxPool2d(stride, ceil_mode=True), block) if stride > 1 else block
 
 
 def _squeezed_block(width_in: int, width_out: int, stride: int) -> nn.Module:

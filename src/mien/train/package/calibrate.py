@@ -38,7 +38,7 @@ def calibrate(logits: Logits, faces: LabelledFaces) -> Calibration:
     for name, truth in truths.items():
         if not (truth != NO_LABEL).any():
             raise DataError(f"cannot calibrate {name}: no held-out face has a truth for it; give faces of its classes")
-    temperature = {s.name: _best_temperature(scores(logits, s), truths[s.name]) for s in EXPRESSION_SETS}
+    temperature = {s.name: best_temperature(scores(logits, s), truths[s.name]) for s in EXPRESSION_SETS}
     fitted = replace(Calibration.neutral(), temperature=temperature)
     return replace(fitted, least_support=_least_support(logits, truths, fitted))
 
@@ -57,7 +57,11 @@ def truths_of(faces: LabelledFaces) -> dict[str, NDArray[np.int64]]:
     }
 
 
-def _best_temperature(scores: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
+def best_temperature(scores: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
+    """The temperature by which softmax of `scores`, of shape (N, K), gives `truth` its greatest likelihood.
+
+    Rows without a truth (`NO_LABEL`) do not count.
+    """
     counted = np.flatnonzero(truth != NO_LABEL)
 
     def loss(log_temperature: float) -> float:

@@ -8,7 +8,7 @@ from mien.metadata import ModelMetadata
 from mien.model import load_model
 from mien.train.package.passages import about_certainty, about_export, about_failures, percent, table
 from mien.train.package.plots import write_plots
-from mien.train.run.provenance import about_data, about_labels
+from mien.train.run.provenance import about_data, about_labels, about_models
 
 _CARD = """\
 # Model card: {name}
@@ -63,8 +63,8 @@ truth (P1: `core4-fer2013`).
 - Accuracy by age, sex and skin tone has not been measured; the data carry no such labels.
 
 ## Training
-{epochs} epochs, seed {seed}, {minutes:.0f} minutes by the clock; energy was not measured. Configuration, data hashes
-and all figures are in the file's metadata (`mien info --model PATH --json`).
+{epochs} epochs, seed {seed}, {minutes:.0f} minutes by the clock{alone}; energy was not measured.
+Configuration, data hashes and all figures are in the file's metadata (`mien info --model PATH --json`).
 """
 
 
@@ -93,6 +93,7 @@ def card_text(metadata: ModelMetadata, sha256: str, size_mb: float) -> str:
         size_mb: The file's size in millions of bytes.
     """
     data, config = metadata.training["data"], metadata.training["config"]
+    models = about_models(metadata.training)
     plain = [
         result
         for result in metadata.metrics["results"]
@@ -104,7 +105,7 @@ def card_text(metadata: ModelMetadata, sha256: str, size_mb: float) -> str:
         sha256=sha256,
         size_px=metadata.preprocessing.size_px,
         export=about_export(metadata.export),
-        about_data=about_data(data),
+        about_data="\n\n".join(filter(None, (about_data(data), models))),
         about_labels=about_labels(data),
         licence=metadata.licence,
         split=metadata.metrics["split"],
@@ -118,6 +119,7 @@ def card_text(metadata: ModelMetadata, sha256: str, size_mb: float) -> str:
         epochs=metadata.training.get("epochs_done", config["epochs"]),  # fewer where a run was stopped early
         seed=config["seed"],
         minutes=metadata.training["elapsed_s"] / 60,
+        alone=" for this run alone, without the models it learnt from" if models else "",
     )
 
 

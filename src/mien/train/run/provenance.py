@@ -1,6 +1,7 @@
 """What a model was trained on, in words: for its card and for the licence note in its file."""
 
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 from mien.data.faces import FER2013
@@ -43,21 +44,46 @@ def licence_note(data: Mapping[str, Any], config: Mapping[str, Any]) -> str:
 def about_data(data: Mapping[str, Any]) -> str:
     """What was trained on and what was left out, as paragraphs of Markdown."""
     left_out = data["left_out"]["total"] - data["left_out"]["kept"]
-    near = data["near_duplicate_correlation"]
+    # Earlier versions had the same two rules, and did not state them.
+    flat = f" (standard deviation of grey levels below {data['flat_below']:g})" if "flat_below" in data else ""
+    no_face = f" ({data['not_a_face']})" if "not_a_face" in data else ""
     if _is_fer2013(data):
         votes = " and the FER+ votes" if _has_votes(data) else ""
         trained = f"{data['training']:,} faces of FER2013's Training split with FER2013's labels{votes}."
     else:
         trained = f"{data['training']:,} faces of {_name(data)} with its labels: {_counts(data)}."
     paragraphs = [
-        f"{trained} Left out were {left_out:,} faces that repeat a held-out one (correlation from {near} on), are "
-        "flat, or are no face to voters."
+        f"{trained} Left out were {left_out:,} faces that repeat a held-out one "
+        f"(correlation from {data['near_duplicate_correlation']} on), are flat{flat}, or are no face to "
+        f"voters{no_face}."
     ]
     if not _has_votes(data):
         paragraphs.append(_NO_VOTES)
     if _is_fer2013(data):
         paragraphs.append(_FER2013_ORIGIN)
     return "\n\n".join(paragraphs)
+
+
+def about_models(training: Mapping[str, Any]) -> str:
+    """Which models' answers were mixed into the targets, and whose weights came first; nothing where there were none.
+
+    Args:
+        training: What a package says of its run; see `mien.train.package.places.stated`.
+    """
+    config, sums = training["config"], training.get("learnt_from", {})
+    distillation, family = config.get("distillation", {}), config.get("network", {}).get("family", "")
+    sentences = []
+    if teachers := distillation.get("teachers"):
+        answers = "answers" if len(teachers) == 1 else "mean answers"
+        sentences.append(
+            f"Mixed into its targets, with a weight of {distillation['weight']:g}, were the {answers} of "
+            f"{', '.join(_known_by(name, sums) for name in teachers)}."
+        )
+    if start := config.get("start_from"):
+        sentences.append(f"Its first weights were those of the run {_known_by(start, sums)}.")
+    elif family in ORIGINS and family in sums:
+        sentences.append(f"Its first weights were those of {_known_by(family, sums)}, trained on ImageNet-1k.")
+    return " ".join(sentences)
 
 
 def about_labels(data: Mapping[str, Any]) -> str:
@@ -69,6 +95,12 @@ def about_labels(data: Mapping[str, Any]) -> str:
     if unseen:
         items.append(f"- It was shown no face for {', '.join(unseen)}: what it says of these means nothing.")
     return "\n".join(items)
+
+
+def _known_by(name: str, sums: Mapping[str, str]) -> str:
+    """The last part of a path, and the beginning of the checksum."""
+    checksum = f" (SHA-256 {sums[name][:12]}…)" if name in sums else ""
+    return f"`{PurePath(name).name}`{checksum}"
 
 
 def _begun_with(network: Mapping[str, Any]) -> str:

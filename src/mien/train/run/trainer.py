@@ -29,6 +29,8 @@ CHECKPOINT = "last.ckpt"
 Watch = Callable[[int, Mapping[str, float]], bool]
 """Takes the number of epochs done and the figures by name (P1, nll_P1, …); True ends the run."""
 
+_Tensors = tuple[Tensor, ...] | list[Tensor]
+
 _OF_A_CHECKPOINT = frozenset(("state_dict", "callbacks"))
 _LOG = re.compile(r"logs-(\d+)")
 _PROTOCOL = re.compile(r"(nll_)?P\d")
@@ -96,7 +98,7 @@ def make_trainer(
 ) -> Trainer:
     """A trainer for the processes of `machine`, with `callbacks` beside those that it always has."""
     callbacks = [
-        _Averaging(config.optimiser.averaging_decay),
+        _Averaging(config.optimiser.averaging_decay, machine.device),
         ModelCheckpoint(folder, filename=Path(CHECKPOINT).stem, enable_version_counter=False),
         LearningRateMonitor(logging_interval="epoch"),
         *callbacks,
@@ -124,6 +126,8 @@ def make_trainer(
         enable_progress_bar=not quiet,
         enable_model_summary=False,
         gradient_clip_val=5.0,
+        # Where an operation has no deterministic form, torch takes the other one and says so.
+        deterministic="warn" if machine.device == "cuda" else None,
         use_distributed_sampler=False,
     )
 
@@ -182,8 +186,10 @@ class _EarlyStop(EarlyStopping):
 class _Averaging(WeightAveraging):
     """The moving average of the weights; the same in every process."""
 
-    def __init__(self, decay: float) -> None:
-        super().__init__(avg_fn=_moving_average(decay))
+    def __init__(self, decay: float, device: str) -> None:
+        # Left to itself, Lightning makes the copy before it moves the network to its GPU: on the processor, to which
+        # each step would then bring all weights.
+        super().__init__(device=device, multi_avg_fn=_moving_average(decay))
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -209,11 +215,14 @@ def _share_statistics(module: LightningModule) -> None:
         buffer.copy_(part.view_as(buffer) / distributed.get_world_size())
 
 
-def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+def _moving_average(decay: float) -> Callable[[_Tensors, _Tensors, Tensor | int], None]:
     """An exponential moving average that forgets the first, random weights sooner than `decay` alone would."""
 
-    def average(averaged: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
+    def average(averaged: _Tensors, current: _Tensors, updates: Tensor | int) -> None:
+        if not averaged[0].is_floating_point():  # all are of one type; batch normalisation's counts are not averaged
+            torch._foreach_copy_(averaged, current)
+            return
         steps = float(updates)
-        return averaged + (current - averaged) * (1 - min(decay, (1 + steps) / (10 + steps)))
+        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + steps) / (10 + steps)))
 
     return average

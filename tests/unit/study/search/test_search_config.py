@@ -36,6 +36,26 @@ def test_faces_are_read_in_colour_where_any_trial_takes_it(tmp_path: Path) -> No
     assert loaded(tmp_path, '[base.network]\nchannels = 3\n[space]\n"batch_size" = { choices = [8] }').in_colour
 
 
+@pytest.mark.parametrize(
+    "learning",
+    [
+        '[base]\nstart_from = "runs/teacher"\n[space]\nbatch_size = { choices = [8] }',
+        '[base.distillation]\nteachers = ["base"]\n[space]\nbatch_size = { choices = [8] }',
+        '[space]\n"distillation.teachers" = { choices = [[], ["base"]] }',
+        '[space]\nstart_from = { choices = ["runs/teacher"] }',
+    ],
+)
+def test_models_that_may_have_learnt_from_the_measured_faces_are_refused(tmp_path: Path, learning: str) -> None:
+    assert loaded(tmp_path, learning).learns_from_models
+    with pytest.raises(ConfigError, match=r"some\.toml: selected_on = 'Training' .* or select on PublicTest$"):
+        loaded(tmp_path, f'selected_on = "Training"\n{learning}')
+
+
+def test_training_alone_may_be_selected_on(tmp_path: Path) -> None:
+    text = 'selected_on = "Training"\n[space]\n"distillation.teachers" = { choices = [[]] }'
+    assert loaded(tmp_path, text).selected_on == "Training"
+
+
 def test_keys_need_no_quotes(tmp_path: Path) -> None:
     search = loaded(
         tmp_path, "[space]\noptimiser.momentum = { low = 0.5, high = 0.9 }\nbatch_size = { choices = [8] }\n"

@@ -6,7 +6,7 @@ import torch
 
 from mien.train.batches import ShuffledBatches
 from mien.train.config import DENSE_FAMILIES, NetworkConfig, load_config
-from mien.train.networks.network import ExpressionNetwork, RepVGGBlock, multiply_adds
+from mien.train.networks.network import ExpressionNetwork, RepVGGBlock, ResidualBlock, multiply_adds
 
 CONFIGS = Path(__file__).resolve().parents[4] / "configs"
 FAMILIES = get_args(NetworkConfig.model_fields["family"].annotation)
@@ -34,6 +34,23 @@ def test_shipped_networks_are_no_larger_than_they_may_be() -> None:
     assert base[0] <= 5_000_000
     assert tiny[0] <= 500_000  # one byte each in int8
     assert tiny[1] * 4 <= base[1]
+
+
+@pytest.mark.parametrize("family", ["residual", "residual-se", "preactivation", "repvgg", "depthwise", "vgg"])
+@pytest.mark.parametrize("size_px", [18, 36, 47])
+def test_every_stage_takes_odd_sizes(family: str, size_px: int) -> None:
+    config = NetworkConfig.model_validate(
+        {"family": family, "stem_width": 4, "widths": (4, 6, 8, 8, 8), "depths": (1,) * 5}
+    )
+    fer7, _ = ExpressionNetwork(config).eval()(torch.zeros(2, 1, size_px, size_px))
+    assert fer7.shape == (2, 7)
+
+
+@pytest.mark.parametrize("size_px", [2, 3, 9, 12])
+def test_a_shortcut_has_the_shape_of_its_residual(size_px: int) -> None:
+    block = ResidualBlock(4, 6, 2)
+    features = torch.zeros(2, 4, size_px, size_px)
+    assert block.shortcut(features).shape == block.residual(features).shape  # else one might be broadcast to the other
 
 
 def test_multiply_adds_by_hand() -> None:

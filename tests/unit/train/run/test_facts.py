@@ -1,3 +1,4 @@
+import copy
 import os
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import torch
 from drawn_faces import drawn_faces
 
 from mien.data.duplicates import training_rows_to_keep
+from mien.errors import ConfigError
 from mien.train.config import TrainingConfig
-from mien.train.run.facts import is_finished, new_facts, resumed_facts
+from mien.train.run.facts import is_finished, new_facts, refuse_changes, resumed_facts
 from mien.train.run.machine import Machine
 
 
@@ -47,3 +49,15 @@ def test_a_run_from_before_starts_were_listed_goes_on_with_what_is_known_of_it(t
     assert facts["starts"] == [{"after_epoch": None, **first}, new["starts"][0] | {"after_epoch": 7}]
     assert facts | first == facts
     assert (facts["epochs_done"], facts["accuracy"], facts["elapsed_s"]) == (7, {"P1": 0.5}, 65.0)
+
+
+def test_runs_that_do_not_state_all_rules_go_on_and_those_with_other_rules_do_not() -> None:
+    faces, held_out = drawn_faces(16, seed=0), drawn_faces(4, seed=1)
+    _, left_out = training_rows_to_keep(faces, held_out)
+    facts = new_facts(faces, held_out, left_out, TrainingConfig(), Machine())
+    earlier = copy.deepcopy(facts)
+    del earlier["data"]["flat_below"], earlier["data"]["not_a_face"]
+    refuse_changes(Path("run"), earlier, facts)
+    earlier["data"]["flat_below"] = 2.0
+    with pytest.raises(ConfigError, match=r"cannot resume run: data\.flat_below was 2\.0, is now 1\.0\."):
+        refuse_changes(Path("run"), earlier, facts)
