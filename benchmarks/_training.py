@@ -1,11 +1,12 @@
 """What `loader.py` measures of a training: in this process, or in one of its own.
 
 python benchmarks/_training.py read DATA CONFIG
-python benchmarks/_training.py train DATA CONFIG STEPS THREADS
+python benchmarks/_training.py train DATA CONFIG THREADS
 """
 
 import argparse
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,17 +14,16 @@ from typing import Any
 
 import torch
 from _measure import summary, times_ms
-from lightning import Trainer
-from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
-from mien.data.duplicates import training_rows_to_keep
 from mien.data.faces import LabelledFaces
 from mien.data.readers import read_for_training
+from mien.model import shipped_models
 from mien.preprocess import Preprocessing
 from mien.train.augmentation import augment
 from mien.train.batches import training_batches
-from mien.train.config import TrainingConfig, load_config
+from mien.train.config import DistillationConfig, TrainingConfig, load_config
+from mien.train.fit import Run, fit
 from mien.train.losses import joint_loss
 from mien.train.module import ExpressionTraining
 from mien.train.run.machine import Machine
@@ -33,7 +33,9 @@ PREPROCESSING = Preprocessing(size_px=48, mean=128.0, std=64.0)  # about FER2013
 
 
 def read(data: Path, config: TrainingConfig) -> tuple[LabelledFaces, LabelledFaces]:
-    return read_for_training(data, classes=config.data.classes)
+    return read_for_training(
+        data, classes=config.data.classes, source=config.data.name, colour=config.network.channels == 3
+    )
 
 
 def read_ms(data: Path, config: TrainingConfig) -> float:
@@ -43,29 +45,32 @@ def read_ms(data: Path, config: TrainingConfig) -> float:
     return 1000 * (time.perf_counter() - start)
 
 
-def train(data: Path, config: TrainingConfig, *, steps: int, threads: int) -> None:
-    """Trains for some steps as `mien train` would, from the reading of the data on."""
-    torch.set_num_threads(threads)
+def train(data: Path, config: TrainingConfig, *, threads: int) -> Run:
+    """Trains for one epoch as `mien train` does, from the reading of the data to the last file."""
     training, held_out = read(data, config)
-    keep, _ = training_rows_to_keep(training, held_out)
-    trainer = Trainer(
-        accelerator="cpu",
-        max_steps=steps,
-        precision=precision(config),
-        callbacks=[WeightAveraging()],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
-    trainer.fit(ExpressionTraining(config, PREPROCESSING), training_batches(training[keep], config))
+    with tempfile.TemporaryDirectory() as folder:
+        return fit(training, held_out, one_epoch(config), Path(folder), threads=threads, quiet=True)
+
+
+def one_epoch(config: TrainingConfig) -> TrainingConfig:
+    """The configuration cut to an epoch; the shipped `base` teaches where files of its teachers are not there."""
+    distillation = config.distillation
+    there = all(name in shipped_models() or Path(name).is_file() for name in distillation.teachers)
+    if not there:
+        distillation = distillation.model_copy(update={"teachers": ("base",)})
+    return config.model_copy(update={"epochs": 1, "distillation": distillation})
+
+
+def told(config: Path) -> dict[str, Any]:
+    """What must be known of the epoch that `train` trains."""
+    return {"config": config.name, "teachers": one_epoch(load_config(config)).distillation.teachers}
 
 
 def rates(arguments: argparse.Namespace) -> dict[str, Any]:
     """Samples per second of the loader, of loader and augmentation, and of the network, on the training split."""
     torch.set_num_threads(arguments.threads)
-    config = load_config(arguments.config)
+    # What teachers answer is asked once, before the first batch, and changes no rate.
+    config = load_config(arguments.config).model_copy(update={"distillation": DistillationConfig()})
     training, _ = read(arguments.data, config)
     loader = training_batches(training, config)
     batches = endless(loader)
@@ -112,12 +117,11 @@ def endless(loader: Any) -> Iterator[Any]:
 
 
 def main() -> None:
-    kind, data, config, *numbers = sys.argv[1:]
+    kind, data, config, *threads = sys.argv[1:]
     if kind == "read":
         print(read_ms(Path(data), load_config(Path(config))))
     else:
-        steps, threads = map(int, numbers)
-        train(Path(data), load_config(Path(config)), steps=steps, threads=threads)
+        train(Path(data), load_config(Path(config)), threads=int(threads[0]))
 
 
 if __name__ == "__main__":

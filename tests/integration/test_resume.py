@@ -11,6 +11,8 @@ from drawn_faces import drawn_faces
 
 from mien.train.config import TrainingConfig
 from mien.train.fit import Run, fit
+from mien.train.package.places import stated
+from mien.train.run.facts import is_finished, run_facts, write_facts
 
 CONFIG = TrainingConfig.model_validate(
     {
@@ -77,6 +79,12 @@ def test_killed_in_the_second_epoch_and_resumed_ends_as_left_alone(when: str, al
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert (tmp_path / "run" / "last.ckpt.draft").exists() is (when == "checkpoint")
+    killed = run_facts(tmp_path / "run")
+    assert (killed["epochs_done"], is_finished(killed)) == (1, False)
+    assert killed["accuracy"].keys() == alone.accuracy.keys()
+    other = {"commit": "0123456789ab", "torch": "1.0"}
+    (first,) = killed["starts"]
+    write_facts(tmp_path / "run", killed | other | {"starts": [first | other]})
 
     resumed = fit(
         drawn_faces(320, seed=0), drawn_faces(80, seed=1), CONFIG, tmp_path / "run", resume=True, threads=1, quiet=True
@@ -86,3 +94,8 @@ def test_killed_in_the_second_epoch_and_resumed_ends_as_left_alone(when: str, al
     expected = losses(alone.folder / "logs-1")
     del expected[0]  # all that was finished before it was killed
     assert losses(tmp_path / "run" / "logs-2") == pytest.approx(expected, rel=1e-4)
+    facts = run_facts(tmp_path / "run")
+    assert facts["starts"] == [first | other, first | {"after_epoch": 1}]
+    assert facts | other == facts
+    assert stated(facts)["starts"] == facts["starts"]
+    assert "starts" not in stated(run_facts(alone.folder))

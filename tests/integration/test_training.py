@@ -1,5 +1,6 @@
 """The whole way on drawn faces: train, resume, export, recognise."""
 
+import csv
 import json
 import re
 import shutil
@@ -27,7 +28,9 @@ from mien.train.fit import Run, fit
 from mien.train.networks.network import ExpressionNetwork, multiply_adds
 from mien.train.package.graph import trained_network
 from mien.train.package.places import check_places
-from mien.train.run.facts import FACTS, run_facts
+from mien.train.run.facts import FACTS, preprocessing_of, run_facts
+from mien.train.run.machine import Machine
+from mien.train.run.provenance import licence_note
 from mien.train.run.trainer import CHECKPOINT
 
 CONFIG = TrainingConfig.model_validate(
@@ -296,11 +299,24 @@ def test_run_that_stopped_in_its_first_epoch_is_started_again(
     assert fit(training, held_out, once, tmp_path, quiet=True).epochs == 1
 
 
-def test_damaged_checkpoint_is_told(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["not a checkpoint", "cut off", "of something else"])
+def test_damaged_checkpoint_is_told(
+    damage: str, run: Run, training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path
+) -> None:
     damaged = shutil.copytree(run.folder, tmp_path / "run")
-    (damaged / CHECKPOINT).write_bytes(b"not a checkpoint")
-    with pytest.raises(ConfigError, match="cannot load"):
+    checkpoint = damaged / CHECKPOINT
+    if damage == "of something else":
+        torch.save({"weights": {}}, checkpoint)
+    else:
+        whole = checkpoint.read_bytes()
+        checkpoint.write_bytes(whole[: len(whole) // 2] if damage == "cut off" else damage.encode())
+    with pytest.raises(ConfigError, match=r"cannot load .*last\.ckpt: .*; train again$"):
         export(damaged, held_out, tmp_path / "model.onnx")
+    as_killed = json.dumps(run_facts(damaged) | {"epochs_done": 3})
+    (damaged / FACTS).write_text(as_killed, "utf-8")
+    with pytest.raises(ConfigError, match=r"cannot load .*last\.ckpt: .*; train again$"):
+        fit(training, held_out, CONFIG, damaged, resume=True, quiet=True)
+    assert (damaged / FACTS).read_text("utf-8") == as_killed
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"config": {"epoch": 3}}', '{"config": {}}'])
@@ -343,6 +359,32 @@ def test_finished_run_is_resumed_to_itself(training: LabelledFaces, held_out: La
     assert (run.folder / FACTS).read_text("utf-8") == before
 
 
+def test_finished_run_takes_another_crop_and_licence(
+    training: LabelledFaces, held_out: LabelledFaces, run: Run, package: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(run.folder, tmp_path / "run")
+    framing = CONFIG.framing.model_copy(update={"scale": 1.2})
+    data = CONFIG.data.model_copy(update={"licence": "CC0-1.0"})
+    changed = CONFIG.model_copy(update={"framing": framing, "data": data})
+    again = fit(training, held_out, changed, copy, resume=True, quiet=True)
+    assert (again.accuracy, again.elapsed_s, again.epochs) == (run.accuracy, run.elapsed_s, run.epochs)
+    facts = run_facts(copy)
+    assert facts == run_facts(run.folder) | {"config": changed.model_dump(mode="json")}
+    assert preprocessing_of(facts).framing.scale == 1.2
+    assert "licence of its pictures: CC0-1.0." in licence_note(facts["data"], facts["config"])
+    check_places(copy, package, ("fp32",))  # which is of the same training
+
+
+def test_interrupted_run_goes_on_with_another_crop(held_out: LabelledFaces, tmp_path: Path) -> None:
+    short = CONFIG.model_copy(update={"epochs": 2})
+    with pytest.raises(KeyboardInterrupt):
+        fit(drawn_faces(32, seed=0), held_out, short, tmp_path, quiet=True, watch=Mock(side_effect=[False, SystemExit]))
+    framing = CONFIG.framing.model_copy(update={"upright": False})
+    changed = short.model_copy(update={"framing": framing})
+    assert fit(drawn_faces(32, seed=0), held_out, changed, tmp_path, resume=True, quiet=True).epochs == 2
+    assert run_facts(tmp_path)["config"]["framing"]["upright"] is False
+
+
 def test_resuming_with_other_data_is_refused(training: LabelledFaces, held_out: LabelledFaces, run: Run) -> None:
     with pytest.raises(ConfigError, match=r"data\.training was \d+, is now \d+; .*[0-9a-f]{12}…, is now [0-9a-f]{12}…"):
         fit(training[:200], held_out, CONFIG, run.folder, resume=True, quiet=True)
@@ -352,6 +394,28 @@ def test_nothing_left_to_train_on(held_out: LabelledFaces, tmp_path: Path) -> No
     with pytest.raises(DataError, match="no face is left"):
         fit(held_out, held_out, CONFIG, tmp_path, quiet=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_too_few_faces_for_the_processes(
+    training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Machine, "found", lambda: Machine(processes=2))
+    with pytest.raises(DataError, match="too few faces are left to train on: 1, for 2 processes; start fewer"):
+        fit(training[:1], held_out, CONFIG, tmp_path, quiet=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sharpness_aware_steps_log_the_loss_of_the_weights_and_not_of_those_uphill(
+    training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path
+) -> None:
+    logged = []
+    for radius in (0.0, 2.0):
+        optimiser = CONFIG.optimiser.model_copy(update={"sharpness_radius": radius})
+        config = CONFIG.model_copy(update={"epochs": 1, "batch_size": 64, "optimiser": optimiser})
+        run = fit(training[:64], held_out, config, tmp_path / str(radius), quiet=True)
+        with (run.folder / "logs-1" / "metrics.csv").open(encoding="utf-8") as lines:
+            logged += [float(row["train_loss"]) for row in csv.DictReader(lines) if row["train_loss"]]
+    assert logged[0] == pytest.approx(logged[1], rel=1e-5)  # of the one step that each took
 
 
 def test_run_where_no_folder_can_be(training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path) -> None:

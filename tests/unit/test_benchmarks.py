@@ -101,10 +101,24 @@ def test_loader(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert all(rate.keys() == SUMMARY and rate["median"] > 0 for rate in figures["samples_per_s"].values())
     assert figures["batch_size"] == 2
     assert training.read_ms(data, training.load_config(config)) > 0
+    run = training.train(data, training.load_config(config), threads=1)
+    assert (run.epochs, set(run.accuracy)) == (1, {"P1", "P3"})
     summary = loader.summary([12.5])
-    figures |= {"read_ms": {"decoded": summary, "cached": summary}, "peak_mb": {"steps": 1, **summary}}
+    peak = {**training.told(config), **summary}
+    figures |= {"read_ms": {"decoded": summary, "cached": summary}, "peak_mb": peak}
     loader.print_figures({"machine": loader.machine([]), **figures})
-    assert "from the cache 12 ms" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "from the cache 12 ms" in printed
+    assert "peak memory of an epoch: 12 MB (small.toml; teachers: none)" in printed
+
+
+def test_loader_takes_the_shipped_model_where_teachers_are_missing(tmp_path: Path) -> None:
+    one_epoch, config = import_module("_training").one_epoch, import_module("_training").TrainingConfig
+    (tmp_path / "there.onnx").touch()
+    there, missing = str(tmp_path / "there.onnx"), str(tmp_path / "missing.onnx")
+    for teachers, taken in (([], ()), ([there, "tiny"], (there, "tiny")), ([there, missing], ("base",))):
+        asked = config.model_validate({"epochs": 9, "distillation": {"teachers": teachers}})
+        assert (one_epoch(asked).epochs, one_epoch(asked).distillation.teachers) == (1, taken)
 
 
 def test_a_command_that_fails_has_no_figures() -> None:

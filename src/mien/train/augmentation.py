@@ -115,8 +115,7 @@ def _compress(pictures: Tensor, config: AugmentationConfig, generator: Generator
     steps = strength * (10 + 6 * (along + along[:, None]))
     rounded = torch.round(cosines @ (blocks - 128) @ cosines.T / steps) * steps
     restored = (cosines.T @ rounded @ cosines + 128).transpose(3, 4).flatten(4, 5).flatten(2, 3)
-    # Under mixed precision the products are narrower than the pictures.
-    return pictures.index_copy(0, chosen, restored.to(pictures.dtype))
+    return pictures.index_copy(0, chosen, restored)
 
 
 def _erase(pictures: Tensor, config: AugmentationConfig, generator: Generator) -> Tensor:

@@ -106,7 +106,29 @@ class LossConfig(Strict):
 
 
 class AugmentationConfig(Strict):
-    """Ranges and shares of random changes to a training picture; see `mien.train.augmentation`."""
+    """Ranges and shares of random changes to a training picture; see `mien.train.augmentation`.
+
+    Ranges are drawn from evenly, for each picture anew. Half of the pictures are mirrored, whatever is set here.
+
+    Attributes:
+        rotation_deg: The most that a picture is turned, in degrees, either way.
+        scale: The part that is shown is larger by a factor of 1 - `scale` to 1 + `scale`, and one of its sides against
+            the other by a third of that.
+        shift: The most that it is moved across and down, as a share of its side, either way.
+        brightness: The most that is added or taken away, in grey levels of 255.
+        contrast: Differences from the picture's own mean are multiplied by exp(-`contrast`) to exp(`contrast`).
+        gamma: Exponent of grey levels as shares of 255, from exp(-`gamma`) to exp(`gamma`).
+        noise: The highest standard deviation of normal noise, in grey levels of 255.
+        low_resolution_share: Share of the pictures that are shrunk and enlarged again.
+        low_resolution_min_px: The smallest side that they are shrunk to, in pixels; the largest is one pixel less than
+            the picture's own.
+        compression_share: Share of each batch that is compressed as by JPEG, of a quality of about 70 to 10.
+        bad_crop_share: Share of the pictures whose `scale` and `shift` are 2.5 times those above.
+        erase_share: Share of the pictures in which a rectangle, each side 15 to 45 % of theirs, becomes one grey.
+        mixup_alpha: Both parameters of the beta distribution of a picture's own weight in mixup; 0 for no mixup.
+        mixup_share: Share of the batches that are mixed by weight with a shuffled copy.
+        cutmix_share: Share of the batches that get a rectangle, each side 20 to 70 %, of a shuffled copy.
+    """
 
     rotation_deg: float = Field(default=15, ge=0, le=180)
     scale: float = Field(default=0.15, ge=0, lt=1)

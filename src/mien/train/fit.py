@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,13 @@ from mien.train.config import TrainingConfig
 from mien.train.module import ExpressionTraining, channels_last
 from mien.train.published.weights import load_imagenet_weights, weights_file
 from mien.train.run.facts import (
+    exported_by,
     is_finished,
     new_facts,
     preprocessing_of,
     refuse_changes,
     refuse_unfinished,
+    resumed_facts,
     run_facts,
     write_facts,
 )
@@ -77,7 +80,8 @@ def fit(  # noqa: PLR0913
         held_out: Faces to watch the training on; no weight depends on them.
         config: Everything that decides the result.
         folder: Receives the run; it is made if it does not exist.
-        resume: Whether to go on from the last epoch that the run in `folder` has finished.
+        resume: Whether to go on from the last epoch that the run in `folder` has finished. What does not touch training
+            (`framing`, `data.licence`) is taken from `config`, also where nothing is left to train.
         threads: Processor threads for torch, in this whole process; None leaves them as they are.
         quiet: Whether to show no progress.
         watch: Is told what each epoch gave, and may end the run by it.
@@ -85,7 +89,7 @@ def fit(  # noqa: PLR0913
     Raises:
         ConfigError: If there is nothing to resume, what is there had other data or another configuration, or a run is
             there already and `resume` is False; or if the configuration does not suit the data or the processes.
-        DataError: If nothing is left to train on.
+        DataError: If nothing is left to train on, or fewer faces than there are processes.
         KeyboardInterrupt: If it is interrupted; the last finished epoch can be resumed.
     """
     if config.network.channels == 1:
@@ -100,21 +104,26 @@ def fit(  # noqa: PLR0913
     if config.start_from:
         refuse_unfinished(Path(config.start_from), run_facts(Path(config.start_from)))
     keep, left_out = training_rows_to_keep(training, held_out)
-    if keep.sum() < machine.processes:
-        raise DataError("no face is left to train on: all are flat, no faces, or copies of held-out ones")
     training = training[keep]
+    _refuse_too_few(training, machine)
     facts = new_facts(training, held_out, left_out, config, machine)
     if resume:
         stored = run_facts(folder)
         refuse_changes(folder, stored, facts)
         if is_finished(stored):
+            if machine.is_first:
+                write_facts(folder, exported_by(stored, config))
             return Run(folder, stored["accuracy"], stored["elapsed_s"], stored["epochs_done"])
-        facts |= _carried_on(stored, checkpoint)
+        facts = resumed_facts(stored, facts, checkpoint)
     if machine.is_first:
         write_facts(folder, facts)
     if threads is not None:
         torch.set_num_threads(threads)
-    reached = Reached()
+
+    def write_progress(epochs: int, accuracy: Mapping[str, float]) -> None:
+        write_facts(folder, facts | {"epochs_done": epochs, "accuracy": accuracy})
+
+    reached = Reached(write_progress if machine.is_first else None)
     watchers = [Watching(watch)] if watch else []
     trainer = make_trainer(config, folder, machine, facts["precision"], callbacks=[reached, *watchers], quiet=quiet)
     batches = training_batches(training, config, machine), held_out_batches(held_out, machine)
@@ -125,6 +134,17 @@ def fit(  # noqa: PLR0913
         write_facts(folder, facts | done | {"accuracy": reached.accuracy, "elapsed_s": elapsed_s})
     trainer.strategy.barrier()  # whichever process goes on finds the run complete
     return Run(folder, reached.accuracy, elapsed_s, reached.epochs)
+
+
+def _refuse_too_few(training: LabelledFaces, machine: Machine) -> None:
+    """Raises `DataError` where no face is left to train on, or not one for each process."""
+    if len(training) == 0:
+        raise DataError("no face is left to train on: all are flat, no faces, or copies of held-out ones")
+    if len(training) < machine.processes:
+        raise DataError(
+            f"too few faces are left to train on: {len(training)}, for {machine.processes} processes; "
+            "start fewer, or give more faces"
+        )
 
 
 def _refuse_mismatch(config: TrainingConfig, held_out: LabelledFaces, machine: Machine) -> None:
@@ -143,15 +163,6 @@ def _refuse_mismatch(config: TrainingConfig, held_out: LabelledFaces, machine: M
             f"early_stop.monitor = {monitored!r} is not measured on these held-out faces{votes}; "
             f"set it to one of {', '.join(there)}"
         )
-
-
-def _carried_on(stored: dict[str, Any], checkpoint: Path) -> dict[str, Any]:
-    """What a resumed run keeps: its precision, whatever the machine is now, and the time it has taken."""
-    # A run that was killed has not written how long it took; its work ends with its last checkpoint.
-    last_leg_s = max(0.0, checkpoint.stat().st_mtime - stored["started_s"])
-    # A run from before the machine could choose has its precision in the configuration alone.
-    precision = stored.get("precision", stored["config"]["precision"])
-    return {"precision": precision, "elapsed_s": stored["elapsed_s"] + last_leg_s}
 
 
 def _untrained(config: TrainingConfig, facts: dict[str, Any]) -> ExpressionTraining:

@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import OneCycleLR
 
 from mien.data.faces import NO_LABEL
-from mien.errors import ConfigError, first_line
+from mien.errors import ConfigError
 from mien.expressions import FER7, FERPLUS8, core4_positions
 from mien.preprocess import Preprocessing, normalise
 from mien.train.augmentation import augment, blend
@@ -19,6 +19,7 @@ from mien.train.config import TrainingConfig
 from mien.train.losses import flip_difference, joint_loss
 from mien.train.networks.network import ExpressionNetwork
 from mien.train.optimisers import optimiser_of
+from mien.train.run.trainer import read_checkpoint
 
 
 class ExpressionTraining(LightningModule):
@@ -30,6 +31,7 @@ class ExpressionTraining(LightningModule):
         self.preprocessing = preprocessing
         self.network = ExpressionNetwork(config.network)
         self.generator = torch.Generator()
+        self._logged_step = -1
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of both heads for pixel values of 0 to 255, of shape (N, 1, H, W)."""
@@ -42,10 +44,7 @@ class ExpressionTraining(LightningModule):
         Raises:
             ConfigError: If it cannot be read or is of another network.
         """
-        try:
-            state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-        except Exception as fault:  # torch's loader lets through whatever the damage leads to
-            raise ConfigError(f"cannot load {checkpoint}: {first_line(fault)}; train again") from fault
+        state = read_checkpoint(checkpoint)["state_dict"]
         try:
             self.load_state_dict(state)
         except RuntimeError as fault:
@@ -72,7 +71,9 @@ class ExpressionTraining(LightningModule):
         with torch.random.fork_rng(devices):  # dropout takes no generator
             torch.manual_seed(step_seed)
             loss = self._loss(pictures, (fer7, ferplus8))
-        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
+        if self._logged_step != self.global_step:  # a sharpness-aware step asks twice, and then for the loss uphill
+            self._logged_step = self.global_step
+            self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
 
     def _of_epoch_size(self, pictures: Tensor) -> Tensor:

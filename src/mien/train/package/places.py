@@ -8,15 +8,20 @@ from typing import Any
 from mien.errors import ConfigError, ModelError, OutputError
 from mien.model import load_model
 from mien.train.package.precision import Precision
-from mien.train.run.facts import refuse_unfinished, run_facts
+from mien.train.run.facts import refuse_unfinished, run_facts, trained_by
 
 # Runs of the first version do not say what they have learnt from, and had nothing but the data.
 _STATED = ("config", "data", "learnt_from", "epochs_done", "elapsed_s", "commit", "torch", "mien")
 
 
 def stated(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What a package says of the run that it was made of, by which it is known."""
-    return {key: facts[key] for key in _STATED if key in facts}
+    """What a package says of the run that it was made of, by which it is known.
+
+    A run that was resumed has trained by the code of each of its starts; these are listed, too.
+    """
+    said = {key: facts[key] for key in _STATED if key in facts}
+    starts = facts.get("starts", ())
+    return {**said, "starts": starts} if len(starts) > 1 else said
 
 
 def places(path: Path, precisions: Sequence[Precision]) -> dict[Precision, Path]:
@@ -54,8 +59,13 @@ def check_places(run: Path, path: Path, precisions: Sequence[Precision], *, repl
 
 
 def _is_of(place: Path, facts: Mapping[str, Any]) -> bool:
-    """Whether the package at `place` was made of the run with these facts."""
+    """Whether the package at `place` was made of the run with these facts, be it for another crop or licence."""
     try:
-        return load_model(place).metadata.training == stated(facts)
+        found = load_model(place).metadata.training
     except ModelError:
         return False
+    return _known_by(found) == _known_by(stated(facts))
+
+
+def _known_by(training: Mapping[str, Any]) -> dict[str, Any]:
+    return {**training, "config": trained_by(training.get("config", {}))}

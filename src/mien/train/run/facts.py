@@ -24,7 +24,7 @@ from mien.train.distil import checksums
 from mien.train.run.commit import source_commit
 from mien.train.run.files import replace_file
 from mien.train.run.machine import Machine
-from mien.train.run.trainer import CHECKPOINT
+from mien.train.run.trainer import CHECKPOINT, Reached, read_checkpoint
 
 FACTS = "run.json"
 _KEYS = frozenset(
@@ -33,6 +33,8 @@ _KEYS = frozenset(
 
 _CHECKSUM = re.compile('"[0-9a-f]{64}"')
 _FIXED = ("data", "pixels", "learnt_from")
+_NOT_OF_TRAINING = ("framing.", "data.licence")
+_OF_A_START = ("mien", "commit", "torch", "machine")
 
 
 def new_facts(
@@ -41,10 +43,15 @@ def new_facts(
     """Everything about a run but its weights, as it stands before the first epoch."""
     # A published network scales its input itself, as it was when others trained it.
     mean, std = (0.0, 255.0) if is_published(config.network.family) else _mean_and_std(training.pixels)
-    return {
+    start = {
         "mien": __version__,
         "commit": source_commit(),
         "torch": torch.__version__,
+        "machine": machine.to_dict(),
+    }
+    return {
+        **start,
+        "starts": [{"after_epoch": 0, **start}],
         "config": config.model_dump(mode="json"),
         "pixels": {"size_px": training.pixels.shape[-1], "mean": round(mean, 2), "std": round(std, 2)},
         "data": asdict(manifest(training, held_out, left_out)),
@@ -52,10 +59,38 @@ def new_facts(
         "epochs_done": 0,
         "stopped_early": False,
         "accuracy": {},
-        "machine": machine.to_dict(),
         "precision": machine.precision(config.precision),
         "started_s": time.time(),
         "elapsed_s": 0.0,
+    }
+
+
+def resumed_facts(stored: Mapping[str, Any], new: Mapping[str, Any], checkpoint: Path) -> dict[str, Any]:
+    """What a run that goes on says of itself.
+
+    Args:
+        stored: What it said before.
+        new: What it would say if it started now.
+        checkpoint: The last one, from which it goes on.
+
+    Raises:
+        ConfigError: If the checkpoint cannot be read.
+    """
+    reached = read_checkpoint(checkpoint)["callbacks"][Reached.__name__]
+    first = {key: stored.get(key) for key in _OF_A_START}
+    # A run from before there was this list says of one start, its last, what that was, and not where it began.
+    starts = stored.get("starts", [{"after_epoch": None, **first}])
+    # A run that was killed has not written how long it took; its work ends with its last checkpoint.
+    last_leg_s = max(0.0, checkpoint.stat().st_mtime - stored["started_s"])
+    return {
+        **new,
+        **first,
+        "starts": [*starts, *({**start, "after_epoch": reached["epochs"]} for start in new["starts"])],
+        "epochs_done": reached["epochs"],
+        "accuracy": reached["accuracy"],
+        # A run from before the machine could choose has its precision in the configuration alone.
+        "precision": stored.get("precision", stored["config"]["precision"]),
+        "elapsed_s": stored["elapsed_s"] + last_leg_s,
     }
 
 
@@ -93,9 +128,9 @@ def refuse_unfinished(folder: Path, facts: Mapping[str, Any]) -> None:
 
 
 def refuse_changes(folder: Path, stored: dict[str, Any], facts: dict[str, Any]) -> None:
-    """Raises `ConfigError`, naming each change, if the run in `folder` has other data or settings than `facts`."""
-    before = _by_key(TrainingConfig.model_validate(stored["config"]).model_dump(mode="json"))
-    now = _by_key(facts["config"])
+    """Raises `ConfigError`, naming each change, if the run in `folder` was trained otherwise than `facts` say."""
+    before = trained_by(TrainingConfig.model_validate(stored["config"]).model_dump(mode="json"))
+    now = trained_by(facts["config"])
     for part in _FIXED:
         after = _by_key(facts[part], part)
         # Facts that an earlier version did not write yet have not changed.
@@ -111,6 +146,18 @@ def refuse_changes(folder: Path, stored: dict[str, Any], facts: dict[str, Any]) 
         raise ConfigError(
             f"cannot resume {folder}: {listed(changes)}. Put back what it was, or train into another folder"
         )
+
+
+def trained_by(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a configuration touches the training, by dotted key: all but the framing and the data's licence."""
+    return {key: value for key, value in _by_key(config).items() if not key.startswith(_NOT_OF_TRAINING)}
+
+
+def exported_by(stored: Mapping[str, Any], config: TrainingConfig) -> dict[str, Any]:
+    """A finished run's facts with what of `config` does not touch training, which its exports take from there."""
+    now = config.model_dump(mode="json")
+    data = {**stored["config"].get("data", {}), "licence": now["data"]["licence"]}
+    return {**stored, "config": {**stored["config"], "framing": now["framing"], "data": data}}
 
 
 def write_facts(folder: Path, facts: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from lightning.pytorch.plugins import TorchCheckpointIO
 from torch import Tensor, distributed
 from torch.nn.utils import parameters_to_vector
 
+from mien.errors import ConfigError, first_line
 from mien.train.config import EarlyStopConfig, TrainingConfig
 from mien.train.run.machine import Machine, Precision
 
@@ -30,18 +31,24 @@ Watch = Callable[[int, Mapping[str, float]], bool]
 
 _Tensors = tuple[Tensor, ...] | list[Tensor]
 
+_OF_A_CHECKPOINT = frozenset(("state_dict", "callbacks"))
+_LOG = re.compile(r"logs-(\d+)")
 _PROTOCOL = re.compile(r"(nll_)?P\d")
 
 
 class Reached(Callback):
     """What the last finished epoch gave; it is saved with the weights, so that both are of the same epoch.
 
+    Args:
+        tell: Takes `epochs` and `accuracy` once they are saved; those of the last epoch are for whoever ends the run.
+
     Attributes:
         epochs: How many are finished.
         accuracy: Share right on the held-out faces by protocol.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[int, Mapping[str, float]], None] | None = None) -> None:
+        self.tell = tell
         self.epochs = 0
         self.accuracy: dict[str, float] = {}
 
@@ -50,6 +57,12 @@ class Reached(Callback):
         del pl_module
         self.epochs = trainer.current_epoch + 1
         self.accuracy = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("P")}
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Called when the epoch before has been saved."""
+        del trainer, pl_module
+        if self.tell and self.epochs:
+            self.tell(self.epochs, self.accuracy)
 
     def state_dict(self) -> dict[str, Any]:
         """What is saved."""
@@ -94,8 +107,7 @@ def make_trainer(
         callbacks.append(_EarlyStop(config.early_stop))
     if not quiet:
         callbacks.append(Progress())
-    # A logger empties the folder it is given, so each start writes to its own.
-    log = f"logs-{len(list(folder.glob('logs-*'))) + 1}"
+    log = _next_log(folder)
     return Trainer(
         accelerator=machine.device,
         devices=machine.processes_per_node,
@@ -120,6 +132,12 @@ def make_trainer(
     )
 
 
+def _next_log(folder: Path) -> str:
+    """The log of this start. A logger empties the folder it is given, so it is one that no start before has had."""
+    numbers = [int(found[1]) for path in folder.glob("logs-*") if (found := _LOG.fullmatch(path.name))]
+    return f"logs-{max(numbers, default=0) + 1}"
+
+
 class Progress(RichProgressBar):
     """Lightning's bar, which would call the first of 44 epochs 0/43."""
 
@@ -140,6 +158,17 @@ class WholeFiles(TorchCheckpointIO):
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What a checkpoint holds, loaded to the processor's memory; raises `ConfigError` if it cannot be read."""
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as fault:  # torch's loader lets through whatever the damage leads to
+        raise ConfigError(f"cannot load {path}: {first_line(fault)}; train again") from fault
+    if isinstance(checkpoint, dict) and checkpoint.keys() >= _OF_A_CHECKPOINT:
+        return checkpoint
+    raise ConfigError(f"cannot load {path}: it is no checkpoint of a training; train again")
 
 
 class _EarlyStop(EarlyStopping):

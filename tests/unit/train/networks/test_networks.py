@@ -1,12 +1,14 @@
+from pathlib import Path
 from typing import get_args
 
 import pytest
 import torch
 
 from mien.train.batches import ShuffledBatches
-from mien.train.config import DENSE_FAMILIES, NetworkConfig
+from mien.train.config import DENSE_FAMILIES, NetworkConfig, load_config
 from mien.train.networks.network import ExpressionNetwork, RepVGGBlock, ResidualBlock, multiply_adds
 
+CONFIGS = Path(__file__).resolve().parents[4] / "configs"
 FAMILIES = get_args(NetworkConfig.model_fields["family"].annotation)
 
 
@@ -19,9 +21,19 @@ def test_gives_logits_of_both_heads(family: str) -> None:
     assert ferplus8.shape == (3, 8)
 
 
-def test_base_is_as_large_as_it_says() -> None:
-    weights = sum(weight.numel() for weight in ExpressionNetwork(NetworkConfig()).parameters())
-    assert 2_300_000 < weights < 2_500_000
+def size(name: str) -> tuple[int, int]:
+    """Parameters and multiply-adds of a shipped configuration's network."""
+    network = ExpressionNetwork(load_config(CONFIGS / f"{name}.toml").network)
+    return sum(weight.numel() for weight in network.parameters()), multiply_adds(network, 48)
+
+
+def test_shipped_networks_are_no_larger_than_they_may_be() -> None:
+    base, tiny = size("base"), size("tiny")
+    assert base == (2_764_951, 204_788_480)
+    assert tiny == (381_135, 40_542_384)
+    assert base[0] <= 5_000_000
+    assert tiny[0] <= 500_000  # one byte each in int8
+    assert tiny[1] * 4 <= base[1]
 
 
 @pytest.mark.parametrize("family", ["residual", "residual-se", "preactivation", "repvgg", "depthwise", "vgg"])

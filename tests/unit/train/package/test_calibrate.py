@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 from drawn_faces import drawn_faces
+from scipy.special import softmax as scipy_softmax
 
-from mien.calibration import Calibration, probabilities, support
+from mien.calibration import HEADS, Calibration, probabilities, support
 from mien.data.faces import LabelledFaces
 from mien.errors import DataError
 from mien.expressions import EXPRESSION_SETS, FER7, FERPLUS8
@@ -63,5 +64,13 @@ def test_calibration_part_is_half() -> None:
 
 
 def test_neutral_calibration_is_plain_softmax() -> None:
-    neutral = Calibration.neutral()
-    assert set(neutral.temperature.values()) == {1.0}
+    rng = np.random.default_rng(0)
+    logits = {head.name: rng.normal(0, 3, (5, len(head))).astype(np.float32) for head in HEADS}
+    columns = {"core4": [1, 3, 2, 0], "core4-fer2013": [3, 4, 5, 6], "fer7": range(7), "ferplus8": range(8)}
+    for expressions in EXPRESSION_SETS:
+        head = logits["ferplus8" if expressions.name in ("core4", "ferplus8") else "fer7"]
+        plain = scipy_softmax(head[:, list(columns[expressions.name])].astype(np.float64), axis=1)
+        given = probabilities(logits, expressions, Calibration.neutral())
+        np.testing.assert_allclose(given, plain, rtol=1e-12)
+        assert (support(logits, given, expressions, Calibration.neutral()) > 0).all()
+    assert set(Calibration.neutral().least_support.values()) == {0.0}  # so nothing is uncertain

@@ -1,14 +1,16 @@
 import copy
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from drawn_faces import drawn_faces
 
 from mien.data.duplicates import training_rows_to_keep
 from mien.errors import ConfigError
 from mien.train.config import TrainingConfig
-from mien.train.run.facts import is_finished, new_facts, refuse_changes
+from mien.train.run.facts import is_finished, new_facts, refuse_changes, resumed_facts
 from mien.train.run.machine import Machine
 
 
@@ -32,6 +34,21 @@ def test_mean_and_spread_of_the_pixels_are_numpys() -> None:
 )
 def test_a_run_is_finished_when_it_was_stopped_by_its_rule_or_has_all_epochs(facts: dict, finished: bool) -> None:
     assert is_finished(facts | {"config": {"epochs": 4}}) is finished
+
+
+def test_a_run_from_before_starts_were_listed_goes_on_with_what_is_known_of_it(tmp_path: Path) -> None:
+    faces = drawn_faces(8, seed=0)
+    new = new_facts(faces, faces, training_rows_to_keep(faces, faces)[1], TrainingConfig(), Machine())
+    old = new | {"commit": "0123456789ab", "torch": "1.0", "mien": "0.0.1", "started_s": 1000.0, "elapsed_s": 5.0}
+    del old["starts"], old["machine"]
+    checkpoint = tmp_path / "last.ckpt"
+    torch.save({"state_dict": {}, "callbacks": {"Reached": {"epochs": 7, "accuracy": {"P1": 0.5}}}}, checkpoint)
+    os.utime(checkpoint, (1060, 1060))
+    facts = resumed_facts(old, new, checkpoint)
+    first = {"mien": "0.0.1", "commit": "0123456789ab", "torch": "1.0", "machine": None}
+    assert facts["starts"] == [{"after_epoch": None, **first}, new["starts"][0] | {"after_epoch": 7}]
+    assert facts | first == facts
+    assert (facts["epochs_done"], facts["accuracy"], facts["elapsed_s"]) == (7, {"P1": 0.5}, 65.0)
 
 
 def test_runs_that_do_not_state_all_rules_go_on_and_those_with_other_rules_do_not() -> None:

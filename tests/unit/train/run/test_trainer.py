@@ -6,7 +6,9 @@ import torch
 from lightning import LightningModule, Trainer
 from torch.optim.swa_utils import AveragedModel
 
-from mien.train.run.trainer import Progress, WholeFiles, _Averaging, _moving_average
+from mien.train.config import TrainingConfig
+from mien.train.run.machine import Machine
+from mien.train.run.trainer import Progress, WholeFiles, _Averaging, _moving_average, make_trainer
 
 
 def test_epochs_are_counted_from_one() -> None:
@@ -33,6 +35,13 @@ def test_a_checkpoint_stays_whole_where_the_next_is_cut_off(tmp_path: Path, monk
     files.save_checkpoint({"epoch": 2}, path)
     assert files.load_checkpoint(path, weights_only=True) == {"epoch": 2}
     assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_no_start_takes_the_log_of_another(tmp_path: Path) -> None:
+    for name in ("logs-2", "logs-10", "logs-old"):  # the first was deleted
+        (tmp_path / name).mkdir()
+    trainer = make_trainer(TrainingConfig(), tmp_path, Machine(), "32-true", callbacks=[], quiet=True)
+    assert [Path(logger.log_dir).name for logger in trainer.loggers] == ["logs-11", "logs-11"]
 
 
 def test_average_forgets_the_first_weights_and_follows_the_formula() -> None:
