@@ -31,39 +31,38 @@ def test_layers_of_base(base: Architecture) -> None:
     first, second = base.layers[:2]
     assert (first.text, first.shape, first.inputs) == ("conv 3×3, ReLU", (32, 48, 48), (-1,))
     assert (first.weights, first.multiply_adds) == (32 * 9 + 32, 32 * 48 * 48 * 9)
-    assert (second.text, second.shape) == ("conv 3×3 /2, ReLU", (48, 24, 24))
+    assert (second.text, second.shape) == ("conv 3×3 /2, ReLU", (64, 24, 24))
     assert [layer.output for layer in base.layers if layer.output] == ["fer7_logits", "ferplus8_logits"]
-    # As NetworkConfig has it: the stem, then blocks of 48, 96, 256 channels, 1, 2 and 2 of them.
+    # As configs/base.toml has it: the stem, then blocks of 64, 128, 256 channels, 1, 2 and 2 of them.
     joins = [layer for layer in base.layers if layer.operation == "add"]
-    assert [layer.shape[0] for layer in joins] == [48, 96, 96, 256, 256]
-    assert [layer.part for layer in base.layers if layer.block == "trunk.3"] == [
-        "residual",
-        "residual",
-        "shortcut",
-        "shortcut",
-        "",
-    ]
+    assert [layer.shape[0] for layer in joins] == [64, 128, 128, 256, 256]
+    parts = [layer.part for layer in base.layers if layer.block == "trunk.3"]
+    assert parts == ["residual"] * 5 + [""] + ["shortcut"] * 2 + [""]
 
 
 def test_a_quantised_file_has_the_layers_of_its_network(base: Architecture, tiny: Architecture) -> None:
     assert tiny.precision == "int8"
-    # The same design in other widths; the quantiser has put independent layers in another order.
+    # The same design in other widths, without squeeze-and-excitation; the quantiser has put independent layers in
+    # another order.
+    squeeze = ("mean over places", "conv 1×1, ReLU", "conv 1×1, sigmoid", "multiply")
     assert sorted((layer.block, layer.text) for layer in tiny.layers) == sorted(
-        (layer.block, layer.text) for layer in base.layers
+        (layer.block, layer.text) for layer in base.layers if layer.text not in squeeze or not layer.block
     )
     assert tiny.to_dict()["weights"] == sum(layer.weights for layer in tiny.layers) < base.weights
 
 
-@pytest.mark.parametrize("name", ["base", "tiny"])
-def test_the_drawing_is_whole_and_has_every_layer(name: str, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize(("name", "joins", "pools"), [("base", 5 + 5, 3 + 5), ("tiny", 5, 3)])
+def test_the_drawing_is_whole_and_has_every_layer(
+    name: str, joins: int, pools: int, request: pytest.FixtureRequest
+) -> None:
     architecture: Architecture = request.getfixturevalue(name)
     drawing = svg(replace(architecture, name="<x>"))
     root = ElementTree.fromstring(drawing)  # noqa: S314 - made here
     kinds = [element.get("class") for element in root.iter()]
-    assert kinds.count("join") == 5
+    assert kinds.count("join") == joins
     assert kinds.count("head") == 2
     assert kinds.count("map") == sum(bool(layer.weights) and not layer.output for layer in architecture.layers)
-    assert kinds.count("pool") == 3
+    assert kinds.count("pool") == pools
     assert not re.search(r"href|url\(|@import|<script", drawing)
     height = float(root.get("height") or 0)
     for element in root.iter("{http://www.w3.org/2000/svg}text"):
