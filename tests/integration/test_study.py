@@ -110,6 +110,17 @@ def test_grows_by_arms_and_seeds_but_loses_none(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"has changed since it began: seeds from \[1, 2\] to \[1\]; arms\.two\."):
         run_study(toy(tmp_path, seeds="[1]"), FACES, folder)
+    state = json.loads((folder / "study.json").read_text("utf-8"))
+    (folder / "study.json").write_text(json.dumps({"study": "toy", "arms.one.epochs": 1}), "utf-8")
+    with pytest.raises(ConfigError, match=r"study\.json is of an earlier version of mien"):
+        run_study(larger, FACES, folder)
+
+    for arm in state["arms"].values():
+        del arm["progressive"]  # as if that had come to the configuration since
+    (folder / "study.json").write_text(json.dumps(state), "utf-8")
+    lines.clear()
+    run_study(larger, FACES, folder, threads=1, tell=lines.append)
+    assert lines == []
 
 
 def test_an_arm_that_fails_is_told_and_the_others_are_trained(tmp_path: Path) -> None:
@@ -123,6 +134,10 @@ def test_an_arm_that_fails_is_told_and_the_others_are_trained(tmp_path: Path) ->
     assert [len(arm.seeds) for arm in result.arms.values()] == [2, 2, 0]
     assert "Arm `broken` failed: nowhere" in (tmp_path / "study" / "report.md").read_text("utf-8")
     assert not list((tmp_path / "study").rglob("*.ckpt"))
+
+    mended = '[[arms]]\nname = "broken"\ntraining.epochs = 1'
+    result = run_study(toy(tmp_path, arms=mended, keep=False), FACES, tmp_path / "study", threads=1)
+    assert [len(arm.seeds) for arm in result.arms.values()] == [2, 2, 2]
 
 
 def test_folds_answer_every_face(tmp_path: Path) -> None:

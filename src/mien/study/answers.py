@@ -2,8 +2,8 @@
 
 import json
 import zlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
 from zipfile import BadZipFile
@@ -37,13 +37,16 @@ class RunResult:
         weights: How many numbers the network that answers has; blocks that an export merges are merged.
         multiply_adds: Likewise, for one face.
         elapsed_s: Wall-clock seconds of the training.
-        commit: That of the source that trained it; None if it is not known.
+        commit: That of the source that trained it; those, with commas between, where it went on by another; None if it
+            is not known.
+        learnt_from: Checksums of the models and weights it learnt from, by the names the configuration has.
     """
 
     weights: int
     multiply_adds: int
     elapsed_s: float
     commit: str | None = None
+    learnt_from: Mapping[str, str] = field(default_factory=dict)
 
 
 def keep_answers(run: Path, faces: LabelledFaces) -> None:
@@ -59,8 +62,13 @@ def keep_answers(run: Path, faces: LabelledFaces) -> None:
         raise MienError("the training came to no finite answers; lower optimiser.peak_learning_rate")
     module.network.merge()
     weights = sum(weight.numel() for weight in module.network.parameters())
-    size_px = faces.pixels.shape[-1]
-    result = RunResult(weights, multiply_adds(module.network, size_px), facts["elapsed_s"], facts.get("commit"))
+    result = RunResult(
+        weights=weights,
+        multiply_adds=multiply_adds(module.network, faces.pixels.shape[-1]),
+        elapsed_s=facts["elapsed_s"],
+        commit=", ".join(dict.fromkeys(start["commit"] for start in facts["starts"] if start["commit"])) or None,
+        learnt_from=facts["learnt_from"],
+    )
     content = BytesIO()
     np.savez_compressed(content, fer7=logits[FER7.name], ferplus8=logits[FERPLUS8.name])
     replace_file(run / ANSWERS, content.getvalue())

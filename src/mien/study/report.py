@@ -76,14 +76,17 @@ def _about(result: StudyResult) -> str:
         f"{finished} of {planned} trainings are finished{folds}. Each learns from {result.learnt:,} faces of "
         f"{source}; faces measured: {counts}. Means over seeds, with 95 % intervals over seeds and faces; NLL in nats, "
         "at the temperature that suits the faces best; s: seconds of one training. p is raised for the number of arms "
-        "(Holm)." + _of_commits(result.commits)
+        "(Holm)." + _changed_in_between(result)
     )
 
 
-def _of_commits(commits: tuple[str, ...]) -> str:
-    if len(commits) < 2:
-        return ""
-    return f" The source has changed in between ({', '.join(commits)}): arms may differ for that."
+def _changed_in_between(result: StudyResult) -> str:
+    told = ""
+    if len(result.commits) > 1:
+        told += f" The source has changed in between ({', '.join(result.commits)}): arms may differ for that."
+    if result.mixed:
+        told += f" What {', '.join(result.mixed)} learnt from has changed between seeds."
+    return told
 
 
 def _arm_row(name: str, arm: ArmResult, codes: list[str], protocol: str) -> tuple[str, ...]:

@@ -91,6 +91,7 @@ class StudyResult:
         trainings: Finished seeds over all arms, and how many there are to be.
         arms: Results by the arms' names, in the study's order.
         commits: Of the source that trained them; where they are several, an arm may differ for that.
+        mixed: Arms whose seeds learnt from models or weights that have changed in between.
     """
 
     study: Study
@@ -100,6 +101,7 @@ class StudyResult:
     trainings: tuple[int, int]
     arms: dict[str, ArmResult]
     commits: tuple[str, ...]
+    mixed: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain numbers, strings, lists and dicts, ready for JSON."""
@@ -113,6 +115,7 @@ class StudyResult:
             "learnt": self.learnt,
             "images": self.images,
             "commits": list(self.commits),
+            "mixed": list(self.mixed),
             "trainings": {"finished": self.trainings[0], "planned": self.trainings[1]},
             "arms": {name: asdict(arm) for name, arm in self.arms.items()},
         }
@@ -159,8 +162,12 @@ def gather(
     finished = sum(len(seeds) for seeds in of_seeds.values())
     learnt = len(faces.training) if faces.folds is None else len(faces.measured) * (faces.folds - 1) // faces.folds
     total = len(study.arms) * len(study.config.seeds)
-    commits = dict.fromkeys(found.commit for run in runs.values() if (found := kept_result(run)) and found.commit)
-    return StudyResult(study, faces.measured.source, images, learnt, (finished, total), arms, tuple(commits))
+    kept = [(arm, found) for (arm, _, _), run in runs.items() if (found := kept_result(run))]
+    commits = dict.fromkeys(commit for _, found in kept for commit in (found.commit or "").split(", ") if commit)
+    mixed = [arm for arm in study.arms if len({tuple(found.learnt_from.items()) for a, found in kept if a == arm}) > 1]
+    return StudyResult(
+        study, faces.measured.source, images, learnt, (finished, total), arms, tuple(commits), tuple(mixed)
+    )
 
 
 def _complete_seeds(

@@ -135,9 +135,9 @@ def _state(study: Study, faces: StudyFaces) -> dict[str, Any]:
 
 
 def _claim(folder: Path, state: dict[str, Any]) -> None:
-    """Writes what the study is, or checks that it is what was written, but for arms and seeds that were added."""
+    """Writes what the study is, or checks that all of which something was trained is what was written."""
     if written := _written(folder):
-        _refuse_changes(folder, written, state)
+        _refuse_changes(folder, _begun(folder, written), state)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         replace_file(folder / STATE, json.dumps(state, indent=1) + "\n")
@@ -145,12 +145,25 @@ def _claim(folder: Path, state: dict[str, Any]) -> None:
         raise OutputError(f"cannot write to {folder}: {fault.strerror}; name another folder") from fault
 
 
-def _refuse_changes(folder: Path, written: dict[str, Any], state: dict[str, Any]) -> None:
-    kept = {name: arm for name, arm in state["arms"].items() if name in written["arms"]}
-    now = _flat(state | {"arms": kept})
-    if set(written["seeds"]) <= set(state["seeds"]):
-        now["seeds"] = written["seeds"]
-    before = _flat(written)
+def _begun(folder: Path, written: dict[str, Any]) -> dict[str, Any]:
+    """What was written, without arms and seeds of which no run has finished an epoch: these may still change."""
+    folds = range(written["data"]["folds"]) if written["data"]["folds"] else (None,)
+    begun = [
+        (arm, seed)
+        for arm in written["arms"]
+        for seed in written["seeds"]
+        for run in (Training(arm, seed, fold).folder(folder) for fold in folds)
+        if (run / CHECKPOINT).is_file() or kept_result(run) is not None
+    ]
+    arms = {name: arm for name, arm in written["arms"].items() if any(name == begun_arm for begun_arm, _ in begun)}
+    return written | {"arms": arms, "seeds": sorted({seed for _, seed in begun})}
+
+
+def _refuse_changes(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    now = now | {"arms": {name: arm for name, arm in now["arms"].items() if name in before["arms"]}}
+    if set(before["seeds"]) <= set(now["seeds"]):
+        now["seeds"] = before["seeds"]
+    before, now = _flat(before), _flat(now)
     missing = "nothing"
     changed = [
         f"{key} from {before.get(key, missing)} to {now.get(key, missing)}"
@@ -170,10 +183,12 @@ def _written(folder: Path) -> dict[str, Any]:
     try:
         written: dict[str, Any] = json.loads(path.read_text("utf-8"))
         # A key that has come to the configuration since has its default, under which the arm was trained.
+        if "arms" not in written:
+            raise ConfigError(f"{path} is of an earlier version of mien; go on with that, or name another folder")
         arms = {name: TrainingConfig.model_validate(arm) for name, arm in written["arms"].items()}
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError, KeyError, AttributeError) as fault:
+    except (OSError, ValueError, TypeError, AttributeError) as fault:
         raise ConfigError(f"{path} cannot be read ({first_line(fault)}); name another folder") from fault
     return written | {"arms": {name: arm.model_dump(mode="json", exclude={"seed"}) for name, arm in arms.items()}}
 

@@ -239,6 +239,11 @@ class TrainingConfig(Strict):
     def _dense_layers_take_one_size(self) -> Self:
         if self.progressive.share and self.network.family in DENSE_FAMILIES:
             raise ValueError(f"progressive.share = {self.progressive.share}: {self.network.family} takes one size only")
+        if self.progressive.share and is_published(self.network.family):
+            raise ValueError(
+                f"progressive.share = {self.progressive.share}: {self.network.family} resizes every picture itself; "
+                "set network.published.input_px"
+            )
         return self
 
     @model_validator(mode="after")

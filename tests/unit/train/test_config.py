@@ -73,6 +73,10 @@ def test_missing_file(tmp_path: Path) -> None:
             'progressive.share = 0.5\n[network]\nfamily = "mlp"\ndense = [8]\n',
             "toml: progressive.share = 0.5: mlp takes one size only",
         ),
+        (
+            'progressive.share = 0.5\n[network]\nfamily = "vgg16"\n',
+            "toml: progressive.share = 0.5: vgg16 resizes every picture itself",
+        ),
     ],
 )
 def test_value_that_cannot_be_trained_with(tmp_path: Path, text: str, fault: str) -> None:
