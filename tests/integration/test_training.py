@@ -319,6 +319,17 @@ def test_damaged_checkpoint_is_told(
     assert (damaged / FACTS).read_text("utf-8") == as_killed
 
 
+def test_checkpoint_that_does_not_say_its_epochs_is_told(
+    training: LabelledFaces, held_out: LabelledFaces, run: Run, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(run.folder, tmp_path / "run")
+    checkpoint = torch.load(folder / CHECKPOINT, weights_only=True)
+    torch.save(checkpoint | {"callbacks": {}}, folder / CHECKPOINT)
+    (folder / FACTS).write_text(json.dumps(run_facts(folder) | {"epochs_done": 3}), "utf-8")
+    with pytest.raises(ConfigError, match=r"last\.ckpt is not of mien, or of an earlier version of it; train again"):
+        fit(training, held_out, CONFIG, folder, resume=True, quiet=True)
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"config": {"epoch": 3}}', '{"config": {}}'])
 def test_damaged_facts_are_told(text: str, held_out: LabelledFaces, tmp_path: Path) -> None:
     (tmp_path / FACTS).write_text(text, "utf-8")

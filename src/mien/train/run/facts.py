@@ -74,9 +74,11 @@ def resumed_facts(stored: Mapping[str, Any], new: Mapping[str, Any], checkpoint:
         checkpoint: The last one, from which it goes on.
 
     Raises:
-        ConfigError: If the checkpoint cannot be read.
+        ConfigError: If the checkpoint cannot be read or says nothing of the epochs done.
     """
-    reached = read_checkpoint(checkpoint)["callbacks"][Reached.__name__]
+    reached = read_checkpoint(checkpoint)["callbacks"].get(Reached.__name__)
+    if reached is None:
+        raise ConfigError(f"{checkpoint} is not of mien, or of an earlier version of it; train again in another folder")
     first = {key: stored.get(key) for key in _OF_A_START}
     # A run from before there was this list says of one start, its last, what that was, and not where it began.
     starts = stored.get("starts", [{"after_epoch": None, **first}])
