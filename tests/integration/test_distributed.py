@@ -53,7 +53,8 @@ fitting.ExpressionTraining = Remembered
 folder = Path(sys.argv[1])
 
 def fit(name, resume=False):
-    fitting.fit(drawn_faces(320, seed=0), held_out(), CONFIG, folder / name, resume=resume, threads=1, quiet=True)
+    options = fitting.FitOptions(resume=resume, threads=1, quiet=True)
+    fitting.fit(drawn_faces(320, seed=0), held_out(), CONFIG, folder / name, options)
     torch.save(networks[-1].state_dict(), folder / f"{name}-{Machine.found().rank}.pt")
 
 fit("alone")

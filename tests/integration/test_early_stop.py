@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn_faces import drawn_faces
+from small_training import QUIET, RESUME
 
 from mien.data.faces import LabelledFaces
 from mien.data.manifest import fingerprint
@@ -41,7 +42,7 @@ def held_out() -> LabelledFaces:
 
 @pytest.fixture(scope="module")
 def run(training: LabelledFaces, held_out: LabelledFaces, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return fit(training, held_out, CONFIG, tmp_path_factory.mktemp("run"), quiet=True)
+    return fit(training, held_out, CONFIG, tmp_path_factory.mktemp("run"), QUIET)
 
 
 def test_stops_and_says_so(run: Run) -> None:
@@ -65,7 +66,7 @@ def test_resumed_after_a_kill_it_trains_no_further(training: LabelledFaces, held
     finished = run_facts(run.folder)
     as_killed = finished | {"epochs_done": 0, "stopped_early": False, "accuracy": {}}
     (run.folder / FACTS).write_text(json.dumps(as_killed), "utf-8")
-    again = fit(training, held_out, CONFIG, run.folder, resume=True, quiet=True)
+    again = fit(training, held_out, CONFIG, run.folder, RESUME)
     assert (again.epochs, again.accuracy) == (run.epochs, run.accuracy)
     facts = run_facts(run.folder)
     assert {key: facts[key] for key in ("epochs_done", "stopped_early", "accuracy")} == {
@@ -87,5 +88,5 @@ def test_a_figure_that_no_face_has_a_truth_for_is_refused(training: LabelledFace
     without_votes.votes[:] = np.zeros_like(without_votes.votes)
     config = CONFIG.model_copy(update={"early_stop": CONFIG.early_stop.model_copy(update={"monitor": "nll_P2"})})
     with pytest.raises(ConfigError, match=r"'nll_P2' is not .* no votes; set it to one of nll_P1, nll_P3$"):
-        fit(training, without_votes, config, tmp_path / "run", quiet=True)
+        fit(training, without_votes, config, tmp_path / "run", QUIET)
     assert list(tmp_path.iterdir()) == []

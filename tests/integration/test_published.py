@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import torch
 from drawn_faces import drawn_faces
+from small_training import QUIET
 
 from mien.architecture.drawing import svg
 from mien.architecture.reader import read_architecture
@@ -30,7 +31,7 @@ CONFIG = TrainingConfig.model_validate(
 
 def test_a_frozen_run_keeps_the_weights_of_imagenet_and_its_export_agrees(tmp_path: Path) -> None:
     training, held_out = drawn_faces(32, seed=0), drawn_faces(80, seed=1)
-    run = fit(training, held_out, CONFIG, tmp_path / "run", quiet=True)
+    run = fit(training, held_out, CONFIG, tmp_path / "run", QUIET)
     state = torch.load(run.folder / CHECKPOINT, weights_only=True)["state_dict"]
     theirs = PublishedTrunk("efficientnet-lite0", CONFIG.network.published)
     file = weights_file(CONFIG.network)

@@ -10,7 +10,7 @@ import pytest
 from drawn_faces import drawn_faces
 
 from mien.train.config import TrainingConfig
-from mien.train.fit import Run, fit
+from mien.train.fit import FitOptions, Run, fit
 from mien.train.package.places import stated
 from mien.train.run.facts import is_finished, run_facts, write_facts
 
@@ -28,7 +28,7 @@ from pathlib import Path
 import torch
 from drawn_faces import drawn_faces
 from test_resume import CONFIG
-from mien.train.fit import fit
+from mien.train.fit import FitOptions, fit
 from mien.train.module import ExpressionTraining
 
 def killed():
@@ -55,14 +55,14 @@ if sys.argv[2] == "epoch":
     ExpressionTraining.on_train_batch_start = in_an_epoch
 else:
     torch.save = in_a_checkpoint
-fit(drawn_faces(320, seed=0), drawn_faces(80, seed=1), CONFIG, Path(sys.argv[1]), threads=1, quiet=True)
+fit(drawn_faces(320, seed=0), drawn_faces(80, seed=1), CONFIG, Path(sys.argv[1]), FitOptions(threads=1, quiet=True))
 """
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("alone")
-    return fit(drawn_faces(320, seed=0), drawn_faces(80, seed=1), CONFIG, folder, threads=1, quiet=True)
+    return fit(drawn_faces(320, seed=0), drawn_faces(80, seed=1), CONFIG, folder, FitOptions(threads=1, quiet=True))
 
 
 def losses(log: Path) -> dict[int, float]:
@@ -86,9 +86,8 @@ def test_killed_in_the_second_epoch_and_resumed_ends_as_left_alone(when: str, al
     (first,) = killed["starts"]
     write_facts(tmp_path / "run", killed | other | {"starts": [first | other]})
 
-    resumed = fit(
-        drawn_faces(320, seed=0), drawn_faces(80, seed=1), CONFIG, tmp_path / "run", resume=True, threads=1, quiet=True
-    )
+    options = FitOptions(resume=True, threads=1, quiet=True)
+    resumed = fit(drawn_faces(320, seed=0), drawn_faces(80, seed=1), CONFIG, tmp_path / "run", options)
     assert resumed.accuracy == pytest.approx(alone.accuracy, abs=1e-6)
     assert resumed.epochs == CONFIG.epochs
     expected = losses(alone.folder / "logs-1")

@@ -51,12 +51,13 @@ def stand_in(figures: list[float]) -> Any:
     """A training that gives these figures after its first epoch, and better ones after the second."""
     left = iter(figures)
 
-    def fit(*arguments: Any, watch: Any, **_: Any) -> Run:
+    def fit(*given: Any) -> Run:
+        folder, options = given[3:]
         figure = next(left)
         for epoch in (1, 2):
-            if watch(epoch, {"P2": 0.5, "nll_P2": figure - epoch / 100}):
+            if options.watch(epoch, {"P2": 0.5, "nll_P2": figure - epoch / 100}):
                 break
-        return Run(arguments[3], {}, 0.0, epoch)
+        return Run(folder, {}, 0.0, epoch)
 
     return fit
 
@@ -149,7 +150,7 @@ from pathlib import Path
 from test_search import CONFIG, FACES, Search, quiet, stand_in
 from mien.study.search import trial
 fit = stand_in([1.0 + i / 100 for i in range(9)])
-trial.fit = lambda *a, **k: (time.sleep(0.3), fit(*a, **k))[1]
+trial.fit = lambda *given: (time.sleep(0.3), fit(*given))[1]
 Search("shared", CONFIG, FACES, Path(sys.argv[1]), storage=sys.argv[2]).run(6, lambda t, _: t and print(t.number))
 """
 

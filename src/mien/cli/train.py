@@ -26,7 +26,7 @@ def train(
 
     try:
         from mien.train.config import load_config
-        from mien.train.fit import fit
+        from mien.train.fit import FitOptions, fit
         from mien.train.run.machine import Machine
     except ImportError as missing:
         raise MissingExtra.for_feature("training", "train", missing) from missing
@@ -39,7 +39,8 @@ def train(
         training, held_out = read_for_training(
             data, classes=settings.data.classes, source=settings.data.name, colour=settings.network.channels == 3
         )
-    run = fit(training, held_out, settings, output or Path("runs") / config.stem, resume=resume, threads=threads)
+    options = FitOptions(resume=resume, threads=threads)
+    run = fit(training, held_out, settings, output or Path("runs") / config.stem, options)
     if not is_first:
         return
     if run.epochs < settings.epochs:

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from mien.errors import ConfigError, choose_from
-from mien.train.config import Strict, TrainingConfig, read_toml, validated
+from mien.settings import Strict, read_toml, validated
+from mien.train.config import TrainingConfig
 
 SHIPPED = Path(__file__).parent / "shipped"
 

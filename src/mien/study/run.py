@@ -16,7 +16,7 @@ from mien.study.faces import StudyFaces
 from mien.study.report import write_report
 from mien.study.results import StudyResult, gather
 from mien.train.config import TrainingConfig
-from mien.train.fit import fit
+from mien.train.fit import FitOptions, fit
 from mien.train.run.files import replace_file
 from mien.train.run.trainer import CHECKPOINT
 
@@ -104,7 +104,8 @@ def _train(study: Study, faces: StudyFaces, training: Training, run: Path, threa
     config = study.arms[training.arm].model_copy(update={"seed": training.seed})
     learnt, answered = faces.of_run(training.seed, training.fold)
     checkpoint = run / CHECKPOINT
-    fit(learnt, answered, config, run, resume=checkpoint.is_file(), threads=threads, quiet=True)
+    options = FitOptions(resume=checkpoint.is_file(), threads=threads, quiet=True)
+    fit(learnt, answered, config, run, options)
     keep_answers(run, answered)
     (run / FAILED).unlink(missing_ok=True)  # of an earlier start
     if not study.config.keep_weights:

@@ -1,30 +1,21 @@
 """Training configuration: typed, frozen, strict, read from TOML."""
 
-import tomllib
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeGuard, TypeVar, get_args
+from typing import Annotated, Literal, Self, TypeGuard, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mien.data.checks import LEFT_OUT
-from mien.errors import ConfigError, choose_from
+from mien.errors import choose_from
 from mien.expressions import FER7
+from mien.settings import Strict, read_toml, validated
 
 DENSE_FAMILIES = ("mlp", "lenet", "plain-cnn")
 """Families that end in dense layers."""
 
 _MOST_POOLINGS = {"lenet": 3, "plain-cnn": 5}  # of a face of 48 pixels
-Model = TypeVar("Model", bound=BaseModel)
 Count = Annotated[int, Field(ge=1)]
 PublishedFamily = Literal["vgg16", "resnet18", "efficientnet-b0", "efficientnet-lite0"]
-
-
-class Strict(BaseModel):
-    """A part of a configuration: it cannot be changed, and has no keys but its own."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class PublishedConfig(Strict):
@@ -206,7 +197,7 @@ class DataConfig(Strict):
 
     name: str = ""
     licence: str = ""
-    classes: dict[str, str] = {}
+    classes: dict[str, str] = Field(default={})
 
     @field_validator("classes")
     @classmethod
@@ -261,52 +252,3 @@ def is_published(family: str) -> TypeGuard[PublishedFamily]:
 def load_config(path: Path) -> TrainingConfig:
     """Reads a configuration; `ConfigError` names what is wrong with it and the nearest known key."""
     return validated(TrainingConfig, read_toml(path), str(path))
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """The table in a file; raises `ConfigError` if there is none."""
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as fault:
-        raise ConfigError(f"cannot read the configuration {path}: {fault.strerror}") from fault
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise ConfigError(f"{path} is not TOML: {fault}") from fault
-
-
-def validated(model: type[Model], table: Mapping[str, Any], where: str) -> Model:
-    """A configuration from what a file has; `ConfigError` begins with `where` and says all that is wrong."""
-    try:
-        return model.model_validate(table)
-    except ValidationError as fault:
-        causes = [_explain(each, model) for each in _causes(fault.errors())]
-        raise ConfigError(f"{where}: {'; '.join(causes)}") from fault
-
-
-def _causes(faults: Sequence[Any]) -> list[Any]:
-    """Without the lists that pydantic calls too short only because an entry is at fault, and is told itself."""
-    inside = {fault["loc"][:end] for fault in faults for end in range(len(fault["loc"]))}
-    return [fault for fault in faults if fault["type"] != "too_short" or fault["loc"] not in inside]
-
-
-def _explain(fault: Any, model: type[BaseModel]) -> str:
-    """One fault that pydantic found, as a user would say it."""
-    key = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] == "value_error":
-        return f"{key}: {fault['ctx']['error']}".removeprefix(": ")  # a fault of the whole has no key
-    if fault["type"] == "missing":
-        return f"{key} is missing"
-    if fault["type"] != "extra_forbidden":
-        return f"{key} = {fault['input']!r}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
-    known = _known_keys(fault["loc"][:-1], model)
-    nearest = get_close_matches(str(fault["loc"][-1]), known, n=1, cutoff=0.5)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else f"known here: {', '.join(known)}"
-    return f"unknown key {key!r}; {hint}"
-
-
-def _known_keys(section: tuple[int | str, ...], model: Any) -> list[str]:
-    for part in section:
-        if hasattr(model, "model_fields"):
-            model = model.model_fields[part].annotation
-        else:  # a tuple's entries, or a table whose keys are the user's own
-            model = get_args(model)[0 if isinstance(part, int) else 1]
-    return list(model.model_fields)

@@ -59,16 +59,30 @@ class Run:
     epochs: int
 
 
-def fit(  # noqa: PLR0913
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitOptions:
+    """How a run is carried out, beside what decides its result.
+
+    Attributes:
+        resume: Whether to go on from the last epoch that the run in the folder has finished. What does not touch
+            training (`framing`, `data.licence`) is taken from the new configuration, also where nothing is left to do.
+        threads: Processor threads for torch, in this whole process; None leaves them as they are.
+        quiet: Whether to show no progress.
+        watch: Is told what each epoch gave, and may end the run by it.
+    """
+
+    resume: bool = False
+    threads: int | None = None
+    quiet: bool = False
+    watch: Watch | None = None
+
+
+def fit(
     training: LabelledFaces,
     held_out: LabelledFaces,
     config: TrainingConfig,
     folder: Path,
-    *,
-    resume: bool = False,
-    threads: int | None = None,
-    quiet: bool = False,
-    watch: Watch | None = None,
+    options: FitOptions = FitOptions(),
 ) -> Run:
     """Trains a network; what `training` repeats of `held_out` is left out first.
 
@@ -80,25 +94,18 @@ def fit(  # noqa: PLR0913
         held_out: Faces to watch the training on; no weight depends on them.
         config: Everything that decides the result.
         folder: Receives the run; it is made if it does not exist.
-        resume: Whether to go on from the last epoch that the run in `folder` has finished. What does not touch training
-            (`framing`, `data.licence`) is taken from `config`, also where nothing is left to train.
-        threads: Processor threads for torch, in this whole process; None leaves them as they are.
-        quiet: Whether to show no progress.
-        watch: Is told what each epoch gave, and may end the run by it.
+        options: Whether to resume, how many threads, what to show.
 
     Raises:
         ConfigError: If there is nothing to resume, what is there had other data or another configuration, or a run is
-            there already and `resume` is False; or if the configuration does not suit the data or the processes.
+            there already and is not to be resumed; or if the configuration does not suit the data or the processes.
         DataError: If nothing is left to train on, or fewer faces than there are processes.
         KeyboardInterrupt: If it is interrupted; the last finished epoch can be resumed.
     """
     if config.network.channels == 1:
         training, held_out = (replace(faces, pixels=faces.grey()) for faces in (training, held_out))
     checkpoint = folder / CHECKPOINT
-    if resume and not checkpoint.is_file():
-        raise ConfigError(f"nothing to resume: no run in {folder} has finished an epoch; start it without --resume")
-    if not resume and checkpoint.exists():
-        raise ConfigError(f"{folder} holds a run already; add --resume to go on with it, or name another folder")
+    _refuse_place(checkpoint, options)
     machine = Machine.found()
     _refuse_mismatch(config, held_out, machine)
     if config.start_from:
@@ -107,7 +114,7 @@ def fit(  # noqa: PLR0913
     training = training[keep]
     _refuse_too_few(training, machine)
     facts = new_facts(training, held_out, left_out, config, machine)
-    if resume:
+    if options.resume:
         stored = run_facts(folder)
         refuse_changes(folder, stored, facts)
         if is_finished(stored):
@@ -117,23 +124,33 @@ def fit(  # noqa: PLR0913
         facts = resumed_facts(stored, facts, checkpoint)
     if machine.is_first:
         write_facts(folder, facts)
-    if threads is not None:
-        torch.set_num_threads(threads)
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
 
     def write_progress(epochs: int, accuracy: Mapping[str, float]) -> None:
         write_facts(folder, facts | {"epochs_done": epochs, "accuracy": accuracy})
 
     reached = Reached(write_progress if machine.is_first else None)
-    watchers = [Watching(watch)] if watch else []
-    trainer = make_trainer(config, folder, machine, facts["precision"], callbacks=[reached, *watchers], quiet=quiet)
+    watchers = [Watching(options.watch)] if options.watch else []
+    callbacks = [reached, *watchers]
+    trainer = make_trainer(config, folder, machine, facts["precision"], callbacks=callbacks, quiet=options.quiet)
     batches = training_batches(training, config, machine), held_out_batches(held_out, machine)
-    _train(trainer, _untrained(config, facts), batches, resume_from=checkpoint if resume else None)
+    _train(trainer, _untrained(config, facts), batches, resume_from=checkpoint if options.resume else None)
     elapsed_s = round(facts["elapsed_s"] + time.time() - facts["started_s"], 1)
     if machine.is_first:
         done = {"epochs_done": reached.epochs, "stopped_early": reached.epochs < config.epochs}
         write_facts(folder, facts | done | {"accuracy": reached.accuracy, "elapsed_s": elapsed_s})
     trainer.strategy.barrier()  # whichever process goes on finds the run complete
     return Run(folder, reached.accuracy, elapsed_s, reached.epochs)
+
+
+def _refuse_place(checkpoint: Path, options: FitOptions) -> None:
+    """Raises `ConfigError` where there is nothing to resume, or a run that is not to be resumed."""
+    folder = checkpoint.parent
+    if options.resume and not checkpoint.is_file():
+        raise ConfigError(f"nothing to resume: no run in {folder} has finished an epoch; start it without --resume")
+    if not options.resume and checkpoint.exists():
+        raise ConfigError(f"{folder} holds a run already; add --resume to go on with it, or name another folder")
 
 
 def _refuse_too_few(training: LabelledFaces, machine: Machine) -> None:

@@ -7,8 +7,9 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from mien.errors import ConfigError
+from mien.settings import Strict, read_toml, validated
 from mien.study.search.dimensions import Dimension, faults_of
-from mien.train.config import Strict, TrainingConfig, load_config, read_toml, validated
+from mien.train.config import TrainingConfig, load_config
 
 PUBLIC_TEST, TRAINING = "PublicTest", "Training"
 

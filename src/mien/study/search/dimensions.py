@@ -8,7 +8,8 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ValidationError, model_validator
 
-from mien.train.config import Strict, TrainingConfig, validated
+from mien.settings import Strict, validated
+from mien.train.config import TrainingConfig
 
 _NOT_SEARCHED = {
     "seed": "the best of many seeds is luck",

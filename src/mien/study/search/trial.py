@@ -17,7 +17,7 @@ from mien.study.search.config import SearchConfig
 from mien.study.search.dimensions import Dimension, is_integer, with_values
 from mien.study.search.storage import try_again
 from mien.train.config import TrainingConfig
-from mien.train.fit import fit
+from mien.train.fit import FitOptions, fit
 
 REASON, FIGURES, ELAPSED = "reason", "figures", "elapsed_s"
 
@@ -73,8 +73,9 @@ class Objective:
             pruned = epoch < epochs and trial.should_prune()
             return pruned
 
+        options = FitOptions(threads=self.threads, quiet=True, watch=watch)
         with TemporaryDirectory(prefix="mien-search-") as folder:
-            fit(self.training, self.held_out, config, Path(folder), threads=self.threads, quiet=True, watch=watch)
+            fit(self.training, self.held_out, config, Path(folder), options)
         if not all(map(isfinite, reached.values())):
             raise TrialFailed("the training diverged: its loss is no number")
         trial.set_user_attr(FIGURES, {name: round(value, 5) for name, value in reached.items()})

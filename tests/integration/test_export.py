@@ -1,0 +1,227 @@
+"""From a finished run to model files: what they answer, say and refuse."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from unittest.mock import Mock
+
+import numpy as np
+import onnx
+import pytest
+from drawn_faces import drawn_faces
+from small_training import CONFIG
+from torch import nn
+
+from mien.architecture.reader import read_architecture
+from mien.data.faces import LabelledFaces
+from mien.errors import ConfigError, ModelError, OutputError
+from mien.expressions import CORE4, FER7, FERPLUS8
+from mien.model import find_model, load_model
+from mien.recognizer import Recognizer
+from mien.train import export as exporting
+from mien.train.export import Export, export, export_all
+from mien.train.fit import Run
+from mien.train.networks.network import multiply_adds
+from mien.train.package.graph import trained_network
+from mien.train.package.places import check_places
+from mien.train.run.facts import FACTS, run_facts
+
+
+def test_export_takes_the_held_out_faces_of_the_run_alone(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"the held-out faces are not those that .* was watched on"):
+        export(run.folder, drawn_faces(80, seed=2), tmp_path / "other.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_network_of_colours_is_not_exported(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
+    (tmp_path / "rgb").mkdir()
+    facts = run_facts(run.folder)
+    facts["config"]["network"]["channels"] = 3
+    (tmp_path / "rgb" / FACTS).write_text(json.dumps(facts), "utf-8")
+    with pytest.raises(ConfigError, match=r"rgb: its network takes RGB, and model files take grayscale faces only$"):
+        export(tmp_path / "rgb", held_out, tmp_path / "rgb.onnx")
+    assert not (tmp_path / "rgb.onnx").exists()
+
+
+def test_package_answers_as_the_network(package: Path, held_out: LabelledFaces) -> None:
+    model = load_model(package)
+    answers = model.probabilities(held_out.pixels, CORE4).argmax(axis=1)
+    assert (answers == held_out.consensus_core4()).mean() > 0.9
+    for expressions in (CORE4, FER7, FERPLUS8):
+        np.testing.assert_allclose(model.probabilities(held_out.pixels, expressions).sum(axis=1), 1)
+
+
+def test_package_says_where_it_comes_from(package: Path) -> None:
+    metadata = load_model(package).metadata
+    assert metadata.name == "drawn"
+    assert metadata.training["config"]["epochs"] == CONFIG.epochs
+    data = metadata.training["data"]
+    assert data["training"] == data["left_out"]["kept"]
+    assert data["left_out"]["total"] == 320
+    assert {result["protocol"] for result in metadata.metrics["results"]} == {"P1", "P1c", "P2", "P3", "P4"}
+
+
+def test_card_has_figures_and_prohibited_uses(package: Path) -> None:
+    text = package.with_suffix(".md").read_text("utf-8")
+    assert "Article 5(1)(f)" in text
+    assert "| P2 `core4/consensus` | 80 |" in text
+    assert load_model(package).file.sha256 in text
+    assert "minutes by the clock; energy" in text
+    assert "Mixed into its targets" not in text
+
+
+@pytest.fixture(scope="module")
+def packages(
+    run: Run, training: LabelledFaces, held_out: LabelledFaces, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Export]:
+    path = tmp_path_factory.mktemp("precisions") / "drawn.onnx"
+    exports = export_all(run.folder, held_out, path, ("fp32", "fp16", "int8"), training=training)
+    return {exported.precision: exported for exported in exports}
+
+
+def test_each_precision_is_a_package_of_its_own(packages: dict[str, Export]) -> None:
+    assert [p.path.name for p in packages.values()] == ["drawn.onnx", "drawn-fp16.onnx", "drawn-int8.onnx"]
+    sizes = [p.path.stat().st_size for p in packages.values()]
+    assert sizes[0] > sizes[1] > sizes[2]
+    for precision, exported in packages.items():
+        metadata = load_model(exported.path).metadata
+        assert metadata.name == exported.path.stem
+        assert (metadata.export["precision"], metadata.export["opset"]) == (precision, 18)
+        graph = onnx.load(exported.path)
+        assert {opset.version for opset in graph.opset_import if not opset.domain} == {18}
+        assert graph.graph.input[0].type.tensor_type.shape.dim[0].dim_param == metadata.export["inputs"]["faces"][0]
+        assert metadata.export["inputs"] == {"faces": ["batch", 1, 48, 48]}
+        assert metadata.export["parity"] == exported.parity.to_dict()
+        assert exported.parity.accuracy["P2"] > 0.9
+    folder = packages["fp32"].path.parent
+    plots = {f"{name}-card" for name in ("drawn", "drawn-fp16", "drawn-int8")}
+    files = {f"{name}{end}" for name in ("drawn", "drawn-fp16", "drawn-int8") for end in (".onnx", ".md")}
+    assert {path.name for path in folder.iterdir()} == files | plots
+
+
+def test_every_link_of_a_card_leads_to_a_small_plot(packages: dict[str, Export]) -> None:
+    for exported in packages.values():
+        links = re.findall(r"!\[.*?\]\((.*?)\)", exported.card.read_text("utf-8"))
+        assert len(links) == 2
+        assert all(0 < (exported.card.parent / link).stat().st_size < 60_000 for link in links)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_answers_do_not_depend_on_the_batch(
+    precision: str, packages: dict[str, Export], held_out: LabelledFaces
+) -> None:
+    model = load_model(packages[precision].path)
+    order = np.random.default_rng(3).permutation(len(held_out))
+    for expressions in (CORE4, FER7, FERPLUS8):
+        together = model.probabilities(held_out.pixels[order], expressions)[np.argsort(order)]
+        alone = [model.probabilities(held_out.pixels[[face]], expressions) for face in range(20)]
+        np.testing.assert_allclose(np.concatenate(alone), together[:20], rtol=0, atol=1e-5)
+
+
+def test_a_look_into_each_precision_counts_what_the_network_has(run: Run, packages: dict[str, Export]) -> None:
+    network = trained_network(run.folder, run_facts(run.folder)).network
+    found = {precision: read_architecture(find_model(p.path)) for precision, p in packages.items()}
+    assert {one.precision for one in found.values()} == {"fp32", "fp16", "int8"}
+    assert {one.multiply_adds for one in found.values()} == {multiply_adds(network, 48)}
+    # Normalisation has become part of the convolutions: what it scales by is in their weights, one bias is left of it.
+    weights = sum(layer.weight.numel() for layer in network.modules() if isinstance(layer, (nn.Conv2d, nn.Linear)))
+    biases = sum(layer.weight.shape[0] for layer in network.modules() if isinstance(layer, (nn.Conv2d, nn.Linear)))
+    assert {one.weights for one in found.values()} == {weights + biases}
+
+
+@pytest.fixture
+def exported_before(packages: dict[str, Export], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spares the conversion of a network that has been converted already."""
+    monkeypatch.setattr(exporting, "to_onnx", lambda *_: onnx.load(packages["fp32"].path))
+
+
+@pytest.mark.usefixtures("exported_before")
+def test_one_precision_alone_has_the_name_that_was_asked_for(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
+    (exported,) = export_all(run.folder, held_out, tmp_path / "half.onnx", ("fp16",))
+    assert (exported.path.name, exported.precision) == ("half.onnx", "fp16")
+
+
+def test_int8_needs_faces_to_take_its_ranges_from(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="int8 needs faces that the network was trained on"):
+        export_all(run.folder, held_out, tmp_path / "model.onnx", ("fp32", "int8"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("exported_before")
+def test_where_one_precision_is_refused_none_is_written(
+    run: Run, training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = exporting.in_int8
+    monkeypatch.setattr(exporting, "in_int8", lambda graph, faces: honest(graph, faces * 0.01))
+    with pytest.raises(ModelError, match=r"the int8 file differs from the network .*; nothing was written"):
+        export_all(run.folder, held_out, tmp_path / "model.onnx", ("fp32", "int8"), training=training)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_recognizer_takes_a_package_by_path(package: Path, held_out: LabelledFaces) -> None:
+    recognizer = Recognizer(package, detector="none")
+    (face,) = recognizer.recognize(held_out.pixels[0])
+    assert face.expression == "happy"
+    assert face.prediction == recognizer.classify([held_out.pixels[0]])[0]
+
+
+def test_unfinished_run_is_not_exported(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
+    unfinished = shutil.copytree(run.folder, tmp_path / "run")
+    facts = json.loads((unfinished / FACTS).read_text("utf-8"))
+    (unfinished / FACTS).write_text(json.dumps(facts | {"epochs_done": 3}), "utf-8")
+    with pytest.raises(ConfigError, match="is not finished; go on with it: the same mien train with --resume"):
+        export(unfinished, held_out, tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"config": {"epoch": 3}}', '{"config": {}}'])
+def test_damaged_facts_are_told(text: str, held_out: LabelledFaces, tmp_path: Path) -> None:
+    (tmp_path / FACTS).write_text(text, "utf-8")
+    with pytest.raises(ConfigError, match=r"holds no training run|lacks accuracy, commit, data"):
+        export(tmp_path, held_out, tmp_path / "model.onnx")
+
+
+def test_only_packages_of_the_run_are_replaced_unasked(run: Run, package: Path, tmp_path: Path) -> None:
+    check_places(run.folder, package, ("fp32",))
+    check_places(run.folder, tmp_path / "new" / "folder" / "some.onnx", ("fp32", "int8"))
+    other = shutil.copytree(run.folder, tmp_path / "other")
+    (other / FACTS).write_text(json.dumps(run_facts(run.folder) | {"elapsed_s": 1.0}), "utf-8")
+    with pytest.raises(OutputError, match=r"drawn\.onnx is there already and not of .*other; .* or add --force"):
+        check_places(other, package, ("fp32",))
+    check_places(other, package, ("fp32",), replace=True)
+    (tmp_path / "notes-int8.md").touch()
+    with pytest.raises(OutputError, match=r"notes-int8\.md is there already"):
+        check_places(run.folder, tmp_path / "notes.onnx", ("fp32", "int8"))
+
+
+def test_place_that_cannot_be_written_is_told_first(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="in a folder that you can write to"):
+        check_places(run.folder, tmp_path / "file" / "some.onnx", ("fp32",))
+    monkeypatch.setattr("os.access", Mock(return_value=False))
+    with pytest.raises(OutputError, match="in a folder that you can write to"):
+        check_places(run.folder, tmp_path / "some.onnx", ("fp32",))
+
+
+def test_card_cannot_be_written_over_the_model(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"must be named \*\.onnx"):
+        export(run.folder, held_out, tmp_path / "model.md")
+
+
+def test_export_without_a_run(held_out: LabelledFaces, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="holds no training run"):
+        export(tmp_path, held_out, tmp_path / "model.onnx")
+
+
+def test_export_is_refused_where_the_file_differs(
+    run: Run, held_out: LabelledFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = exporting.network_logits
+    monkeypatch.setattr(
+        exporting,
+        "network_logits",
+        lambda *given: {name: logits + 0.01 for name, logits in honest(*given).items()},
+    )
+    with pytest.raises(ModelError, match="differs from the network"):
+        export(run.folder, held_out, tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
