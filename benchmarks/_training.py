@@ -23,9 +23,9 @@ from mien.preprocess import Preprocessing
 from mien.train.augmentation import augment
 from mien.train.batches import training_batches
 from mien.train.config import DistillationConfig, TrainingConfig, load_config
-from mien.train.fit import Run, fit
+from mien.train.fit import FitOptions, Run, fit
 from mien.train.losses import joint_loss
-from mien.train.module import ExpressionTraining
+from mien.train.module import ExpressionTraining, channels_last
 from mien.train.run.machine import Machine
 
 WARM_UP = 1
@@ -49,7 +49,7 @@ def train(data: Path, config: TrainingConfig, *, threads: int) -> Run:
     """Trains for one epoch as `mien train` does, from the reading of the data to the last file."""
     training, held_out = read(data, config)
     with tempfile.TemporaryDirectory() as folder:
-        return fit(training, held_out, one_epoch(config), Path(folder), threads=threads, quiet=True)
+        return fit(training, held_out, one_epoch(config), Path(folder), FitOptions(threads=threads, quiet=True))
 
 
 def one_epoch(config: TrainingConfig) -> TrainingConfig:
@@ -77,6 +77,7 @@ def rates(arguments: argparse.Namespace) -> dict[str, Any]:
     ready = next(batches)
     size = len(ready[0])
     module = ExpressionTraining(config, PREPROCESSING)
+    channels_last(module.network)
     module.on_fit_start()
     generator = torch.Generator().manual_seed(config.seed)
 

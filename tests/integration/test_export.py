@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -98,6 +99,12 @@ def test_each_precision_is_a_package_of_its_own(packages: dict[str, Export]) -> 
     plots = {f"{name}-card" for name in ("drawn", "drawn-fp16", "drawn-int8")}
     files = {f"{name}{end}" for name in ("drawn", "drawn-fp16", "drawn-int8") for end in (".onnx", ".md")}
     assert {path.name for path in folder.iterdir()} == files | plots
+
+
+def test_no_precision_tells_where_it_was_made(packages: dict[str, Export]) -> None:
+    for exported in packages.values():
+        content = exported.path.read_bytes()
+        assert not [place for place in (sys.prefix, str(Path(exporting.__file__).parent)) if place.encode() in content]
 
 
 def test_every_link_of_a_card_leads_to_a_small_plot(packages: dict[str, Export]) -> None:
@@ -201,6 +208,17 @@ def test_place_that_cannot_be_written_is_told_first(run: Run, tmp_path: Path, mo
     monkeypatch.setattr("os.access", Mock(return_value=False))
     with pytest.raises(OutputError, match="in a folder that you can write to"):
         check_places(run.folder, tmp_path / "some.onnx", ("fp32",))
+
+
+def test_what_stands_where_a_package_goes_is_told_first(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "some-int8.onnx").mkdir()
+    with pytest.raises(
+        OutputError, match=r"cannot write to .*some-int8\.onnx: .*some-int8\.onnx is a folder; remove it"
+    ):
+        check_places(run.folder, tmp_path / "some.onnx", ("fp32", "int8"), replace=True)
+    (tmp_path / "other-card").touch()
+    with pytest.raises(OutputError, match=r"other-card is a file; remove it"):
+        check_places(run.folder, tmp_path / "other.onnx", ("fp32",), replace=True)
 
 
 def test_card_cannot_be_written_over_the_model(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:

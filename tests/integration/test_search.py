@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,14 @@ def states(search: Search) -> list[str]:
 
 
 def stand_in(figures: list[float]) -> Any:
-    """A training that gives these figures after its first epoch, and better ones after the second."""
+    """A training that gives these figures after its first epoch, and better ones after the second; NaN ends it."""
     left = iter(figures)
 
     def fit(*given: Any) -> Run:
         folder, options = given[3:]
         figure = next(left)
+        if isnan(figure):
+            raise ConfigError("the training diverged")
         for epoch in (1, 2):
             if options.watch(epoch, {"P2": 0.5, "nll_P2": figure - epoch / 100}):
                 break
@@ -94,7 +97,7 @@ def test_gives_up_fails_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(counted(again.study)) == 6
     rows = list(csv.DictReader((tmp_path / "trials.csv").read_text().splitlines()))
     assert [row["state"] for row in rows[:3]] == ["finished", "given up", "failed"]
-    assert rows[2]["reason"] == "the training diverged: its loss is no number"
+    assert rows[2]["reason"] == "the training diverged"
     assert float(rows[5]["nll_P2"]) == pytest.approx(0.68)
     assert len({row["optimiser.peak_learning_rate"] for row in rows}) == 6
     assert "| 5 | finished | 0.68 |" in (tmp_path / "trials.md").read_text()

@@ -2,9 +2,11 @@
 
 import csv
 import json
+import math
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -18,6 +20,7 @@ from mien.model import load_model
 from mien.train.config import DistillationConfig, ProgressiveConfig, TrainingConfig
 from mien.train.export import export
 from mien.train.fit import FitOptions, Run, fit
+from mien.train.module import ExpressionTraining
 from mien.train.networks.network import ExpressionNetwork
 from mien.train.package.places import check_places
 from mien.train.run.facts import FACTS, preprocessing_of, run_facts
@@ -53,7 +56,7 @@ def test_starts_from_another_run_and_learns_from_a_model(
     assert all(f"`{Path(name).name}` (SHA-256 {checksum[:12]}…)" in card for name, checksum in learnt_from.items())
     assert "minutes by the clock for this run alone, without the models it learnt from;" in card
     wider = started.model_copy(update={"network": CONFIG.network.model_copy(update={"stem_width": 12})})
-    with pytest.raises(ConfigError, match=r"last\.ckpt has the weights of another network; set \[network\]"):
+    with pytest.raises(ConfigError, match=r"last\.ckpt has the weights of another network; give \[network\]"):
         fit(training, held_out, wider, tmp_path / "wider", QUIET)
 
 
@@ -209,6 +212,22 @@ def test_sharpness_aware_steps_log_the_loss_of_the_weights_and_not_of_those_uphi
         with (run.folder / "logs-1" / "metrics.csv").open(encoding="utf-8") as lines:
             logged += [float(row["train_loss"]) for row in csv.DictReader(lines) if row["train_loss"]]
     assert logged[0] == pytest.approx(logged[1], rel=1e-5)  # of the one step that each took
+
+
+def test_training_that_diverges_keeps_its_last_epoch_of_numbers(
+    training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = ExpressionTraining.training_step
+
+    def diverging(module: ExpressionTraining, batch: Any, batch_idx: int) -> torch.Tensor:
+        return step(module, batch, batch_idx) * (math.nan if module.current_epoch == 1 else 1)
+
+    monkeypatch.setattr(ExpressionTraining, "training_step", diverging)
+    with pytest.raises(ConfigError, match="the training diverged: the loss of epoch 2 is no number; lower optimiser"):
+        fit(training[:32], held_out, CONFIG, tmp_path, QUIET)
+    facts, checkpoint = run_facts(tmp_path), torch.load(tmp_path / CHECKPOINT, weights_only=True)
+    assert facts["epochs_done"] == 1
+    assert all(bool(weights.isfinite().all()) for weights in checkpoint["state_dict"].values())
 
 
 def test_run_where_no_folder_can_be(training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path) -> None:

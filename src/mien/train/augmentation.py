@@ -35,15 +35,16 @@ def blend(pictures: Tensor, config: AugmentationConfig, generator: Generator, *t
     share by a pasted rectangle (Yun et al., "CutMix", ICCV 2019); the others are left as they are. One weight or
     rectangle serves the whole batch.
     """
+    mixup_share = config.mixup_share if config.mixup_alpha > 0 else 0
     turn = torch.rand((), generator=generator, device=pictures.device)
     partner = torch.randperm(len(pictures), generator=generator, device=pictures.device)
-    if turn < config.mixup_share and config.mixup_alpha > 0:
+    if turn < mixup_share:
         # A ratio of gamma draws is a beta draw, and only gamma draws take a generator.
         shape = torch.full((2,), float(config.mixup_alpha), device=pictures.device)
         gamma = torch._standard_gamma(shape, generator=generator).clamp_min(1e-8)
         own = gamma[0] / gamma.sum()
         pictures = own * pictures + (1 - own) * pictures[partner]
-    elif turn < config.mixup_share + config.cutmix_share:
+    elif turn < mixup_share + config.cutmix_share:
         pasted = _rectangle(pictures[:1], generator, 0.2, 0.7)
         own = 1 - pasted.to(pictures.dtype).mean()
         pictures = torch.where(pasted, pictures[partner], pictures)

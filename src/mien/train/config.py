@@ -103,8 +103,8 @@ class AugmentationConfig(Strict):
 
     Attributes:
         rotation_deg: The most that a picture is turned, in degrees, either way.
-        scale: The part that is shown is larger by a factor of 1 - `scale` to 1 + `scale`, and one of its sides against
-            the other by a third of that.
+        scale: The part that is shown is larger by a factor of 1 - `scale` to 1 + `scale`; one of its sides is then
+            multiplied, the other divided, by 1 - `scale` / 3 to 1 + `scale` / 3.
         shift: The most that it is moved across and down, as a share of its side, either way.
         brightness: The most that is added or taken away, in grey levels of 255.
         contrast: Differences from the picture's own mean are multiplied by exp(-`contrast`) to exp(`contrast`).

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mien.calibration import Logits, softmax
 from mien.errors import ConfigError
-from mien.model import load_model
+from mien.model import find_model, load_model
 from mien.train.config import DistillationConfig, TrainingConfig
 from mien.train.published.weights import weights_file
 from mien.train.run.trainer import CHECKPOINT
@@ -33,7 +33,7 @@ def distilled(targets: Sequence[Tensor], pixels: NDArray[np.uint8], config: Dist
     """
     if not config.teachers:
         return tuple(targets)
-    models = [load_model(teacher) for teacher in config.teachers]
+    models = [load_model(teacher, threads=torch.get_num_threads()) for teacher in config.teachers]
     answers = [model.logits(view) for model in models for view in (pixels, np.ascontiguousarray(pixels[:, :, ::-1]))]
     return tuple(
         _mixed(target, _mean_answer(answers, head, config.temperature), config.weight)
@@ -49,7 +49,7 @@ def checksums(config: TrainingConfig) -> dict[str, str]:
         ConfigError: If there is no checkpoint to start from, or ImageNet weights cannot be had.
         MissingExtra: If what fetches them is not installed.
     """
-    found = {teacher: load_model(teacher).file.sha256 for teacher in config.distillation.teachers}
+    found = {teacher: find_model(teacher).sha256 for teacher in config.distillation.teachers}
     if file := weights_file(config.network):
         found[config.network.family] = sha256(file.read_bytes()).hexdigest()
     if config.start_from:

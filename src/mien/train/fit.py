@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from mien.train.run.facts import (
     run_facts,
     write_facts,
 )
+from mien.train.run.lock import alone_in
 from mien.train.run.machine import Machine
 from mien.train.run.trainer import CHECKPOINT, Reached, Watch, Watching, make_trainer
 
@@ -97,8 +99,9 @@ def fit(
         options: Whether to resume, how many threads, what to show.
 
     Raises:
-        ConfigError: If there is nothing to resume, what is there had other data or another configuration, or a run is
-            there already and is not to be resumed; or if the configuration does not suit the data or the processes.
+        ConfigError: If there is nothing to resume, what is there had other data or another configuration, a run is
+            there already and is not to be resumed, or another process trains there; if the configuration does not suit
+            the data or the processes; or if the training diverges.
         DataError: If nothing is left to train on, or fewer faces than there are processes.
         KeyboardInterrupt: If it is interrupted; the last finished epoch can be resumed.
     """
@@ -122,26 +125,27 @@ def fit(
                 write_facts(folder, exported_by(stored, config))
             return Run(folder, stored["accuracy"], stored["elapsed_s"], stored["epochs_done"])
         facts = resumed_facts(stored, facts, checkpoint)
-    if machine.is_first:
-        write_facts(folder, facts)
     if options.threads is not None:
         torch.set_num_threads(options.threads)
+    with alone_in(folder) if machine.is_first else nullcontext():
+        if machine.is_first:
+            write_facts(folder, facts)
 
-    def write_progress(epochs: int, accuracy: Mapping[str, float]) -> None:
-        write_facts(folder, facts | {"epochs_done": epochs, "accuracy": accuracy})
+        def write_progress(epochs: int, accuracy: Mapping[str, float]) -> None:
+            write_facts(folder, facts | {"epochs_done": epochs, "accuracy": accuracy})
 
-    reached = Reached(write_progress if machine.is_first else None)
-    watchers = [Watching(options.watch)] if options.watch else []
-    callbacks = [reached, *watchers]
-    trainer = make_trainer(config, folder, machine, facts["precision"], callbacks=callbacks, quiet=options.quiet)
-    batches = training_batches(training, config, machine), held_out_batches(held_out, machine)
-    _train(trainer, _untrained(config, facts), batches, resume_from=checkpoint if options.resume else None)
-    elapsed_s = round(facts["elapsed_s"] + time.time() - facts["started_s"], 1)
-    if machine.is_first:
-        done = {"epochs_done": reached.epochs, "stopped_early": reached.epochs < config.epochs}
-        write_facts(folder, facts | done | {"accuracy": reached.accuracy, "elapsed_s": elapsed_s})
-    trainer.strategy.barrier()  # whichever process goes on finds the run complete
-    return Run(folder, reached.accuracy, elapsed_s, reached.epochs)
+        reached = Reached(write_progress if machine.is_first else None)
+        watchers = [Watching(options.watch)] if options.watch else []
+        callbacks = [reached, *watchers]
+        trainer = make_trainer(config, folder, machine, facts["precision"], callbacks=callbacks, quiet=options.quiet)
+        batches = training_batches(training, config, machine), held_out_batches(held_out, machine)
+        _train(trainer, _untrained(config, facts), batches, resume_from=checkpoint if options.resume else None)
+        elapsed_s = round(facts["elapsed_s"] + time.time() - facts["started_s"], 1)
+        if machine.is_first:
+            done = {"epochs_done": reached.epochs, "stopped_early": reached.epochs < config.epochs}
+            write_facts(folder, facts | done | {"accuracy": reached.accuracy, "elapsed_s": elapsed_s})
+        trainer.strategy.barrier()  # whichever process goes on finds the run complete
+        return Run(folder, reached.accuracy, elapsed_s, reached.epochs)
 
 
 def _refuse_place(checkpoint: Path, options: FitOptions) -> None:
@@ -184,7 +188,7 @@ def _refuse_mismatch(config: TrainingConfig, held_out: LabelledFaces, machine: M
 
 def _untrained(config: TrainingConfig, facts: dict[str, Any]) -> ExpressionTraining:
     """The network as it stands before the first step: random, with others' weights, or another run's."""
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):  # it is built on the processor
         torch.manual_seed(config.seed)
         module = ExpressionTraining(config, preprocessing_of(facts))
     if module.network.published and (file := weights_file(config.network)):

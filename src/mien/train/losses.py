@@ -48,6 +48,8 @@ def joint_loss(logits: tuple[Tensor, Tensor], targets: tuple[Tensor, Tensor], co
 def flip_difference(network: ExpressionNetwork, features: Tensor, mirrored: Tensor) -> Tensor:
     """Mean squared difference between the attention to a face and, turned back, to its mirror image.
 
+    It teaches the trunk alone: the heads could lessen it by mere smaller weights.
+
     Source: Zhang et al., "Learn From All: Erasing Attention Consistency for Noisy Label Facial Expression Recognition",
     ECCV 2022.
     """

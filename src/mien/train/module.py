@@ -49,12 +49,11 @@ class ExpressionTraining(LightningModule):
             self.load_state_dict(state)
         except RuntimeError as fault:
             raise ConfigError(
-                f"{checkpoint} has the weights of another network; set [network] as in the configuration of that run"
+                f"{checkpoint} has the weights of another network; give [network] the family and sizes of that run's"
             ) from fault
 
     def on_fit_start(self) -> None:
-        """Puts the network into the memory layout in which its convolutions are fastest."""
-        channels_last(self.network)
+        """Makes the random generator where the pictures are."""
         self.generator = torch.Generator(device=self.device)
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> Tensor:

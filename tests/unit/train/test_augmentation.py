@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from drawn_faces import drawn_faces
@@ -69,6 +71,58 @@ def test_each_change_changes_the_pictures(change: dict[str, float]) -> None:
     assert float((plain - changed).abs().mean()) > 0.5
 
 
+def dot(row: int, column: int, count: int = 64) -> torch.Tensor:
+    """Black pictures with one bright spot of 3 by 3 pixels."""
+    faces = torch.zeros(count, 1, 48, 48)
+    faces[:, :, row - 1 : row + 2, column - 1 : column + 2] = 255
+    return faces
+
+
+def places_px(faces: torch.Tensor) -> torch.Tensor:
+    """Where the light of each picture is, from the centre, right and down; shape (N, 2)."""
+    along = torch.arange(48) - 23.5
+    weights = faces[:, 0] / faces.sum(dim=(1, 2, 3), keepdim=True)[:, 0]
+    return torch.stack(((weights.sum(dim=1) * along).sum(dim=1), (weights.sum(dim=2) * along).sum(dim=1)), dim=1)
+
+
+def test_shift_moves_by_shares_of_the_side() -> None:
+    moved = places_px(augment(dot(24, 24), NOTHING.model_copy(update={"shift": 0.1}), seeded())).abs()
+    assert 4 < float(moved.max()) < 0.1 * 48 + 1
+
+
+def test_rotation_turns_by_degrees() -> None:
+    turned = places_px(augment(dot(24, 42), NOTHING.model_copy(update={"rotation_deg": 20}), seeded()))
+    angles = torch.rad2deg(torch.atan2(turned[:, 1], turned[:, 0].abs()))
+    assert 15 < float(angles.abs().max()) < 22
+    assert float(angles.min()) < -5
+    assert float(angles.max()) > 5
+
+
+def test_scale_shows_more_or_less() -> None:
+    far = places_px(augment(dot(24, 36), NOTHING.model_copy(update={"scale": 0.3}), seeded()))[:, 0].abs()
+    assert 12.5 / (1.3 * 1.1) - 1 < float(far.min()) < 11
+    assert 14 < float(far.max()) < 12.5 / (0.7 * 0.9) + 1
+
+
+def test_light_changes_within_its_ranges() -> None:
+    grey = torch.full((256, 1, 48, 48), 100.0)
+    brighter = augment(grey, NOTHING.model_copy(update={"brightness": 30}), seeded())[:, 0, 0, 0] - 100
+    assert -30 <= float(brighter.min()) < -25
+    assert 25 < float(brighter.max()) <= 30
+    bent = augment(grey, NOTHING.model_copy(update={"gamma": 0.5}), seeded())[:, 0, 0, 0] / 255
+    exponents = torch.log(bent) / torch.log(torch.tensor(100 / 255))
+    assert math.exp(-0.5) - 0.01 <= float(exponents.min()) < 0.7
+    assert 1.5 < float(exponents.max()) <= math.exp(0.5) + 0.01
+
+
+def test_erased_rectangles_have_the_sides_that_are_stated() -> None:
+    black = torch.zeros(256, 1, 48, 48)
+    covered = augment(black, NOTHING.model_copy(update={"erase_share": 1}), seeded())[:, 0] > 0.5
+    for side in (1, 2):
+        longest = covered.any(dim=side).sum(dim=1).max()
+        assert 0.35 * 48 < int(longest) <= 0.45 * 48 + 1
+
+
 def test_mixup_blends_pictures_and_targets_alike() -> None:
     before = pictures()
     targets = torch.eye(16)
@@ -81,9 +135,10 @@ def test_mixup_blends_pictures_and_targets_alike() -> None:
     assert not torch.equal(mixed, before)
 
 
-def test_no_blending_leaves_the_batch_alone() -> None:
+@pytest.mark.parametrize("none", [{"mixup_share": 0}, {"mixup_share": 1, "mixup_alpha": 0}])
+def test_no_blending_leaves_the_batch_alone(none: dict[str, float]) -> None:
     before = pictures()
-    mixed, targets = blend(before, NOTHING, seeded(), torch.eye(16))
+    mixed, targets = blend(before, NOTHING.model_copy(update=none), seeded(), torch.eye(16))
     assert torch.equal(mixed, before)
     assert torch.equal(targets, torch.eye(16))
 

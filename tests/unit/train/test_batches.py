@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 from drawn_faces import drawn_faces
 
+from mien.calibration import softmax
+from mien.model import load_model
 from mien.train.batches import BatchesInOrder, ShuffledBatches, held_out_batches, held_out_truths, training_batches
-from mien.train.config import TrainingConfig
+from mien.train.config import DistillationConfig, TrainingConfig
 from mien.train.run.machine import Machine
 
 
@@ -44,6 +46,15 @@ def test_training_faces_come_with_soft_targets() -> None:
     assert pixels.shape == (8, 1, 48, 48)
     np.testing.assert_allclose(fer7.sum(axis=1), 1, rtol=1e-6)
     np.testing.assert_allclose(ferplus8.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_training_faces_come_with_what_their_teachers_answer() -> None:
+    faces = drawn_faces(8, seed=0)
+    config = TrainingConfig(batch_size=8, distillation=DistillationConfig(teachers=("tiny",), weight=1))
+    taught = training_batches(faces, config).dataset.tensors[1:]
+    logits = [load_model("tiny").logits(view) for view in (faces.pixels, faces.pixels[:, :, ::-1].copy())]
+    for head, targets in zip(("fer7", "ferplus8"), taught, strict=True):
+        np.testing.assert_allclose(targets, np.mean([softmax(view[head]) for view in logits], axis=0), atol=1e-6)
 
 
 def test_pictures_are_not_copied() -> None:

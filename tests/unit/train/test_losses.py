@@ -58,6 +58,15 @@ def test_the_majority_alone_is_learnt_where_it_is_asked_for() -> None:
     np.testing.assert_array_equal(ferplus8, np.eye(8)[[0, 0, 3]] * [[1], [0], [1]])
 
 
+def test_flip_difference_does_not_teach_the_heads() -> None:
+    network = ExpressionNetwork(NetworkConfig(stem_width=4, widths=(8,), depths=(1,)))
+    features = torch.rand(2, 8, 6, 6, requires_grad=True)
+    flip_difference(network, features, features).backward()
+    assert features.grad is not None
+    assert float(features.grad.abs().sum()) > 0
+    assert network.fer7_head.weight.grad is None
+
+
 def test_flip_difference_is_none_for_mirrored_attention_and_some_otherwise() -> None:
     network = ExpressionNetwork(NetworkConfig(stem_width=4, widths=(8,), depths=(1,)))
     features = torch.randn(2, 8, 6, 6, generator=torch.Generator().manual_seed(0))

@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -67,8 +66,6 @@ class Objective:
         def watch(epoch: int, figures: Mapping[str, float]) -> bool:
             nonlocal pruned
             reached.update(figures)
-            if not all(map(isfinite, figures.values())):
-                return True
             trial.report(self.config.figure_of(figures), epoch)
             pruned = epoch < epochs and trial.should_prune()
             return pruned
@@ -76,8 +73,6 @@ class Objective:
         options = FitOptions(threads=self.threads, quiet=True, watch=watch)
         with TemporaryDirectory(prefix="mien-search-") as folder:
             fit(self.training, self.held_out, config, Path(folder), options)
-        if not all(map(isfinite, reached.values())):
-            raise TrialFailed("the training diverged: its loss is no number")
         trial.set_user_attr(FIGURES, {name: round(value, 5) for name, value in reached.items()})
         if pruned:
             raise TrialPruned

@@ -182,8 +182,11 @@ class ExpressionNetwork(nn.Module):
         return self.fer7_head(pooled), self.ferplus8_head(pooled)
 
     def attention(self, features: Tensor) -> Tensor:
-        """How much each place speaks for each class of both heads: class activation maps of shape (N, 15, h, w)."""
-        weights = torch.cat((self.fer7_head.weight, self.ferplus8_head.weight))
+        """How much each place speaks for each class of both heads: class activation maps of shape (N, 15, h, w).
+
+        Gradients go into the features, not into the heads.
+        """
+        weights = torch.cat((self.fer7_head.weight, self.ferplus8_head.weight)).detach()
         return nn.functional.conv2d(features, weights[:, :, None, None])
 
     @property

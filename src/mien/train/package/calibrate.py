@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import floor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,9 +61,12 @@ def truths_of(faces: LabelledFaces) -> dict[str, NDArray[np.int64]]:
 def best_temperature(scores: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
     """The temperature by which softmax of `scores`, of shape (N, K), gives `truth` its greatest likelihood.
 
-    Rows without a truth (`NO_LABEL`) do not count.
+    Rows without a truth (`NO_LABEL`) do not count. Where all the others are answered rightly, the likelihood grows
+    without end as the temperature falls, and says nothing of it: then it is 1.
     """
     counted = np.flatnonzero(truth != NO_LABEL)
+    if np.array_equal(scores[counted].argmax(axis=1), truth[counted]):
+        return 1.0
 
     def loss(log_temperature: float) -> float:
         given = softmax(scores[counted] / np.exp(log_temperature))
@@ -78,5 +82,6 @@ def _least_support(
     for expressions in EXPRESSION_SETS:
         given = probabilities(logits, expressions, calibration)
         counted = support(logits, given, expressions, calibration)[truths[expressions.name] != NO_LABEL]
-        thresholds[expressions.name] = round(float(np.quantile(counted, 1 - COVERAGE)), 4)
+        # Rounded down: where nearly all are near 1, rounding up would leave nearly none certain.
+        thresholds[expressions.name] = floor(np.quantile(counted, 1 - COVERAGE) * 1e4) / 1e4
     return thresholds

@@ -58,7 +58,9 @@ def to_onnx(module: ExpressionTraining, size_px: int) -> onnx.ModelProto:
         )
     if program is None:
         raise ModelError("the network could not be exported to ONNX")
-    return program.model_proto
+    graph = program.model_proto
+    _forget_the_exporter(graph)
+    return graph
 
 
 def signature(graph: onnx.ModelProto) -> dict[str, Any]:
@@ -76,6 +78,13 @@ def write_model(path: Path, graph: onnx.ModelProto, metadata: ModelMetadata) -> 
     onnx.helper.set_model_props(graph, {METADATA_KEY: metadata.to_json()})
     onnx.checker.check_model(graph, full_check=True)
     path.write_bytes(graph.SerializeToString(deterministic=True))
+
+
+def _forget_the_exporter(graph: onnx.ModelProto) -> None:
+    """Removes what torch notes of how each part came about: places on this machine, for the most part."""
+    parts = graph.graph
+    for part in (graph, parts, *parts.node, *parts.input, *parts.output, *parts.value_info, *parts.initializer):
+        del part.metadata_props[:]
 
 
 def _dimensions(value: onnx.ValueInfoProto) -> list[int | str]:

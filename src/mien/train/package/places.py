@@ -7,6 +7,7 @@ from typing import Any
 
 from mien.errors import ConfigError, ModelError, OutputError
 from mien.model import load_model
+from mien.train.package.card import plots_folder
 from mien.train.package.precision import Precision
 from mien.train.run.facts import refuse_unfinished, run_facts, trained_by
 
@@ -50,10 +51,16 @@ def check_places(run: Path, path: Path, precisions: Sequence[Precision], *, repl
     facts = run_facts(run)
     refuse_unfinished(run, facts)
     folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise OutputError(f"cannot write to {path}; name a file in a folder that you can write to")
     for place in places(path, precisions).values():
-        taken = [file for file in (place, place.with_suffix(".md")) if file.exists()]
+        card = place.with_suffix(".md")
+        plots = plots_folder(card)
+        blocked = [*(file for file in (place, card) if file.is_dir()), *([plots] if plots.is_file() else [])]
+        if blocked:
+            kind = "file" if blocked[0] == plots else "folder"
+            raise OutputError(f"cannot write to {place}: {blocked[0]} is a {kind}; remove it, or name another file")
+        taken = [file for file in (place, card) if file.exists()]
         if taken and not replace and not _is_of(place, facts):
             raise OutputError(f"{taken[0]} is there already and not of {run}; name another file, or add --force")
 

@@ -69,7 +69,8 @@ def in_int8(graph: onnx.ModelProto, faces: NDArray[np.float32]) -> onnx.ModelPro
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static  # noqa: PLC0415
     from onnxruntime.quantization.shape_inference import quant_pre_process  # noqa: PLC0415
 
-    heads = [node.name for node in graph.graph.node if node.op_type in ("Gemm", "MatMul")]
+    logits = {output.name for output in graph.graph.output}
+    heads = [node.name for node in graph.graph.node if logits.intersection(node.output)]
     with TemporaryDirectory() as folder:
         given, prepared, quantised = (Path(folder) / f"{stage}.onnx" for stage in ("given", "prepared", "quantised"))
         onnx.save(graph, given)  # given the graph itself, the quantiser would change it

@@ -163,11 +163,7 @@ def exported_by(stored: Mapping[str, Any], config: TrainingConfig) -> dict[str, 
 
 
 def write_facts(folder: Path, facts: dict[str, Any]) -> None:
-    """Writes `run.json`, making the folder if need be; what was there before stays until the new is complete."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise ConfigError(f"cannot make the folder {folder}: {fault.strerror}; name another with --output") from fault
+    """Writes `run.json`; what was there before stays until the new is complete."""
     replace_file(folder / FACTS, json.dumps(facts, indent=2) + "\n")
 
 

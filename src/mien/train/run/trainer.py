@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,13 @@ class Reached(Callback):
         self.accuracy: dict[str, float] = {}
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Called when an epoch has been measured, before it is saved."""
+        """Called when an epoch has been measured, before it is saved; `ConfigError` if it has led to no numbers."""
         del pl_module
+        if not all(map(isfinite, trainer.callback_metrics.values())):
+            raise ConfigError(
+                f"the training diverged: the loss of epoch {trainer.current_epoch + 1} is no number; "
+                "lower optimiser.peak_learning_rate and train into another folder"
+            )
         self.epochs = trainer.current_epoch + 1
         self.accuracy = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("P")}
 

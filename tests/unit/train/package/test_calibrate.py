@@ -7,7 +7,7 @@ from mien.calibration import HEADS, Calibration, probabilities, support
 from mien.data.faces import LabelledFaces
 from mien.errors import DataError
 from mien.expressions import EXPRESSION_SETS, FER7, FERPLUS8
-from mien.train.package.calibrate import COVERAGE, calibrate, calibration_part
+from mien.train.package.calibrate import COVERAGE, best_temperature, calibrate, calibration_part
 
 
 def noisy_logits(faces: LabelledFaces, sharpness: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -39,6 +39,22 @@ def test_threshold_leaves_the_stated_coverage() -> None:
     for expressions in EXPRESSION_SETS:
         backed = support(logits, probabilities(logits, expressions, calibration), expressions, calibration)
         assert (backed >= calibration.least_support[expressions.name]).mean() == pytest.approx(COVERAGE, abs=0.01)
+
+
+def test_answers_that_are_all_right_say_nothing_of_the_temperature() -> None:
+    truth = np.arange(24) % 4
+    assert best_temperature(3 * np.eye(4)[truth], truth) == 1
+    wrong = np.where(np.arange(24) < 6, (truth + 1) % 4, truth)
+    assert best_temperature(3 * np.eye(4)[truth], wrong) > 1
+
+
+def test_threshold_near_one_is_rounded_down() -> None:
+    faces = drawn_faces(40, seed=0)
+    logits = {"fer7": 40 * np.eye(7)[faces.fer7], "ferplus8": 40 * np.eye(8)[faces.majority()]}
+    calibration = calibrate(logits, faces)
+    for expressions in EXPRESSION_SETS:
+        backed = support(logits, probabilities(logits, expressions, calibration), expressions, calibration)
+        assert (backed >= calibration.least_support[expressions.name]).all()
 
 
 def without_votes(faces: LabelledFaces) -> LabelledFaces:
