@@ -11,7 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawn_faces import drawn_faces
 from PIL import Image
+
+from mien.model import load_model
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 SUMMARY = {"median", "q1", "q3", "runs"}
@@ -177,3 +180,20 @@ def test_batch_or_single_on_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     )
     assert [row["images"] for row in figures["rows"]] == [4, 4, 4, 4, 4, 3]
     assert "Accuracy %, P1" in drawing.read_text("utf-8")
+
+
+def test_panels_of_people_meet_the_others_as_often_as_their_votes_say() -> None:
+    people = import_module("people")
+    rows = list(people.panels(drawn_faces(400, seed=0), load_model("tiny"), draws=3))
+    assert [(row["people"], row["protocol"]) for row in rows[:3]] == [(1, "P2"), (1, "P4"), (2, "P2")]
+    # Eight of ten voted for what is drawn, all the others for neutral, as all do where neutral is drawn.
+    assert rows[0]["panel"]["value"] == pytest.approx(0.85, abs=0.03)
+    assert rows[-1]["panel"]["value"] > 0.95
+    assert all(row["images"] == 400 and 0 <= row["model"]["value"] < 0.9 for row in rows)
+
+
+def test_labels_are_foretold_from_votes_that_tell_them() -> None:
+    people = import_module("people")
+    rows = list(people.from_votes(drawn_faces(80, seed=0), drawn_faces(40, seed=1), load_model("tiny")))
+    assert [(row["protocol"], row["known"]) for row in rows[:2]] == [("P1", ["votes"]), ("P1", ["model"])]
+    assert rows[0]["right"]["value"] == rows[2]["right"]["value"] == 1
