@@ -58,7 +58,7 @@ def recognize(  # noqa: PLR0913 - one parameter for each option
     min_face: Annotated[
         float | None,
         typer.Option(
-            help="Side of the smallest face that mtcnn looks for, in pixels, at least 20; less takes longer.",
+            help="Side of the smallest face that mtcnn looks for, in pixels, at least 20; small ones take longer.",
             metavar="PX",
             show_default="a 28th of the root of the picture's area",
         ),
