@@ -1,9 +1,9 @@
-"""Writes the golden files of the shipped model: run it when the model or the detector changes, and look at the change.
+"""Writes the golden files of the shipped models: run it when a model or the detector changes, and look at the change.
 
     python tools/make_golden.py
 
-`tests/golden/crops.png` holds face crops of the example pictures, one below the other, without loss; `expected.json`
-what the shipped model answers for them, and for the example pictures as a whole.
+For each model, `tests/golden/NAME.png` holds face crops of the example pictures, one below the other, without loss, and
+`NAME.json` what it answers for them, and for the example pictures as a whole.
 """
 
 import json
@@ -15,6 +15,7 @@ from PIL import Image
 from mien import Recognizer
 from mien.expressions import EXPRESSION_SETS
 from mien.images import read_picture
+from mien.model import shipped_models
 from mien.preprocess import crop_face
 from mien.results import Detection
 
@@ -23,8 +24,14 @@ GOLDEN = ROOT / "tests" / "golden"
 
 
 def main() -> None:
-    """Writes both files."""
-    recognizer = Recognizer()
+    """Writes the files of every shipped model."""
+    GOLDEN.mkdir(exist_ok=True)
+    for name in shipped_models():
+        write_golden(Recognizer(name))
+
+
+def write_golden(recognizer: Recognizer) -> None:
+    """Writes both files of one model."""
     model = recognizer.model
     crops, pictures = [], {}
     for path in sorted((ROOT / "examples").glob("*.jpg")):
@@ -43,9 +50,8 @@ def main() -> None:
         "crops": {s.name: model.probabilities(stacked, s).round(8).tolist() for s in EXPRESSION_SETS},
         "pictures": pictures,
     }
-    GOLDEN.mkdir(exist_ok=True)
-    Image.fromarray(stacked.reshape(-1, stacked.shape[-1])).save(GOLDEN / "crops.png")
-    (GOLDEN / "expected.json").write_text(json.dumps(expected, indent=1) + "\n", "utf-8")
+    Image.fromarray(stacked.reshape(-1, stacked.shape[-1])).save(GOLDEN / f"{model.file.name}.png")
+    (GOLDEN / f"{model.file.name}.json").write_text(json.dumps(expected, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
     ├── PictureError          a picture is missing, unreadable, not a picture, truncated or too large
     ├── ModelError            a model file is unknown, damaged or of another format version
     │   └── UnknownModel      no model goes by that name
-    ├── DetectorError         a face detector is unknown, or what it needs is missing
+    ├── DetectorError         a face detector is unknown, what it needs is missing, or it fails on a picture
     ├── UnknownExpressionSet  no set of expressions goes by that name
     ├── DataError             a labelled data set cannot be read as one
     ├── ConfigError           a training configuration is wrong
@@ -35,7 +35,7 @@ class UnknownModel(ModelError):
 
 
 class DetectorError(MienError):
-    """A face detector is unknown, or the file or package it needs is missing."""
+    """A face detector is unknown, cannot do what is asked of it, fails on a picture, or a file it needs is missing."""
 
 
 class UnknownExpressionSet(MienError):
@@ -61,8 +61,8 @@ class MissingExtra(MienError):
     def for_feature(cls, feature: str, extra: str, missing: ImportError) -> Self:
         """The error for `feature`, whose import failed with `missing` because `extra` is not installed."""
         package = missing.name or str(missing)
-        ways = f"pip install 'mien[{extra}]', or in a clone: pip install '.[{extra}]'"
-        return cls(f"{feature} needs the package {package!r}; install it with: {ways}")
+        # Since mien is installed, pip adds the extra to it, wherever it came from, and fetches no other mien.
+        return cls(f"{feature} needs the package {package!r}; install it with: pip install 'mien[{extra}]'")
 
 
 def choose_from(what: str, got: str, known: tuple[str, ...]) -> str:

@@ -46,6 +46,14 @@ MAX_PIXELS = 64_000_000
 
 Decoding that many takes at its peak 0.6 GB for a JPEG, 0.9 GB for one to be turned, 1.3 GB with transparency."""
 
+MAX_BYTES = 8 * MAX_PIXELS
+"""Most bytes a file or stream may have: what `MAX_PIXELS` take with 16 bits and transparency and no compression."""
+
+_BYTES_AT_ONCE = 1 << 20
+
+_WEBP_HEAD = 30
+"""Bytes at the start of a WebP file, up to the end of its size."""
+
 _EXIF_ORIENTATION = 0x0112
 _UPRIGHT_BY = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -74,7 +82,8 @@ def read_picture(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> NDArray[n
         uint8 of shape (H, W, 3). It may share memory with `picture` and may be read-only.
 
     Raises:
-        PictureError: The picture is missing, unreadable, empty, of no known format, damaged, or too large.
+        PictureError: The picture is missing, unreadable, empty, of no known format, damaged, or too large; a file or
+            file object also where it has more than `MAX_BYTES`.
     """
     match picture:
         case np.ndarray():
@@ -87,7 +96,7 @@ def read_picture(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> NDArray[n
             with open_file(picture) as file:
                 return _decode(file, shown(picture), max_pixels)
         case _ if hasattr(picture, "read"):
-            return _decode(_read_into_memory(picture), "picture from a file object", max_pixels)
+            return _decode(BytesIO(_rest_of(picture)), "picture from a file object", max_pixels)
     raise PictureError(
         "a picture must be a path, bytes, a binary file object, a PIL image or a NumPy array; "
         f"got {type(picture).__name__}"
@@ -98,10 +107,11 @@ def picture_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """Width and height in pixels of the picture in a file, as stored: EXIF may turn it. Only its header is read.
 
     Raises:
-        PictureError: The file is missing, unreadable, empty, of no known format, or its header is damaged.
+        PictureError: The file is missing, unreadable, empty, of no known format, or its header is damaged; or a WebP
+            has more than `MAX_PIXELS`.
     """
     name = shown(path)
-    with open_file(path) as file, _explained(name), _opened(file, name) as image:
+    with open_file(path) as file, _explained(name), _opened(file, name, MAX_PIXELS) as image:
         return image.size
 
 
@@ -121,10 +131,11 @@ def open_file(path: str | os.PathLike[str]) -> IO[bytes]:
         raise PictureError("an empty path names no picture; give the path of one")
     try:
         file = Path(os.fsdecode(path))
-        mode = file.stat().st_mode
-        if not stat.S_ISREG(mode):
-            what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            what = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
             raise PictureError(f"{name}: is {what}; give the path of a picture")
+        _check_bytes(status.st_size, name)
         return file.open("rb")
     except FileNotFoundError as error:
         raise PictureError(f"{name}: no such file; check the path") from error
@@ -141,39 +152,74 @@ def refuse_url(path: str | os.PathLike[str]) -> None:
         raise PictureError(f"{shown(path)}: web addresses are not fetched; download the picture and give its path")
 
 
-def _read_into_memory(file: Any) -> BytesIO:
-    """What is left in a file object, which need not be able to seek as decoders do."""
-    name = "picture from a file object"
+def read_stream(file: Any, name: str) -> bytes:
+    """What is left in a file object, which need not be able to seek as decoders do.
+
+    Raises:
+        PictureError: It cannot be read, gives something else than bytes, or more than `MAX_BYTES`.
+    """
     if isinstance(file, TextIOBase):
         raise PictureError(f"{name}: gives text; open the file in binary mode, 'rb'")
+    content = BytesIO()
     try:
-        content = file.read()
+        while part := file.read(_BYTES_AT_ONCE):  # not all at once, since it may never end
+            if not isinstance(part, bytes):
+                raise PictureError(f"{name}: must give bytes; got {type(part).__name__}")
+            _check_bytes(content.tell() + len(part), name)
+            content.write(part)
     except (OSError, ValueError) as error:
         raise PictureError(f"{name}: cannot be read ({error}); check that it is open") from error
-    if not isinstance(content, bytes):
-        raise PictureError(f"{name}: must give bytes; got {type(content).__name__}")
+    return content.getvalue()
+
+
+def _rest_of(file: Any) -> bytes:
+    name = "picture from a file object"
+    content = read_stream(file, name)
     if not content:
         raise PictureError(f"{name}: nothing left to read; if it was read or written before, call seek(0)")
-    return BytesIO(content)
+    return content
+
+
+def _check_bytes(size: int, name: str) -> None:
+    if size > MAX_BYTES:
+        raise PictureError(f"{name}: has more than the limit of {MAX_BYTES} bytes; save it with compression")
 
 
 def _decode(file: IO[bytes], name: str, max_pixels: int) -> NDArray[np.uint8]:
-    with _explained(name), _opened(file, name) as image:
+    with _explained(name), _opened(file, name, max_pixels) as image:
         return _from_pil(image, name, max_pixels)
 
 
-def _opened(file: IO[bytes], name: str) -> Image.Image:
-    """The picture in a file, of which only the header is read so far."""
-    start = file.read(16)  # as much as any decoder asks for to know its own
+def _opened(file: IO[bytes], name: str, max_pixels: int) -> Image.Image:
+    """The picture in a file, of which only the header is read so far; of WebP, all that is not yet decoded."""
+    start = file.read(_WEBP_HEAD)  # other decoders ask for less to know their own
     if not start:
         raise PictureError(f"{name}: is empty (0 bytes)")
     for decoder, accepts in (Image.OPEN[format_] for format_ in FORMATS):
         if accepts and accepts(start) is True:
+            if size := _webp_size(start):  # its decoder takes memory for the pixels as soon as it is made
+                check_size(*size, name=name, max_pixels=max_pixels)
             file.seek(0)
             # Not Image.open: it warns of large pictures by a global setting before their size can be asked.
             return decoder(file, "")
     known = ", ".join(FORMATS)
     raise PictureError(f"{name}: is not a picture of a known format ({known}); convert it to JPEG or PNG")
+
+
+def _webp_size(head: bytes) -> tuple[int, int] | None:
+    """Width and height from the first bytes of a WebP file (RFC 9649); None where they do not say."""
+    if len(head) < _WEBP_HEAD or head[:4] != b"RIFF" or head[8:12] != b"WEBP":
+        return None
+    match head[12:16]:
+        case b"VP8X":
+            return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")
+        case b"VP8L":
+            bits = int.from_bytes(head[21:25], "little")
+            return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+        case b"VP8 ":
+            width, height = (int.from_bytes(head[i : i + 2], "little") & 0x3FFF for i in (26, 28))
+            return width, height
+    return None
 
 
 @contextmanager

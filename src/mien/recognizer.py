@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from mien.detect import Detector, load_detector
 from mien.detect.whole import whole_picture
-from mien.errors import PictureError
+from mien.errors import DetectorError, PictureError
 from mien.expressions import expression_set
-from mien.images import Picture, read_picture
+from mien.images import MAX_PIXELS, Picture, read_picture
 from mien.model import load_model
 from mien.preprocess import crop_face, fit_crop
 from mien.results import Detection, Face, Prediction
@@ -29,9 +30,13 @@ class Recognizer:
         detector: `mtcnn`, `yunet`, `none` (each picture is one face crop already), or any detector of your own.
         threads: Threads that one call may use, at most as many as there are processors; None leaves it to ONNX Runtime.
         yunet_model: Path of the model file that the `yunet` detector needs.
+        min_face_px: Side in pixels of the smallest face that `mtcnn` looks for, at least 20; None for a 28th of the
+            square root of the picture's area, but at least 20. Small ones in large pictures take time and memory.
+        max_pixels: Width times height above which a picture is refused; 64 million unless said otherwise.
 
     Raises:
-        MienError: If the model, the set of expressions or the detector is unknown or cannot be loaded.
+        MienError: If the model, the set of expressions or the detector is unknown or cannot be loaded, or the detector
+            cannot look for faces of `min_face_px`.
 
     Attributes:
         model: The loaded expression model; its `file` and `metadata` tell where it comes from.
@@ -47,15 +52,23 @@ class Recognizer:
         detector: str | Detector = "mtcnn",
         threads: int | None = None,
         yunet_model: str | Path | None = None,
+        min_face_px: float | None = None,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         self.expressions = expression_set(expressions)
         self.model = load_model(model, threads=threads)
         if isinstance(detector, str):
             self.detector = load_detector(
-                detector, threads=threads, yunet_model=Path(yunet_model) if yunet_model else None
+                detector,
+                threads=threads,
+                yunet_model=Path(yunet_model) if yunet_model else None,
+                min_face_px=min_face_px,
             )
-        else:
+        elif min_face_px is None:
             self.detector = detector
+        else:
+            raise DetectorError("min_face_px is for detector='mtcnn'; a detector of your own has settings of its own")
+        self._max_pixels = max_pixels
 
     def recognize(self, picture: Picture) -> tuple[Face, ...]:
         """All faces of a picture, from left to right.
@@ -68,8 +81,9 @@ class Recognizer:
 
         Raises:
             PictureError: If the picture cannot be read.
+            DetectorError: If the detector fails on this picture, as `yunet` may.
         """
-        image_rgb = read_picture(picture)
+        image_rgb = read_picture(picture, max_pixels=self._max_pixels)
         detections = self.detector(image_rgb)
         predictions = self._predict([self._crop(image_rgb, found) for found in detections])
         return tuple(
@@ -87,10 +101,12 @@ class Recognizer:
         Raises:
             PictureError: If one of the pictures cannot be read, or a single picture is given.
         """
-        if isinstance(crops, str | bytes | PathLike) or (isinstance(crops, np.ndarray) and _is_one_picture(crops)):
+        if _is_one_picture(crops):
             raise PictureError("classify takes several face crops and got one picture; put it into a list: [picture]")
         preprocessing = self.model.metadata.preprocessing
-        return self._predict([fit_crop(read_picture(crop), preprocessing) for crop in crops])
+        return self._predict(
+            [fit_crop(read_picture(crop, max_pixels=self._max_pixels), preprocessing) for crop in crops]
+        )
 
     def _crop(self, image_rgb: NDArray[np.uint8], found: Detection) -> NDArray[np.uint8]:
         preprocessing = self.model.metadata.preprocessing
@@ -102,5 +118,7 @@ class Recognizer:
         return self.model.predict(np.stack(crops), self.expressions) if crops else ()
 
 
-def _is_one_picture(array: NDArray[np.uint8]) -> bool:
-    return array.ndim < 3 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
+def _is_one_picture(crops: object) -> bool:
+    if isinstance(crops, np.ndarray):
+        return crops.ndim < 3 or (crops.ndim == 3 and crops.shape[2] in (1, 3, 4))
+    return isinstance(crops, str | PathLike | bytes | bytearray | memoryview | Image.Image) or hasattr(crops, "read")

@@ -15,7 +15,7 @@ from mien.evaluate.parity import parity
 from mien.evaluate.subjects.load import load_subject
 from mien.expressions import CORE4, EXPRESSION_SETS
 from mien.images import read_picture
-from mien.model import ExpressionModel, load_model
+from mien.model import ExpressionModel, load_model, shipped_models
 from mien.preprocess import crop_face
 from mien.recognizer import Recognizer
 from mien.results import Box, Detection
@@ -23,9 +23,9 @@ from mien.results import Box, Detection
 CLOSE = 1e-5
 
 
-@pytest.fixture(scope="module")
-def model() -> ExpressionModel:
-    return load_model("base")
+@pytest.fixture(scope="module", params=shipped_models())
+def model(request: pytest.FixtureRequest) -> ExpressionModel:
+    return load_model(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +67,16 @@ def test_any_shuffled_batch_gives_what_each_face_alone_gives(
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
-def test_threads_make_no_difference(threads: int, faces: NDArray[np.uint8], alone: NDArray[np.float64]) -> None:
-    threaded = load_model("base", threads=threads)
+def test_threads_make_no_difference(
+    threads: int, model: ExpressionModel, faces: NDArray[np.uint8], alone: NDArray[np.float64]
+) -> None:
+    threaded = load_model(model.file.name, threads=threads)
     np.testing.assert_allclose(threaded.probabilities(faces, CORE4), alone, atol=CLOSE, rtol=0)
 
 
 @pytest.mark.parametrize("expressions", [s.name for s in EXPRESSION_SETS])
-def test_every_way_in_gives_the_same(expressions: str, examples: Path, tmp_path: Path) -> None:
-    recognizer = Recognizer(expressions=expressions)
+def test_every_way_in_gives_the_same(expressions: str, model: ExpressionModel, examples: Path, tmp_path: Path) -> None:
+    recognizer = Recognizer(model.file.name, expressions=expressions)
     path = examples / "group.jpg"
     image_rgb = read_picture(path)
     lossless = tmp_path / "group.png"
@@ -93,8 +95,10 @@ def test_every_way_in_gives_the_same(expressions: str, examples: Path, tmp_path:
         )
 
 
-def test_a_crop_is_classified_as_in_a_picture_without_detector(faces: NDArray[np.uint8]) -> None:
-    recognizer = Recognizer(detector="none")
+def test_a_crop_is_classified_as_in_a_picture_without_detector(
+    model: ExpressionModel, faces: NDArray[np.uint8]
+) -> None:
+    recognizer = Recognizer(model.file.name, detector="none")
     together = recognizer.classify(faces)
     for face, prediction in zip(faces[::10], together[::10], strict=True):
         (one,) = recognizer.recognize(face)
@@ -102,8 +106,8 @@ def test_a_crop_is_classified_as_in_a_picture_without_detector(faces: NDArray[np
         assert one.prediction.uncertain == prediction.uncertain
 
 
-def test_the_command_for_this_finds_no_difference_either(faces: NDArray[np.uint8]) -> None:
-    subject = load_subject("base")
+def test_the_command_for_this_finds_no_difference_either(model: ExpressionModel, faces: NDArray[np.uint8]) -> None:
+    subject = load_subject(model.file.name)
     assert subject.opened is not None
     assert subject.from_files is not None
     found = parity(subject.opened, subject.from_files, faces[::10])

@@ -184,7 +184,20 @@ def test_closed_output_is_said(examples: Path) -> None:
     assert ran.stderr.count("\n") == 1
 
 
-def test_empty_standard_input_is_said() -> None:
-    ran = mien("recognize", "-", stdin=subprocess.DEVNULL)
+@pytest.mark.parametrize("standard_input", ["</dev/null", "<&-"], ids=["empty", "closed"])
+def test_no_standard_input_is_said(standard_input: str) -> None:
+    command = f"'{sys.executable}' -m mien recognize - {standard_input}"
+    ran = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == 1
-    assert "standard input is empty" in ran.stderr
+    assert ran.stderr == "mien: standard input is empty; send a picture to it\n"
+    assert json.loads(ran.stdout)["picture"] == "-"
+
+
+def test_complaints_go_nowhere_else_where_standard_error_is_closed(examples: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8\xff nothing")
+    pictures = " ".join(f"'{path}'" for path in (tmp_path / "bad.jpg", tmp_path / "gone.jpg", examples))
+    command = f"'{sys.executable}' -m mien recognize {pictures} --detector none 2>&-"
+    ran = subprocess.run(["/bin/sh", "-c", command], stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+    records = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert ran.returncode == 1
+    assert ["error" in record for record in records] == [True, False, False, False]

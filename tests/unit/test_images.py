@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from mien import images
 from mien.errors import PictureError
 from mien.images import FORMATS, MAX_PIXELS, picture_size, read_picture
 
@@ -324,6 +325,49 @@ def test_file_objects_that_cannot_be_read() -> None:
         with pytest.raises(PictureError) as caught:
             read_picture(file)  # type: ignore[arg-type]
         assert says in str(caught.value)
+
+
+class Endless:
+    """Gives zeros for ever, as /dev/zero does."""
+
+    given = 0
+
+    def read(self, size: int) -> bytes:
+        self.given += size
+        return bytes(size)
+
+
+def test_a_stream_without_an_end_is_given_up_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MAX_BYTES", 3_000_000)
+    endless = Endless()
+    with pytest.raises(PictureError, match="picture from a file object: has more than the limit of 3000000 bytes"):
+        read_picture(endless)  # type: ignore[arg-type]
+    assert endless.given < 5_000_000
+
+
+def test_a_file_over_the_limit_of_bytes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encoded(RGB, "PNG")
+    path = tmp_path / "picture.png"
+    path.write_bytes(data)
+    for limit, over in ((len(data), False), (len(data) - 1, True)):
+        monkeypatch.setattr(images, "MAX_BYTES", limit)
+        for picture in (path, io.BytesIO(data)):
+            if over:
+                with pytest.raises(PictureError, match=f"more than the limit of {limit} bytes"):
+                    read_picture(picture)
+            else:
+                assert np.array_equal(read_picture(picture), PIXELS)
+
+
+@pytest.mark.parametrize("options", [{}, {"lossless": True}, {"xmp": b"<x/>"}], ids=["VP8 ", "VP8L", "VP8X"])
+def test_a_webp_is_refused_before_its_decoder_is_made(
+    options: dict[str, object], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    data = encoded(Image.new("RGB", (1234, 567)), "WEBP", **options)
+    assert data[12:16].decode() == request.node.callspec.id
+    monkeypatch.setattr("PIL._webp.WebPAnimDecoder", None)  # which nothing may call
+    with pytest.raises(PictureError, match="1234 x 567 pixels are more than the limit of 1000"):
+        read_picture(data, max_pixels=1000)
 
 
 @pytest.mark.parametrize("thing", [None, 5, [1, 2], {"a": 1}])

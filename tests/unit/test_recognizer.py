@@ -1,4 +1,5 @@
 from dataclasses import FrozenInstanceError
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -126,11 +127,43 @@ def test_a_picture_that_is_none_is_an_error(recognizer: Recognizer, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "picture", ["face.png", b"bytes", Path("face.png"), np.zeros((48, 48), np.uint8), np.zeros((48, 48, 3), np.uint8)]
+    "picture",
+    [
+        "face.png",
+        Path("face.png"),
+        b"bytes",
+        bytearray(b"bytes"),
+        memoryview(b"bytes"),
+        BytesIO(b"bytes"),
+        Image.new("L", (48, 48)),
+        np.zeros((48, 48), np.uint8),
+        np.zeros((48, 48, 3), np.uint8),
+    ],
+    ids=lambda picture: type(picture).__name__,
 )
-def test_classify_refuses_a_single_picture(picture: Any) -> None:
+def test_classify_refuses_a_single_picture(picture: Any, recognizer: Recognizer) -> None:
     with pytest.raises(PictureError, match="takes several face crops"):
-        Recognizer().classify(picture)
+        recognizer.classify(picture)
+
+
+def test_pictures_over_the_limit_of_pixels_are_refused() -> None:
+    recognizer = Recognizer(detector="none", max_pixels=48 * 48)
+    assert len(recognizer.recognize(np.zeros((48, 48), np.uint8))) == 1
+    wide = np.zeros((48, 49), np.uint8)
+    for ask in (lambda: recognizer.recognize(wide), lambda: recognizer.classify([wide])):
+        with pytest.raises(PictureError, match="more than the limit of 2304"):
+            ask()
+
+
+def test_a_smallest_face_is_looked_for_where_asked(examples: Path) -> None:
+    scene = Image.new("RGB", (1600, 1200), (128, 128, 128))
+    scene.paste(Image.open(examples / "astronaut.jpg").resize((128, 128), Image.Resampling.BOX), (500, 400))
+    assert [len(Recognizer(min_face_px=px).recognize(scene)) for px in (None, 20)] == [0, 1]
+
+
+def test_a_detector_of_ones_own_has_no_smallest_face_to_set() -> None:
+    with pytest.raises(DetectorError, match="a detector of your own has settings of its own"):
+        Recognizer(detector=load_detector("none"), min_face_px=20)
 
 
 def test_classify_takes_an_array_of_grayscale_crops() -> None:

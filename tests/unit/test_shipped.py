@@ -67,27 +67,28 @@ def test_a_missing_expression_model_is_named(copied: Path) -> None:
 
 @pytest.fixture
 def two_models(copied: Path) -> Path:
-    """A shipped folder with `base` and `tiny`, which stands in for a model of another name."""
+    """A shipped folder with `base`, and the same once more as `other`."""
     content = (Path(__file__).parents[2] / "src" / "mien" / "models" / "base.onnx").read_bytes()
-    for name in ("base", "tiny"):
+    for name in ("base", "other"):
         (copied / f"{name}.onnx").write_bytes(content)
-    lines = (copied / CHECKSUMS_NAME).read_text("ascii")
-    (copied / CHECKSUMS_NAME).write_text(f"{lines}{sha256(content).hexdigest()}  tiny.onnx\n", "ascii")
+    lines = [line for line in (copied / CHECKSUMS_NAME).read_text("ascii").splitlines() if "tiny" not in line]
+    lines.append(f"{sha256(content).hexdigest()}  other.onnx")
+    (copied / CHECKSUMS_NAME).write_text("\n".join(lines), "ascii")
     return copied
 
 
 def test_several_expression_models_are_found_by_name(two_models: Path) -> None:
-    assert shipped_models() == ("base", "tiny")
-    assert load_model("tiny").file.path == two_models / "tiny.onnx"
-    with pytest.raises(UnknownModel, match=r"no model 'tini' \(did you mean 'tiny'\?\); choose from base, tiny"):
-        load_model("tini")
+    assert shipped_models() == ("base", "other")
+    assert load_model("other").file.path == two_models / "other.onnx"
+    with pytest.raises(UnknownModel, match=r"no model 'othre' \(did you mean 'other'\?\); choose from base, other"):
+        load_model("othre")
 
 
 def test_each_is_verified_by_its_own_checksum(two_models: Path) -> None:
-    flip_a_bit(two_models / "tiny.onnx")
+    flip_a_bit(two_models / "other.onnx")
     load_model("base")
-    with pytest.raises(ModelError, match=r"tiny\.onnx is damaged: SHA-256"):
-        load_model("tiny")
+    with pytest.raises(ModelError, match=r"other\.onnx is damaged: SHA-256"):
+        load_model("other")
 
 
 @pytest.mark.usefixtures("two_models")
@@ -95,7 +96,23 @@ def test_info_shows_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["info", "--json"])
     assert not ended.value.code
-    assert [model["name"] for model in json.loads(capsys.readouterr().out)["models"]] == ["base", "tiny"]
+    assert [model["name"] for model in json.loads(capsys.readouterr().out)["models"]] == ["base", "other"]
+
+
+@pytest.mark.parametrize("spoilt", [CHECKSUMS_NAME, "mtcnn-rnet.onnx"])
+def test_info_shows_what_is_broken_and_the_rest(
+    spoilt: str, two_models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flip_a_bit(two_models / spoilt) if spoilt.endswith(".onnx") else (two_models / spoilt).unlink()
+    with pytest.raises(SystemExit) as ended:
+        main(["info"])
+    out = capsys.readouterr().out
+    assert ended.value.code == 1
+    (detector,) = [line for line in out.splitlines() if line.startswith("detector mtcnn")]
+    assert "error: " in detector
+    assert spoilt in detector
+    assert "CPUExecutionProvider" in out
+    assert "model" in out
 
 
 def test_a_file_without_a_checksum_is_not_given(copied: Path) -> None:

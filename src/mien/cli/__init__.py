@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -74,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
+    _replace_closed_streams()
     if sys.stdout is None:
         sys.exit("mien: error: standard output is closed; open it, or send it to a file or to /dev/null")
     # A terminal or pipe may be unable to show every character; better an escape than no answer.
@@ -93,6 +95,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if ended.code == 130:
             _complain("mien: interrupted")
         raise
+
+
+def _replace_closed_streams() -> None:
+    """Reads nothing where standard input is closed, and drops what would go to a standard error that is."""
+    # In this order each takes the place it stands for, so that no file opened later does.
+    if sys.stdin is None:
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115  open to the end, as these streams are
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
 
 
 def _complain(line: str) -> None:

@@ -1,8 +1,8 @@
 """`mien info`: what is installed here, for a look and for reports of faults."""
 
 import json
-from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,9 +11,13 @@ import typer
 
 from mien._version import __version__
 from mien.cli.output.writers import printable
-from mien.errors import ModelError
+from mien.errors import MienError, ModelError
 
-PACKAGES = ("numpy", "onnxruntime", "pillow", "typer", "rich", "opencv-python-headless", "torch")
+PACKAGES = ("numpy", "onnxruntime", "pillow", "typer", "rich", "torch")
+
+_UNLIKE_OURS = (LookupError, TypeError, ValueError, AttributeError)
+"""What a look into metadata raises that others may have written, in any form."""
+_SEE_JSON = "not in a form that can be shown here; see --json"
 
 
 def info(
@@ -28,31 +32,33 @@ def info(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show versions, shipped models with their checksums, detectors and ONNX Runtime's providers."""
+    """Show versions, shipped models with their checksums, detectors and ONNX Runtime's providers.
+
+    Exits with 1 where a model or a detector is broken; the rest is shown all the same.
+    """
     facts = _facts(model, yunet_model)
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
     else:
         _print(facts)
-    if any("error" in shown for shown in facts["models"]):
+    if any("error" in shown for shown in (*facts["models"], *facts["detectors"].values())):
         raise typer.Exit(1)
 
 
 def _facts(model: str | None, yunet_model: Path | None) -> dict[str, Any]:
     import platform
 
-    from mien.model import shipped_models
+    from mien.detect import DETECTORS
     from mien.runtime import providers
 
-    models = dict.fromkeys([*shipped_models(), *([model] if model else [])])
     return {
         "mien": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {package: _version(package) for package in PACKAGES},
+        "packages": {package: _version(package) for package in (*PACKAGES, *_opencv())},
         "providers": providers(),
-        "detectors": _detectors(yunet_model),
-        "models": [_model(name) for name in models],
+        "detectors": {name: _detector(name, yunet_model) for name in DETECTORS},
+        "models": _models(model),
     }
 
 
@@ -63,23 +69,36 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _detectors(yunet_model: Path | None) -> dict[str, str]:
-    """What each detector needs to run here."""
-    from mien.detect import DETECTORS
-
-    if yunet_model is not None:
-        yunet = _tried(yunet_model)
-    elif find_spec("cv2") is not None:
-        yunet = "needs --yunet-model"
-    else:
-        yunet = "needs pip install 'mien[yunet]' and --yunet-model"
-    return {name: yunet if name == "yunet" else "ready" for name in DETECTORS}
+def _opencv() -> Sequence[str]:
+    """The packages that OpenCV comes from here; there are several of the same."""
+    return packages_distributions().get("cv2", ("opencv-python-headless",))
 
 
-def _tried(yunet_model: Path) -> str:
-    from mien.detect.yunet import YuNet
+def _detector(name: str, yunet_model: Path | None) -> dict[str, str]:
+    """Whether a detector runs here, and what it needs if not; loading it verifies its files."""
+    from mien.detect import load_detector
 
-    return f"ready with {yunet_model}, SHA-256 {YuNet(yunet_model).sha256}"
+    if name == "yunet" and yunet_model is None:
+        extra = "" if find_spec("cv2") else "pip install 'mien[yunet]' and "
+        return {"state": f"needs {extra}--yunet-model"}
+    try:
+        detector = load_detector(name, threads=1, yunet_model=yunet_model)
+    except MienError as error:
+        return {"error": str(error)}
+    checksum = getattr(detector, "sha256", None)
+    return {"state": f"ready with {yunet_model}, SHA-256 {checksum}" if checksum else "ready"}
+
+
+def _models(model: str | None) -> list[dict[str, Any]]:
+    """The models that come with mien, and the one asked for."""
+    from mien.model import shipped_models
+
+    asked = [model] if model else []
+    try:
+        names = dict.fromkeys([*shipped_models(), *asked])
+    except ModelError as error:
+        return [{"name": "shipped", "error": str(error)}]
+    return [_model(name) for name in names]
 
 
 def _model(name: str) -> dict[str, Any]:
@@ -106,7 +125,7 @@ def _print(facts: dict[str, Any]) -> None:
         _line(package, installed or "not installed")
     _line("providers", ", ".join(facts["providers"]))
     for detector, state in facts["detectors"].items():
-        _line(f"detector {detector}", state)
+        _line(f"detector {detector}", state["state"] if "state" in state else f"error: {state['error']}")
     for model in facts["models"]:
         _print_model(model)
 
@@ -129,16 +148,19 @@ def _print_model(model: dict[str, Any]) -> None:
     chosen = f", selected on {metadata['selected_on']}" if metadata["selected_on"] else ""
     try:
         figures = dict(_figures(metadata["metrics"]))
-    except (LookupError, TypeError, ValueError, AttributeError):  # models may hold any figures, also those of others
-        figures = {"figures": "not in a form that can be shown here; see them with --json"}
+    except _UNLIKE_OURS:
+        figures = {"figures": _SEE_JSON}
     for name, figure in figures.items():
         _line(f"  {name}", figure + chosen)
 
 
 def _graph(export: dict[str, Any]) -> str:
-    batch = next(iter(export["inputs"].values()))[0]
-    faces = "any number of faces" if isinstance(batch, str) else f"{batch} faces"
-    return f"{export['precision']}, ONNX opset {export['opset']}, {faces} at once"
+    try:
+        (shape,) = export["inputs"].values()
+        faces = "any number of faces" if isinstance(shape[0], str) else f"{shape[0]} faces"
+        return f"{export['precision']}, ONNX opset {export['opset']}, {faces} at once"
+    except _UNLIKE_OURS:
+        return _SEE_JSON
 
 
 def _figures(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:

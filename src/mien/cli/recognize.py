@@ -11,7 +11,7 @@ import typer
 
 from mien.cli.output.annotated import STANDARD_INPUT, annotated_paths, identities, make_folder
 from mien.cli.output.writers import Format, Outcome, format_for, writer_for
-from mien.errors import OutputError, PictureError
+from mien.errors import DetectorError, OutputError, PictureError
 from mien.expressions import EXPRESSION_SETS
 
 if TYPE_CHECKING:
@@ -55,6 +55,14 @@ def recognize(  # noqa: PLR0913 - one parameter for each option
         str, typer.Option(help="mtcnn, yunet (needs --yunet-model) or none (each picture is a face crop).")
     ] = "mtcnn",
     yunet_model: Annotated[Path | None, typer.Option(help="The YuNet ONNX file you have.")] = None,
+    min_face: Annotated[
+        float | None,
+        typer.Option(
+            help="Side of the smallest face that mtcnn looks for, in pixels, at least 20; small ones take longer.",
+            metavar="PX",
+            show_default="a 28th of the root of the picture's area",
+        ),
+    ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads to compute with.", show_default="ONNX Runtime's choice")
     ] = None,
@@ -72,7 +80,14 @@ def recognize(  # noqa: PLR0913 - one parameter for each option
 
     pictures, errors = _found(paths)
     copies: Sequence[Path | None] = annotated_paths(pictures, annotate) if annotate else [None] * len(pictures)
-    recognizer = Recognizer(model, expressions=expressions, detector=detector, threads=threads, yunet_model=yunet_model)
+    recognizer = Recognizer(
+        model,
+        expressions=expressions,
+        detector=detector,
+        threads=threads,
+        yunet_model=yunet_model,
+        min_face_px=min_face,
+    )
     if annotate and pictures:
         make_folder(annotate)  # here, since without it every copy would fail
     for error in errors:
@@ -147,13 +162,15 @@ def _found(paths: Sequence[str]) -> tuple[list[Path], list[PictureError]]:
 def _outcome(picture: Path, recognizer: "Recognizer", copy_to: Path | None) -> Outcome:
     """What comes of one picture, of which an annotated copy goes to `copy_to`."""
     from mien.annotate import annotate, save_picture
-    from mien.images import read_picture
+    from mien.images import read_picture, shown
 
     try:
         image_rgb = read_picture(_standard_input() if picture is STANDARD_INPUT else picture)
         faces = recognizer.recognize(image_rgb)
     except PictureError as error:
         return Outcome(str(picture), error=str(error))
+    except DetectorError as error:
+        return Outcome(str(picture), error=f"{shown(picture)}: {error}")
     copy_error = None
     if copy_to is not None:
         try:
@@ -166,7 +183,9 @@ def _outcome(picture: Path, recognizer: "Recognizer", copy_to: Path | None) -> O
 
 
 def _standard_input() -> bytes:
-    content = sys.stdin.buffer.read()
+    from mien.images import read_stream
+
+    content = read_stream(sys.stdin.buffer, "standard input")
     if not content:
         raise PictureError("standard input is empty; send a picture to it")
     return content

@@ -20,7 +20,9 @@ class Detector(Protocol):
         """The faces in `image_rgb`, uint8 of shape (H, W, 3), upright; sorted by left edge, then by top edge."""
 
 
-def load_detector(name: str, *, threads: int | None = None, yunet_model: Path | None = None) -> Detector:
+def load_detector(
+    name: str, *, threads: int | None = None, yunet_model: Path | None = None, min_face_px: float | None = None
+) -> Detector:
     """The detector called `name`, ready to be called.
 
     Args:
@@ -28,9 +30,11 @@ def load_detector(name: str, *, threads: int | None = None, yunet_model: Path | 
             (the picture is already a face crop).
         threads: Threads a detector may use; by default it decides itself. YuNet uses OpenCV's own.
         yunet_model: The ONNX model file for `yunet`.
+        min_face_px: Side of the smallest face that `mtcnn` looks for; see there.
 
     Raises:
-        DetectorError: The name is unknown, or the model file for `yunet` is not given, missing or unreadable.
+        DetectorError: The name is unknown, the model file for `yunet` is not given, missing or unreadable, or the
+            detector cannot look for faces of `min_face_px`.
         MissingExtra: `yunet` without OpenCV.
         ModelError: A shipped network is missing or damaged.
     """
@@ -38,7 +42,9 @@ def load_detector(name: str, *, threads: int | None = None, yunet_model: Path | 
     if name == "mtcnn":
         from mien.detect.mtcnn import Mtcnn  # noqa: PLC0415
 
-        return Mtcnn(threads=threads)
+        return Mtcnn(threads=threads, min_face_px=min_face_px)
+    if min_face_px is not None and name in DETECTORS:
+        raise DetectorError(f"the detector {name!r} has no smallest face to set (--min-face); 'mtcnn' alone has")
     if name == "yunet":
         from mien.detect.yunet import YuNet  # noqa: PLC0415
 

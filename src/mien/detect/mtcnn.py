@@ -1,7 +1,7 @@
 """The three-stage cascade MTCNN, run with onnxruntime."""
 
 from collections.abc import Sequence
-from math import sqrt
+from math import inf, sqrt
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mien.detect.boxes import Boxes, calibrate, square, suppress
 from mien.detect.scaling import Picture, level, octaves, shrink
 from mien.detect.visible import visible_detections
+from mien.errors import DetectorError
 from mien.results import Detection
 from mien.runtime import new_session
 from mien.shipped import read_shipped
@@ -58,8 +59,11 @@ class Mtcnn:
                 the picture's area, or 20 if that is more.
 
         Raises:
+            DetectorError: `min_face_px` is out of range.
             ModelError: A network's file is missing or damaged.
         """
+        if min_face_px is not None and not SMALLEST_FACE_PX <= min_face_px < inf:
+            raise DetectorError(f"min_face_px (--min-face) must be {SMALLEST_FACE_PX:g} or more; got {min_face_px:g}")
         self._pnet, self._rnet, self._onet = (
             new_session(read_shipped(f"mtcnn-{name}.onnx"), threads=threads) for name in ("pnet", "rnet", "onet")
         )

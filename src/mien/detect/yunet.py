@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mien.detect.scaling import shrink
 from mien.detect.visible import visible_detections
-from mien.errors import DetectorError, MissingExtra
+from mien.errors import DetectorError, MissingExtra, first_line
 from mien.results import Detection
 
 SCORE_THRESHOLD = 0.7
@@ -19,6 +19,8 @@ OVERLAP_THRESHOLD = 0.3
 CANDIDATES = 1000
 WORK_PIXELS = 1_250_000
 """Larger pictures are scaled down first; YuNet was trained on faces of 10 to 300 px and misses larger ones."""
+WORK_SIDE_PX = 5000
+"""So are longer ones, since OpenCV fills up the shorter side, too, to a multiple of 32."""
 
 
 class YuNet:
@@ -58,17 +60,26 @@ class YuNet:
         except cv2.error as error:
             message = f"OpenCV cannot load {model} (SHA-256 {self.sha256}) as a YuNet model; it needs the ONNX file"
             raise DetectorError(message) from error
+        self._error = cv2.error
         # The input size is set before each picture, so two threads must not share the network at once.
         self._one_at_a_time = Lock()
 
     def __call__(self, image_rgb: NDArray[np.uint8]) -> tuple[Detection, ...]:
-        """The faces in `image_rgb`, uint8 of shape (H, W, 3), upright; sorted by left edge, then by top edge."""
+        """The faces in `image_rgb`, uint8 of shape (H, W, 3), upright; sorted by left edge, then by top edge.
+
+        Raises:
+            DetectorError: OpenCV fails on this picture.
+        """
         height, width = image_rgb.shape[:2]
-        work = shrink(image_rgb, sqrt(WORK_PIXELS / (height * width)))
+        work = shrink(image_rgb, min(sqrt(WORK_PIXELS / (height * width)), WORK_SIDE_PX / max(height, width)))
         work_height, work_width = work.shape[:2]
-        with self._one_at_a_time:
-            self._network.setInputSize((work_width, work_height))
-            _, rows = self._network.detect(np.ascontiguousarray(work[:, :, ::-1]))
+        try:
+            with self._one_at_a_time:
+                self._network.setInputSize((work_width, work_height))
+                _, rows = self._network.detect(np.ascontiguousarray(work[:, :, ::-1]))
+        except self._error as error:
+            message = f"the detector 'yunet' failed on {width} x {height} pixels ({first_line(error)}); try mtcnn"
+            raise DetectorError(message) from error
         if rows is None:
             return ()
         return detections(rows, scale=(width / work_width, height / work_height), size=(width, height))

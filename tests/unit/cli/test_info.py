@@ -1,5 +1,7 @@
 import json
+import re
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -47,7 +49,7 @@ METRICS = {
 
 @pytest.mark.parametrize(
     ("metrics", "says"),
-    [(METRICS, "70.0% (60.0% to 80.0%) of 3,589 images of PublicTest"), ({"results": 3}, "see them with --json")],
+    [(METRICS, "70.0% (60.0% to 80.0%) of 3,589 images of PublicTest"), ({"results": 3}, "see --json")],
     ids=["ours", "others"],
 )
 def test_any_model_file_is_shown_beside_those_shipped(
@@ -80,11 +82,13 @@ EXPORT = {"precision": "int8", "opset": 18, "inputs": {"faces": ["batch", 1, 48,
         (EXPORT, "int8, ONNX opset 18, any number of faces at once"),
         (EXPORT | {"inputs": {"faces": [8, 1, 48, 48]}}, "int8, ONNX opset 18, 8 faces at once"),
         ({}, None),
+        ({"opset": 18}, "not in a form that can be shown here; see --json"),
+        (["int8"], "not in a form that can be shown here; see --json"),
     ],
-    ids=["any", "fixed", "old"],
+    ids=["any", "fixed", "old", "bare", "others"],
 )
 def test_form_of_a_model_file_is_shown_where_it_is_stated(
-    export: dict[str, Any], says: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    export: Any, says: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     facts = json.loads(load_model("base").metadata.to_json()) | {"export": export}
     stated = Mock(file=find_model("base"), metadata=Mock(to_json=lambda: json.dumps(facts)))
@@ -110,13 +114,31 @@ def test_ctrl_c_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert (ended.value.code, capsys.readouterr().err) == (130, "mien: interrupted\n")
 
 
-def test_file_that_is_no_yunet_is_told_with_its_checksum(capsys: pytest.CaptureFixture[str]) -> None:
+def test_file_that_is_no_yunet_is_told_with_its_checksum_and_the_rest_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     pytest.importorskip("cv2", reason="the extra yunet is not installed")
     file = find_model("base")
     with pytest.raises(SystemExit) as ended:
         main(["info", "--yunet-model", str(file.path)])
     assert ended.value.code == 1
-    assert f"(SHA-256 {file.sha256}) as a YuNet model" in capsys.readouterr().err
+    out = capsys.readouterr().out
+    assert f"(SHA-256 {file.sha256}) as a YuNet model" in out
+    assert re.search("^detector mtcnn +ready$", out, re.MULTILINE)
+    assert re.search("^model +base$", out, re.MULTILINE)
+
+
+def test_opencv_is_shown_by_the_package_it_comes_from(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = import_module("mien.cli.info")  # which the command of the same name hides
+    monkeypatch.setattr(module, "packages_distributions", lambda: {"cv2": ["opencv-python"]})
+    monkeypatch.setattr(module, "version", lambda package: f"version of {package}")
+    with pytest.raises(SystemExit):
+        main(["info"])
+    out = capsys.readouterr().out
+    assert "version of opencv-python\n" in out
+    assert "headless" not in out
 
 
 def test_yunet_file_that_works_is_shown_with_its_checksum(

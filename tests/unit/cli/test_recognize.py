@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.cli import main
-from mien.errors import UnknownModel
+from mien.errors import DetectorError, UnknownModel
 from mien.expressions import expression_set
 from mien.results import Box, Face, Prediction
 
@@ -23,7 +23,11 @@ from mien.results import Box, Face, Prediction
 class FakeRecognizer:
     """Sees one happy face in every picture that is not black."""
 
-    def __init__(self, model: str = "base", *, expressions: str = "core4", **_: Any) -> None:
+    def __init__(
+        self, model: str = "base", *, expressions: str = "core4", min_face_px: float | None = None, **_: Any
+    ) -> None:
+        if min_face_px == 7:
+            raise DetectorError("7 px are too few")
         if model == "nosuch":
             raise UnknownModel("no model 'nosuch'; choose from base")
         self.expressions = expression_set(expressions)
@@ -104,6 +108,26 @@ def test_one_bad_picture_does_not_stop_the_rest(run: Run, tmp_path: Path) -> Non
     complaint, summary = ran.err.splitlines()
     assert complaint.startswith("mien: in/2.png: is not a picture")
     assert summary == "4 pictures, 4 faces; 1 could not be read"
+
+
+def test_a_picture_that_the_detector_fails_on_does_not_stop_the_rest(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.png", "b.png", "c.png"):
+        picture(tmp_path / name)
+    answers = Mock(side_effect=[(), DetectorError("the detector failed"), ()])
+    monkeypatch.setattr(FakeRecognizer, "recognize", answers)
+    ran = run(".")
+    assert ran.status == 1
+    assert [record.get("error") for record in ran.records] == [None, "b.png: the detector failed", None]
+    assert ran.err.startswith("mien: b.png: the detector failed\n")
+
+
+def test_the_smallest_face_is_handed_on(run: Run, tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    assert run("a.png", "--min-face", "8").status == 0
+    ran = run("a.png", "--min-face", "7")
+    assert (ran.status, ran.err) == (1, "mien: error: 7 px are too few\n")
 
 
 def test_a_path_that_leads_nowhere_is_said_and_the_rest_done(run: Run, tmp_path: Path) -> None:
@@ -231,6 +255,16 @@ def test_standard_input_is_read(run: Run, tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
         (record,) = run("-").records
     assert (record["picture"], record["width"]) == ("-", 60)
+
+
+def test_standard_input_without_an_end_is_given_up(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mien.images.MAX_BYTES", 1000)
+    (tmp_path / "long").write_bytes(bytes(1001))
+    with (tmp_path / "long").open("rb") as file:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
+        ran = run("-")
+    assert (ran.status, ran.err.count("\n")) == (1, 1)
+    assert ran.err.startswith("mien: standard input: has more than the limit of 1000 bytes")
 
 
 def test_ctrl_c_keeps_what_was_done(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

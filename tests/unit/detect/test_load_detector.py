@@ -45,6 +45,64 @@ def test_yunet_without_opencv_names_the_extra(tmp_path, monkeypatch):
         load_detector("yunet", yunet_model=path)
 
 
+@pytest.mark.parametrize("px", [19.9, 0, -1, float("nan"), float("inf")])
+def test_a_smallest_face_that_cannot_be_seen_is_refused(px):
+    with pytest.raises(DetectorError, match=rf"min_face_px \(--min-face\) must be 20 or more; got {px:g}"):
+        load_detector("mtcnn", min_face_px=px)
+
+
+@pytest.mark.parametrize("name", ["yunet", "none"])
+def test_detectors_without_a_smallest_face_refuse_one(name):
+    with pytest.raises(DetectorError, match=f"detector '{name}' has no smallest face to set"):
+        load_detector(name, min_face_px=20)
+
+
+class FakeNetwork:
+    """Sees nothing in small pictures and cannot take large ones."""
+
+    def __init__(self):
+        self.size = (320, 320)
+
+    def setInputSize(self, size):  # noqa: N802  OpenCV's name
+        self.size = size
+
+    def detect(self, image_bgr):
+        import cv2
+
+        assert self.size == image_bgr.shape[1::-1]
+        if self.size == (500, 500):
+            raise cv2.error("out of memory\nand more")
+        return 1, None
+
+
+@pytest.fixture
+def yunet(tmp_path, monkeypatch):
+    cv2 = pytest.importorskip("cv2", reason="OpenCV comes with the extra yunet")
+    network = FakeNetwork()
+    monkeypatch.setattr(cv2.FaceDetectorYN, "create", lambda *_: network)
+    path = tmp_path / "yunet.onnx"
+    path.write_bytes(b"some network")
+    detector = load_detector("yunet", yunet_model=path)
+    return detector, network
+
+
+def test_a_picture_that_opencv_fails_on_is_one_line(yunet):
+    detector, _ = yunet
+    with pytest.raises(DetectorError, match=r"'yunet' failed on 500 x 500 pixels \(out of memory\); try"):
+        detector(np.zeros((500, 500, 3), dtype=np.uint8))
+    assert detector(np.zeros((50, 50, 3), dtype=np.uint8)) == ()
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "worked_on"),
+    [(640, 480, (640, 480)), (5000, 4000, (1250, 1000)), (20_000, 1000, (5000, 250)), (1, 100_000, (1, 5000))],
+)
+def test_yunet_is_given_neither_many_pixels_nor_long_sides(width, height, worked_on, yunet):
+    detector, network = yunet
+    detector(np.zeros((height, width, 3), dtype=np.uint8))
+    assert network.size == worked_on
+
+
 def test_rows_of_yunet_become_clipped_sorted_detections_in_the_pictures_pixels():
     points = [20, 30, 40, 30, 30, 40, 22, 50, 38, 50]
     rows = np.array([[50, 60, 20, 20, *points, 0.75], [-5, 10, 30, 40, *points, 0.5]], dtype=np.float32)
