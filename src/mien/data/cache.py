@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterable
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -28,6 +29,7 @@ CACHE_VARIABLE = "MIEN_CACHE"
 """Environment variable that names another folder for the cache."""
 
 _FORMAT = "2"  # what an entry holds; another has another number
+_DRAFT, _DRAFT_LIVES_S = ".draft-", 86_400  # one that is older was left by a process that was killed
 _PIXELS, _LABELS, _ENTRY = "pixels.npy", "labels.npz", "entry.json"
 _log = logging.getLogger(__name__)
 
@@ -108,7 +110,8 @@ def _store(faces: LabelledFaces, entry: Path) -> None:
     """Writes an entry and removes those of earlier states; does nothing where it cannot be written."""
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(mkdtemp(dir=entry.parent, prefix=".draft-"))  # readable by its owner alone, as faces should be
+        _remove_old_drafts(entry.parent)
+        draft = Path(mkdtemp(dir=entry.parent, prefix=_DRAFT))  # readable by its owner alone, as faces should be
         try:
             np.save(draft / _PIXELS, faces.pixels)
             files = np.empty(0, dtype=np.str_) if faces.files is None else faces.files
@@ -122,6 +125,12 @@ def _store(faces: LabelledFaces, entry: Path) -> None:
             shutil.rmtree(draft, ignore_errors=True)
     except OSError as fault:  # among them that another process was quicker, whose entry is as good
         _log.debug("not kept in the cache: %s", fault)
+
+
+def _remove_old_drafts(folder: Path) -> None:
+    for draft in folder.glob(f"{_DRAFT}*"):
+        if time.time() - draft.stat().st_mtime > _DRAFT_LIVES_S:
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 def _checksum(path: Path) -> str:

@@ -30,8 +30,11 @@ def fer7_position(name: str, classes: Mapping[str, str]) -> int:
         The position, or `NO_LABEL` for a class that is left out.
 
     Raises:
-        DataError: If the word is none of these; it names the nearest.
+        DataError: If the word is none of these, or one in `classes` means no label; it names the nearest.
     """
+    for own, label in classes.items():
+        if label != LEFT_OUT and label not in FER7.labels:
+            raise DataError(f"class {own!r}: {choose_from('label', label, FER7.labels)}")
     positions = FER7_OF_NAME | {
         own.casefold(): NO_LABEL if label == LEFT_OUT else FER7.index(label) for own, label in classes.items()
     }

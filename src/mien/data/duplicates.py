@@ -1,6 +1,8 @@
 """Faces that should not be trained on: copies of held-out ones, flat ones and pictures of no face."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,12 +78,7 @@ def not_a_face(votes: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 def exact_duplicates(pixels_a: NDArray[np.uint8], pixels_b: NDArray[np.uint8]) -> Pairs:
     """All pairs of one face from each collection with the same pixels; uint8 of shapes (A, H, W) and (B, H, W)."""
-    positions: dict[bytes, list[int]] = {}
-    for index, face in enumerate(pixels_b):
-        positions.setdefault(face.tobytes(), []).append(index)
-    found = [(index, other) for index, face in enumerate(pixels_a) for other in positions.get(face.tobytes(), ())]
-    pairs = np.array(found, dtype=np.int64).reshape(-1, 2)
-    return Pairs(pairs[:, 0], pairs[:, 1])
+    return _together(_exact(pixels_a, pixels_b))
 
 
 def near_duplicates(
@@ -97,8 +94,26 @@ def near_duplicates(
         pixels_b: uint8 of shape (B, 48, 48).
         threshold: Least Pearson correlation, -1 to 1.
     """
+    pairs = _together(_near(pixels_a, pixels_b, threshold))
+    order = np.lexsort((pairs.second, pairs.first))
+    return Pairs(pairs.first[order], pairs.second[order])
+
+
+def _exact(pixels_a: NDArray[np.uint8], pixels_b: NDArray[np.uint8]) -> Iterator[Pairs]:
+    """The pairs of `exact_duplicates`, face by face of the first collection."""
+    positions: dict[bytes, list[int]] = {}
+    for index, face in enumerate(pixels_b):
+        positions.setdefault(face.tobytes(), []).append(index)
+    for index, face in enumerate(pixels_a):
+        if others := positions.get(face.tobytes()):
+            yield Pairs(np.full(len(others), index, dtype=np.int64), np.array(others, dtype=np.int64))
+
+
+def _near(
+    pixels_a: NDArray[np.uint8], pixels_b: NDArray[np.uint8], threshold: float = NEAR_DUPLICATE
+) -> Iterator[Pairs]:
+    """The pairs of `near_duplicates`, block by block: where many are alike, all at once would fill the memory."""
     coarse_a, coarse_b = _coarse(pixels_a), _coarse(pixels_b)
-    first, second = [], []
     for start_a in range(0, len(pixels_a), _BLOCK):
         for start_b in range(0, len(pixels_b), _BLOCK):
             # Most faces are told apart by few numbers; only the rest are compared pixel by pixel.
@@ -108,13 +123,12 @@ def near_duplicates(
             columns = np.flatnonzero(likely.any(axis=0)) + start_b
             correlation = standardised(pixels_a[rows]) @ standardised(pixels_b[columns]).T
             row, column = np.nonzero(correlation >= threshold)
-            first.append(rows[row])
-            second.append(columns[column])
-    if not first:
-        return Pairs(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
-    a, b = np.concatenate(first).astype(np.int64), np.concatenate(second).astype(np.int64)
-    order = np.lexsort((b, a))
-    return Pairs(a[order], b[order])
+            yield Pairs(rows[row].astype(np.int64), columns[column].astype(np.int64))
+
+
+def _together(parts: Iterable[Pairs]) -> Pairs:
+    every = [Pairs(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)), *parts]
+    return Pairs(np.concatenate([part.first for part in every]), np.concatenate([part.second for part in every]))
 
 
 def standardised(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -132,8 +146,10 @@ def standardised(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def has_duplicate(pixels: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Which faces have an exact or near duplicate among `others`; uint8 of shapes (N, 48, 48) and (M, 48, 48)."""
-    exact, near = exact_duplicates(pixels, others), near_duplicates(pixels, others)
-    return _marked(exact.first, len(pixels)) | _marked(near.first, len(pixels))
+    found = np.zeros(len(pixels), dtype=np.bool_)
+    for pairs in chain(_exact(pixels, others), _near(pixels, others)):
+        found[pairs.first] = True
+    return found
 
 
 def training_rows_to_keep(train: LabelledFaces, held_out: LabelledFaces) -> tuple[NDArray[np.bool_], LeftOut]:
@@ -145,17 +161,18 @@ def training_rows_to_keep(train: LabelledFaces, held_out: LabelledFaces) -> tupl
         A mask of shape (N,) over `train`, and the counts.
     """
     pixels, others = train.grey(), held_out.grey()
-    exact, near = exact_duplicates(pixels, others), near_duplicates(pixels, others)
-    is_exact, is_near = _marked(exact.first, len(train)), _marked(near.first, len(train))
-    copies = Pairs(np.concatenate([exact.first, near.first]), np.concatenate([exact.second, near.second]))
-    differs = train.fer7[copies.first] != held_out.fer7[copies.second]
+    is_exact, is_near, is_conflicting = (np.zeros(len(train), dtype=np.bool_) for _ in range(3))
+    for mask, found in ((is_exact, _exact(pixels, others)), (is_near, _near(pixels, others))):
+        for pairs in found:
+            mask[pairs.first] = True
+            is_conflicting[pairs.first[train.fer7[pairs.first] != held_out.fer7[pairs.second]]] = True
     is_flat, is_no_face = flat(pixels), not_a_face(train.votes)
     keep = ~(is_exact | is_near | is_flat | is_no_face)
     return keep, LeftOut(
         total=len(train),
         exact=int(is_exact.sum()),
         near=int((is_near & ~is_exact).sum()),
-        conflicting=int(_marked(copies.first[differs], len(train)).sum()),
+        conflicting=int(is_conflicting.sum()),
         flat=int(is_flat.sum()),
         not_a_face=int(is_no_face.sum()),
         kept=int(keep.sum()),
@@ -177,9 +194,3 @@ def _coarse(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         rest = np.sqrt(np.maximum(1 - (tiles**2).sum(axis=1), 0))
         blocks.append(np.column_stack([tiles, rest]))
     return np.concatenate(blocks)
-
-
-def _marked(positions: NDArray[np.int64], length: int) -> NDArray[np.bool_]:
-    mask = np.zeros(length, dtype=np.bool_)
-    mask[positions] = True
-    return mask

@@ -130,8 +130,9 @@ def without_outliers(votes: NDArray[np.int64]) -> NDArray[np.int64]:
 def majority(votes: NDArray[np.int64]) -> NDArray[np.int64]:
     """The FER+ majority rule: class position in `FERPLUS8`, or `NO_LABEL`; votes of shape (N, 10).
 
-    Single votes do not count. An image counts where one of the eight expressions has strictly more votes than every
-    other column, `unknown` and `nf` included. Source: Barsoum et al., ICMI 2016.
+    Single votes do not count. An image counts where one of the eight expressions has most votes (a plurality): strictly
+    more than every other column, `unknown` and `nf` included. FER+'s published code (mode `majority`) further asks for
+    more than half of the votes that count. Source: Barsoum et al., ICMI 2016.
     """
     kept = without_outliers(votes)
     most = kept.max(axis=1, initial=0)

@@ -177,10 +177,15 @@ def _pictures_in(class_folder: Path) -> list[Path]:
         if isinstance(picture, PictureError):
             raise DataError(f"{picture}; remove the folder if its class is not wanted") from picture
         found.append(picture)
-    others = [path for path in class_folder.rglob("*") if path.suffix.lower() in _PICTURES_OF_OTHER_FORMATS]
+    inside = (path for path in class_folder.rglob("*") if not _is_hidden(path.relative_to(class_folder)))
+    others = [path for path in inside if path.suffix.lower() in _PICTURES_OF_OTHER_FORMATS]
     faults = [f"{path}: is of a format that is not read" for path in others]
     refuse_unreadable(faults, len(found) + len(others), class_folder)
     return found
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _refuse_stray(folder: Path) -> None:

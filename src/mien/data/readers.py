@@ -91,7 +91,8 @@ def read_seen(path: Path, split: str, *, classes: Mapping[str, str] | None = Non
     """The faces a model was trained or chosen on before it is tested on `split`.
 
     Args:
-        path: As for `read_faces`. A single Parquet file counts whole; of all else, the splits in `SEEN_BEFORE`.
+        path: As for `read_faces`; the splits in `SEEN_BEFORE` count. Of a single Parquet file, those of them that it
+            has, and the whole file where it has none of them.
         split: The split the model is tested on.
         classes: As for `read_faces`.
 
@@ -102,7 +103,9 @@ def read_seen(path: Path, split: str, *, classes: Mapping[str, str] | None = Non
     if split not in SEEN_BEFORE:
         raise DataError(f"nothing comes before {split}; choose from {', '.join(SEEN_BEFORE)} to leave duplicates out")
     if path.is_file() and path.suffix.lower() != ".csv":
-        return read_faces(path, classes=classes)
+        found = [_read(path, before, classes or {}, colour=False) for before in SEEN_BEFORE[split]]
+        parts = [part for part in found if len(part)]
+        return LabelledFaces.concatenate(parts) if parts else read_faces(path, classes=classes)
     return LabelledFaces.concatenate([read_faces(path, split=before, classes=classes) for before in SEEN_BEFORE[split]])
 
 

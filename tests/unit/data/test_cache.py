@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -146,6 +147,16 @@ def test_an_entry_comes_into_being_in_one_step(file: Path, cache: Path, monkeypa
     with pytest.raises(KeyboardInterrupt):
         cached_faces("here", [file], Reader())
     assert list(cache.iterdir()) == []
+
+
+def test_what_a_killed_process_left_goes_after_a_day(file: Path, cache: Path) -> None:
+    cache.mkdir()
+    for name, age_s in ((".draft-old", 90_000), (".draft-new", 80_000)):
+        (cache / name).mkdir()
+        (cache / name / "pixels.npy").write_bytes(b"x")
+        os.utime(cache / name, (time.time() - age_s,) * 2)
+    cached_faces("here", [file], Reader())
+    assert [path.name for path in cache.glob(".draft-*")] == [".draft-new"]
 
 
 def test_without_a_place_to_write_faces_are_read_each_time(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

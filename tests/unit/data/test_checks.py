@@ -32,6 +32,8 @@ def test_an_unknown_class_names_the_nearest() -> None:
         fer7_position("suprise", {})
     with pytest.raises(DataError, match=r"did you mean 'glee'\?"):
         fer7_position("gle", {"glee": "happy"})
+    with pytest.raises(DataError, match="class 'joy': no label 'joyful'; choose from angry"):
+        fer7_position("sad", {"joy": "joyful"})
 
 
 @pytest.mark.parametrize(

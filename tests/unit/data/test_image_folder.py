@@ -97,6 +97,9 @@ def test_what_is_no_picture_and_what_is_hidden_does_not_matter(folder: Path) -> 
     (folder / "train" / "happy" / "Thumbs.db").write_text("x")
     (folder / "train" / "notes.txt").write_text("x")
     picture(folder / "train" / ".trash" / "0.png")
+    (folder / "train" / "happy" / "._IMG.heic").write_text("x")
+    (folder / "train" / "happy" / ".trash").mkdir()
+    (folder / "train" / "happy" / ".trash" / "x.heic").write_text("x")
     (folder / "docs").mkdir()
     assert len(read_faces(folder, split="Training")) == 12
 

@@ -235,7 +235,10 @@ def test_what_was_seen_before_a_split_is_what_comes_before_it(tmp_path: Path) ->
     assert_faces(read_seen(path, "PublicTest"), [0, 1])
     assert_faces(read_seen(path, "PrivateTest"), [0, 1, 2])
     parquet = write_parquet(tmp_path / "any.parquet", columns(), slice(1, 3))
-    assert_faces(read_seen(parquet, "PublicTest"), [1, 2])
+    assert_faces(read_seen(parquet, "PublicTest"), [1])  # not the tested split, which stands there too
+    assert_faces(read_seen(parquet, "PrivateTest"), [1, 2])
+    other = write_parquet(tmp_path / "other.parquet", columns(), slice(2, 4))
+    assert_faces(read_seen(other, "PublicTest"), [2, 3])
     with pytest.raises(DataError, match="nothing comes before Training"):
         read_seen(path, "Training")
 

@@ -114,6 +114,23 @@ def test_confident_labels_by_hand() -> None:
     # Neither class reaches its mean: nobody is confident. A class that nobody has cannot be confident either.
     probabilities = np.array([[0.9, 0.1, 0], [0.1, 0, 0.9], [0.5, 0.5, 0], [0.2, 0.8, 0]])
     assert confident_labels(labels, probabilities).tolist() == [0, NO_LABEL, 0, 1]
+    # Nor can one that the judge knows nothing of, whose mean is 0; those of the others are 0.7 and 0.8.
+    probabilities = np.array([[0.9, 0.1, 0], [0.5, 0.5, 0], [0.2, 0.8, 0], [0.6, 0.4, 0]])
+    assert confident_labels(np.array([0, 0, 1, 2]), probabilities).tolist() == [0, NO_LABEL, 1, NO_LABEL]
+
+
+def test_a_class_of_few_faces_makes_no_suspects() -> None:
+    rng = np.random.default_rng(3)
+    labels = np.array([HAPPY, SAD] * 40 + [NEUTRAL] * 4)
+    features = rng.normal(0, 1, (84, 5)).astype(np.float32)
+    features[:80, 2] += np.where(labels[:80] == SAD, 1, -1)
+    given = out_of_fold(features, labels, np.r_[:81, 80, 80, 81], rng)
+    assert not given[:, NEUTRAL].any()
+    data = collection_of({"Training": voted(labels.tolist(), [{}] * 84)})
+    found = label_errors(data, given, "judge", ("Training",))
+    assert found.suspects
+    assert NEUTRAL not in {FER7.index(suspect.suggested) for suspect in found.suspects}
+    assert sum(found.by_pair["neutral"].values()) == 0
 
 
 def test_suspects_are_ordered_and_checked_by_votes() -> None:

@@ -130,8 +130,9 @@ def confident_labels(labels: NDArray[np.int64], probabilities: NDArray[np.float6
         probabilities: float64 of shape (N, K), from a judge that has not seen the faces.
     """
     classes = range(probabilities.shape[1])
-    # A class that nobody has cannot be confident.
-    least = [probabilities[labels == k, k].mean() if np.any(labels == k) else np.inf for k in classes]
+    # A class that nobody has, or of which the judge knows nothing, cannot be confident.
+    means = [probabilities[labels == k, k].mean() if np.any(labels == k) else 0.0 for k in classes]
+    least = [mean if mean > 0 else np.inf for mean in means]
     confident = np.where(probabilities >= np.array(least), probabilities, -1.0)
     return np.where(confident.max(axis=1) >= 0, confident.argmax(axis=1), NO_LABEL).astype(np.int64)
 
@@ -141,7 +142,8 @@ def label_errors(
 ) -> LabelErrors:
     """Faces of `splits` whose label is likely wrong.
 
-    A face is suspect where it confidently has another label, and its own is not the most probable one.
+    A face is suspect where it confidently has another label, and its own is not the most probable one. No face is whose
+    label the judge does not know, that is, gives to none.
 
     Args:
         data: All faces.
@@ -155,7 +157,8 @@ def label_errors(
     labels = data.faces.fer7[judged]
     suggested = confident_labels(labels, probabilities)
     most_probable = probabilities.argmax(axis=1)
-    suspect = np.flatnonzero((suggested != NO_LABEL) & (suggested != labels) & (most_probable != labels))
+    known = np.isin(labels, np.flatnonzero(probabilities.any(axis=0)))
+    suspect = np.flatnonzero(known & (suggested != NO_LABEL) & (suggested != labels) & (most_probable != labels))
     margin = probabilities[suspect, labels[suspect]] - probabilities[suspect, suggested[suspect]]
     suspect = suspect[np.argsort(margin, kind="stable")]
     seen = data.faces[judged[suspect]].majority()

@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from mien.data.faces import NO_LABEL
 from mien.expressions import FER7
 
 FOLDS = 5
@@ -22,20 +21,22 @@ def out_of_fold(
     Args:
         features: float32 of shape (N, K), of unit variance.
         labels: Class position in `FER7` of each face, or `NO_LABEL`; a face without one is judged, not trained on.
-        groups: Faces of the same number share a fold, so that no copy of a face is trained on when it is judged.
+        groups: Faces of the same number share a fold, so that no copy of a face is trained on when it is judged. A
+            class of fewer groups than there are folds is not taught: too little would be known of it.
         rng: Deals the groups to the folds.
 
     Returns:
-        float64 of shape (N, 7); a class that the other folds lack has the probability 0.
+        float64 of shape (N, 7); a class that is not taught has the probability 0.
 
     Raises:
         ValueError: If the faces outside a fold have but one label, or none.
     """
     fold = _folds(labels, groups, rng)
     probabilities = np.zeros((len(labels), len(FER7)))
+    known = [k for k in range(len(FER7)) if len(np.unique(groups[labels == k])) >= FOLDS]
     for number in range(FOLDS):
         judged = fold == number
-        taught = ~judged & (labels != NO_LABEL)
+        taught = ~judged & np.isin(labels, known)
         penalty = _FACES_PER_UNIT_OF_PENALTY / max(taught.sum(), 1)
         classifier = LogisticRegression(C=penalty, max_iter=1000).fit(features[taught], labels[taught])
         if judged.any():
