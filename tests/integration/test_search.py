@@ -18,7 +18,8 @@ from mien.study.search import search as searching
 from mien.study.search import trial as trials_of
 from mien.study.search.config import SearchConfig
 from mien.study.search.search import Search
-from mien.study.search.storage import counted, open_study
+from mien.study.search.storage import counted, open_study, try_again
+from mien.study.search.trial import REASON
 from mien.train.config import load_config
 from mien.train.fit import Run
 
@@ -141,6 +142,46 @@ def test_a_trial_of_a_dead_process_is_tried_again(tmp_path: Path, monkeypatch: p
     search.run(1, quiet)
     assert [each.state.name for each in search.study.trials] == ["FAIL", "COMPLETE"]
     assert states(search) == ["COMPLETE"]
+
+
+def test_a_trial_taken_for_dead_is_left_by_a_process_that_wakes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = Search("woken", CONFIG, FACES, tmp_path)
+    trained = stand_in([1.0, 2.0])
+
+    def asleep(*given: Any) -> Run:
+        monkeypatch.setattr(trials_of, "fit", trained)
+        running = search.study.get_trials(deepcopy=False)[-1]
+        search.study._storage.set_trial_state_values(running._trial_id, TrialState.FAIL)  # as another process does
+        try_again(search.study, running)
+        return trained(*given)
+
+    monkeypatch.setattr(trials_of, "fit", asleep)
+    told: list[str] = []
+    search.run(1, lambda trial, _: told.append(trial.user_attrs.get(REASON, "") if trial else "waits"))
+    assert [each.state.name for each in search.study.trials] == ["FAIL", "COMPLETE"]
+    assert len(told) == 2
+    assert "taken for dead" in told[0]
+    assert told[1] == ""
+
+
+def test_what_is_amiss_with_the_database_and_with_a_trial_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def incomplete(*_: Any) -> Run:
+        raise ImportError("no such library")
+
+    monkeypatch.setitem(sys.modules, "psycopg2", None)
+    with pytest.raises(ConfigError, match="needs a driver that is not installed"):
+        Search("x", CONFIG, FACES, tmp_path, storage="postgresql://me@nowhere/searches")
+    monkeypatch.setattr(trials_of, "fit", incomplete)
+    search = Search("x", CONFIG, FACES, tmp_path)
+    with pytest.raises(ImportError, match="no such library"):
+        search.run(1, quiet)
+    search.study.set_user_attr("settings", {"figures": ["P2"], "data": {}})
+    with pytest.raises(ConfigError, match=r"the search 'x' in .* is of another version of mien"):
+        Search("x", CONFIG, FACES, tmp_path)
 
 
 def with_heartbeat_of_a_second(name: str, url: str, config: SearchConfig, data: Mapping[str, str]) -> Any:

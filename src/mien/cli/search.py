@@ -81,7 +81,7 @@ def _tell(trial: "FrozenTrial | None", study: "Study", config: "SearchConfig") -
     if trial.intermediate_values:
         last = max(trial.intermediate_values)
         words += f" after {last} epoch{'s' if last > 1 else ''}: {config.figure} {trial.intermediate_values[last]:.4f}"
-    elif REASON in trial.user_attrs:
+    if REASON in trial.user_attrs:
         words += f": {trial.user_attrs[REASON]}"
     best = best_of(study)
     typer.echo(words + (f" (best {best.value:.4f}, trial {best.number})" if best else ""))

@@ -22,6 +22,8 @@ from mien.train.run.trainer import CHECKPOINT
 
 STATE, FAILED = "study.json", "failed.txt"
 
+_FREE = "keep_weights"  # may change while a study goes on; earlier versions wrote it down
+
 
 @dataclass(frozen=True, slots=True)
 class Training:
@@ -129,7 +131,7 @@ def _keep_traceback(run: Path, fault: Exception) -> None:
 
 def _state(study: Study, faces: StudyFaces) -> dict[str, Any]:
     """All that must be the same when a study goes on, by what it is called in the file."""
-    file = study.config.model_dump(mode="json", exclude={"title", "question", "arms", "training", "x_axis"})
+    file = study.config.model_dump(mode="json", exclude={"title", "question", "arms", "training", "x_axis", _FREE})
     arms = {name: config.model_dump(mode="json", exclude={"seed"}) for name, config in study.arms.items()}
     data = {"training": fingerprint(faces.training), "measured": fingerprint(faces.measured)}
     return {"study": study.name, **file, "arms": arms, "faces": data}
@@ -191,6 +193,7 @@ def _written(folder: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError, TypeError, AttributeError) as fault:
         raise ConfigError(f"{path} cannot be read ({first_line(fault)}); name another folder") from fault
+    written.pop(_FREE, None)
     return written | {"arms": {name: arm.model_dump(mode="json", exclude={"seed"}) for name, arm in arms.items()}}
 
 

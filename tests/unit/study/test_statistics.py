@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import t as student
 
 from mien.study.statistics import difference_of, holm, mean_of
 
@@ -53,6 +54,15 @@ def test_intervals_of_a_mean_hold_the_truth() -> None:
         estimate = mean_of((rng.random((3, IMAGES)) < shares).astype(np.float64))
         held.append(estimate.low <= 0.6 <= estimate.high)
     assert np.mean(held) > 0.93
+
+
+def test_mean_by_hand() -> None:
+    # Images' means 1, 0.5, 0, 0.5: variance 1/6, by 4; seeds' means 0.75 and 0.25: variance 1/8, by 2.
+    estimate = mean_of(np.array([[1.0, 1.0, 0.0, 1.0], [1.0, 0.0, 0.0, 0.0]]))
+    images, seeds = 1 / 24, 1 / 16
+    freedom = (images + seeds) ** 2 / (images**2 / 3 + seeds**2 / 1)
+    reach = student.ppf(0.975, freedom) * (images + seeds) ** 0.5
+    assert (estimate.value, estimate.low, estimate.high) == pytest.approx((0.5, 0.5 - reach, 0.5 + reach))
 
 
 def test_difference_by_hand() -> None:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from optuna import Study
+from optuna import Study, Trial
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from mien.data.duplicates import training_rows_to_keep
@@ -101,13 +102,32 @@ class Search:
 
     def _one_trial(self, tell: Callable[[FrozenTrial | None, Study], None]) -> None:
         ended: list[FrozenTrial] = []
+        lost: list[int] = []
+
+        def objective(trial: Trial) -> float:
+            try:
+                return self._objective(trial)
+            except UpdateFinishedTrialError:
+                lost.append(trial.number)
+                raise
+
         try:
             self.study.optimize(
-                self._objective, n_trials=1, catch=(TrialFailed,), callbacks=[lambda _, trial: ended.append(trial)]
+                objective, n_trials=1, catch=(TrialFailed,), callbacks=[lambda _, trial: ended.append(trial)]
             )
+        except ValueError:  # what Optuna says of a trial that cannot be marked as ended, since it is
+            if not lost:
+                raise
+            ended.append(self._taken_for_dead(lost[0]))
         finally:
             write_outputs(self.study, self.config, self.folder, self.faces)
         tell(ended[0], self.study)
+
+    def _taken_for_dead(self, number: int) -> FrozenTrial:
+        """A trial that another process ended while this one slept, with the reason."""
+        trial = self.study.get_trials()[number]
+        trial.set_user_attr(REASON, "was silent for so long that it was taken for dead, and is tried again")
+        return trial
 
 
 def _parts(

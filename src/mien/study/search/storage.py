@@ -44,8 +44,12 @@ def open_study(
     """
     settings = {**config.model_dump(mode="json"), "data": dict(data)}
     with readable_faults(url):
+        try:
+            storage = _connect(url, heartbeat_s)
+        except ImportError as fault:
+            raise ConfigError(f"{shown(url)} needs a driver that is not installed: {first_line(fault)}") from fault
         study = create_study(
-            storage=_connect(url, heartbeat_s),
+            storage=storage,
             study_name=name,
             load_if_exists=True,
             direction=config.direction,
@@ -73,8 +77,6 @@ def readable_faults(url: str) -> Iterator[None]:
         yield
     except ArgumentError as fault:
         raise ConfigError(f"{url!r} is no URL of a database; give one such as sqlite:///search.db") from fault
-    except ImportError as fault:
-        raise ConfigError(f"{shown(url)} needs a driver that is not installed: {first_line(fault)}") from fault
     except (SQLAlchemyError, StorageInternalError) as fault:
         cause = fault.__cause__ or fault
         raise OutputError(f"cannot use the storage {shown(url)}: {first_line(Exception(str(cause)))}") from fault
@@ -140,9 +142,14 @@ def _pruner(config: PrunerConfig) -> BasePruner:
 
 
 def _refuse_changes(stored: dict[str, Any], settings: dict[str, Any], what: str) -> None:
-    data = stored.pop("data")
-    # What an earlier version did not know has had its default.
-    before = {**SearchConfig.model_validate(stored).model_dump(mode="json"), "data": data}
+    try:
+        data = stored.pop("data")
+        # What an earlier version did not know has had its default.
+        before = {**SearchConfig.model_validate(stored).model_dump(mode="json"), "data": data}
+    except (KeyError, ValueError) as fault:  # pydantic's are ValueErrors
+        raise ConfigError(
+            f"{what} is of another version of mien ({first_line(fault)}); go on with that, or name another --output"
+        ) from fault
     there, here = dict(_flat(before)), dict(_flat(settings))
     changed = [
         f"{key} ({there.get(key, 'nothing')} there, {here.get(key, 'nothing')} here)"
