@@ -88,7 +88,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     from mien.data.readers import read_faces, read_seen
     from mien.evaluate.evaluation import Evaluation
     from mien.evaluate.findings import Wanted, find_out
-    from mien.evaluate.protocols import PROTOCOLS, measurable, protocols_named
+    from mien.evaluate.protocols import measurable, protocols_named
     from mien.evaluate.subjects.load import load_subject
 
     model, data = _model_and_data(given, model)
@@ -108,11 +108,14 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
             robustness = ROBUSTNESS if html_file and subject.classifier else 0
         wanted = Wanted(other, robustness, GALLERY if html_file else 0, PARITY if parity else 0)
         findings = find_out(subject, faces, protocols or subject.able(measurable(faces)), seen=seen, wanted=wanted)
-    if not protocols and len(measurable(faces)) < len(PROTOCOLS):
-        typer.echo("mien: no FER+ votes in this data: P2 and P4 are not measured", err=True)
+    if not protocols:
+        _tell_left_out(subject, faces)
     if faces.source != FER2013:
         typer.echo(f"mien: the truth is the labels of {faces.source}, not FER2013's", err=True)
-    evaluation = Evaluation(subject.name, split, selected_on or _selected_on(subject, faces), findings.results)
+    own = _own_data(subject, faces)
+    chosen_on = selected_on or (subject.selected_on if own else None)
+    trained_on = own and bool(subject.training) and split == "Training"
+    evaluation = Evaluation(subject.name, split, chosen_on, findings.results, trained_on)
     _print(evaluation)
     print_findings(evaluation.model, findings)
     write_findings(evaluation, findings, files)
@@ -126,8 +129,25 @@ def _model_and_data(given: Sequence[str], model: str | None) -> tuple[str, Path]
     return (named[0] if named else model or "base"), Path(data)
 
 
-def _selected_on(subject: "Subject", faces: "LabelledFaces") -> str | None:
-    """The split that the model was chosen on, if `faces` may be of the same data set; a split of another is no matter.
+def _tell_left_out(subject: "Subject", faces: "LabelledFaces") -> None:
+    """Says which protocols are not measured, and why, where none was asked for by name."""
+    from mien.evaluate.protocols import PROTOCOLS, measurable
+
+    with_truth = measurable(faces)
+    by_votes = [p.code for p in PROTOCOLS if p not in with_truth and p.votes and not faces.votes.any()]
+    without_truth = [p.code for p in PROTOCOLS if p not in with_truth and p.code not in by_votes]
+    unknown = [p for p in with_truth if p not in subject.able(with_truth)]
+    if by_votes:
+        typer.echo(f"mien: no FER+ votes in this data: {' and '.join(by_votes)} are not measured", err=True)
+    if without_truth:
+        typer.echo(f"mien: no face has a truth for {', '.join(without_truth)}: not measured", err=True)
+    if unknown:
+        codes, sets = ", ".join(p.code for p in unknown), ", ".join(dict.fromkeys(p.expressions.name for p in unknown))
+        typer.echo(f"mien: {subject.name} gives no probabilities for {sets}: {codes} not measured", err=True)
+
+
+def _own_data(subject: "Subject", faces: "LabelledFaces") -> bool:
+    """Whether `faces` may be of the data set that the model was trained and chosen on; a split of another is no matter.
 
     A data set may have been given another name in training, but not other faces.
     """
@@ -135,8 +155,10 @@ def _selected_on(subject: "Subject", faces: "LabelledFaces") -> str | None:
     from mien.data.manifest import fingerprint
 
     facts = subject.training.get("data", {})
-    same = facts.get("source", FER2013) == faces.source or facts.get("held_out_sha256") == fingerprint(faces)
-    return subject.selected_on if same else None
+    return facts.get("source", FER2013) == faces.source or fingerprint(faces) in (
+        facts.get("training_sha256"),
+        facts.get("held_out_sha256"),
+    )
 
 
 def _print(evaluation: "Evaluation") -> None:

@@ -52,16 +52,20 @@ class Evaluation:
         split: Which split of the data.
         selected_on: The split on which the model was chosen, tuned or calibrated, if that is known.
         results: The figures.
+        trained_on: Whether the model has learnt from this split, if that is known.
     """
 
     model: str
     split: str
     selected_on: str | None
     results: tuple[Result, ...]
+    trained_on: bool = False
 
     @property
     def caution(self) -> str | None:
-        """What a reader must be told where the split has served to choose the model, else None."""
+        """What a reader must be told where the split has served to train or to choose the model, else None."""
+        if self.trained_on:
+            return f"trained on {self.split}: the model has learnt from these images, so its figures flatter it"
         if self.selected_on != self.split:
             return None
         return f"selected on {self.split}: the model was chosen on these images, so its figures flatter it"
@@ -72,6 +76,7 @@ class Evaluation:
             "model": self.model,
             "split": self.split,
             "selected_on": self.selected_on,
+            "trained_on": self.trained_on,
             "caution": self.caution,
             "interval": {"level": 0.95, "bootstrap_draws": DRAWS, "seed": SEED},
             "calibration_bins": CALIBRATION_BINS,
@@ -98,6 +103,7 @@ def evaluate(
 
     Returns:
         Results in order of protocol, then all images before those without duplicates, then plain before averaged.
+        Where each image that counts by a protocol has a duplicate, there is nothing without duplicates.
 
     Raises:
         DataError: If no image counts by one of the protocols.
@@ -126,7 +132,7 @@ def evaluate_answers(
         faces: What the answers are about.
         protocols: What to measure.
         duplicated: Which of the faces have a duplicate or near-duplicate among what was seen before, of shape (N,).
-            If given, everything is measured once more without them.
+            If given, everything of which images are left is measured once more without them.
 
     Raises:
         DataError: If no image counts by one of the protocols.
@@ -139,6 +145,7 @@ def evaluate_answers(
         Result(protocol, flip_averaged, without_duplicates, _measure(protocol, faces, answers, subset))
         for protocol in protocols
         for without_duplicates, subset in subsets.items()
+        if not without_duplicates or (subset & protocol.counts(faces)).any()
         for flip_averaged, answers in ways
     )
 
@@ -154,10 +161,7 @@ def averaged_over_flips(
 def _measure(protocol: Protocol, faces: LabelledFaces, answers: Answers, subset: NDArray[np.bool_]) -> Metrics:
     chosen = subset & protocol.counts(faces)
     if not chosen.any():
-        raise DataError(
-            f"no image counts by {protocol.code} {protocol.name} in this data; "
-            "it may lack FER+ votes, or all of it may be among the images seen in training"
-        )
+        raise DataError(f"no image counts by {protocol.code} {protocol.name} in this data; it may lack FER+ votes")
     counted = faces[chosen]
     return measure(
         protocol.expressions.labels,

@@ -73,6 +73,14 @@ class Findings:
     comparisons: tuple[Comparison, ...] = ()
     parity: Parity | None = None
 
+    @property
+    def only_duplicates(self) -> tuple[str, ...]:
+        """Codes of the protocols of whose images each has a duplicate in the data given as training data."""
+        if self.leakage.in_given is None:
+            return ()
+        left = {result.protocol.code for result in self.results if result.without_duplicates}
+        return tuple(each.protocol for each in self.analyses if each.protocol not in left)
+
     def to_dict(self) -> dict[str, Any]:
         """All but the results and the pictures as plain numbers, strings, lists and dicts, ready for JSON."""
         names = ("analyses", "leakage", "robustness", "gallery", "against", "comparisons", "parity")

@@ -54,12 +54,12 @@ PROTOCOLS = (P1, P1C, P2, P3, P4)
 
 
 def protocols_named(names: Sequence[str]) -> tuple[Protocol, ...]:
-    """The protocols with these codes or names; raises `MienError`, naming the nearest, for any other."""
+    """The protocols with these codes or names, each once; raises `MienError`, naming the nearest, for any other."""
     known = {key: protocol for protocol in PROTOCOLS for key in (protocol.code, protocol.name)}
     for name in names:
         if name not in known:
             raise MienError(choose_from("protocol", name, tuple(known)))
-    return tuple(known[name] for name in names)
+    return tuple(dict.fromkeys(known[name] for name in names))
 
 
 def measurable(faces: LabelledFaces) -> tuple[Protocol, ...]:

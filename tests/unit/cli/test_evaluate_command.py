@@ -136,6 +136,25 @@ def test_missing_votes_are_said(monkeypatch: pytest.MonkeyPatch, data: Path) -> 
     assert "P2" not in ran.stdout
 
 
+def test_protocols_that_the_model_has_no_answer_for_are_said(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+    lines = ["row,happy,sad,surprise,neutral"] + [f"{row},1,0,0,0" for row in range(3, 11)]
+    theirs = data.with_name("theirs.csv")
+    theirs.write_text("\n".join(lines) + "\n", "utf-8")
+    ran = run(monkeypatch, theirs, data)
+    assert ran.exit_code == 0, ran.output
+    assert "theirs gives no probabilities for fer7, ferplus8: P3, P4 not measured" in ran.stderr
+    assert "votes" not in ran.stderr
+
+
+def test_images_that_the_model_has_learnt_from_are_said(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+    told = "trained on Training: the model has learnt from these images"
+    learnt = EvenModel(training={"data": {"source": "FER2013"}})
+    other = EvenModel(training={"data": {"source": "Ours"}})
+    assert told in run(monkeypatch, data, "--split", "Training", model=learnt).stdout.replace("\n", " ")
+    assert "trained on" not in run(monkeypatch, data, "--split", "Training", model=other).stdout
+    assert "trained on" not in run(monkeypatch, data, model=learnt).stdout
+
+
 def test_the_model_may_be_named_before_the_data(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
     ran = run(monkeypatch, "other", data, "--protocol", "P1")
     assert ran.exit_code == 0, ran.output

@@ -98,8 +98,14 @@ def test_a_protocol_without_images_is_a_clear_error() -> None:
     without_votes = LabelledFaces(FACES.pixels, FACES.fer7, np.zeros_like(FACES.votes), FACES.rows)
     with pytest.raises(DataError, match="no image counts by P2 core4/consensus"):
         evaluate(reader_of_the_corner, without_votes, (P2,))
-    with pytest.raises(DataError, match="all of it may be among the images seen"):
-        evaluate(reader_of_the_corner, FACES, (P3,), seen=FACES)
+
+
+def test_where_each_image_was_seen_before_nothing_is_measured_without_these() -> None:
+    results = evaluate(reader_of_the_corner, FACES, (P3, P1), seen=FACES[~P1.counts(FACES)])
+    assert find(results, "P3", alone=True).metrics.n == P1.counts(FACES).sum()
+    results = evaluate(reader_of_the_corner, FACES, (P3, P1), seen=FACES[P1.counts(FACES)])
+    assert [r.protocol.code for r in results if r.without_duplicates] == ["P3", "P3"]
+    assert find(results, "P1").metrics.n == P1.counts(FACES).sum()
 
 
 @pytest.mark.parametrize(
@@ -151,6 +157,8 @@ def test_evaluation_says_so_where_the_model_was_selected_on_these_images() -> No
     ):
         assert other.caution is None
         assert "elected on" not in markdown(other)
+    learnt = Evaluation("base", "Training", "PublicTest", results, trained_on=True)
+    assert "**Trained on Training: the model has learnt from these images" in markdown(learnt)
 
 
 def test_evaluation_as_json_names_protocol_n_and_interval_of_every_figure() -> None:

@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 from sklearn import metrics as sk
 
-from mien.evaluate.metrics import CALIBRATION_BINS, Estimate, Metrics, calibration_bins, measure, proportion
+from mien.evaluate.metrics import (
+    CALIBRATION_BINS,
+    Estimate,
+    Metrics,
+    calibration_bins,
+    measure,
+    per_image_sums,
+    proportion,
+    resampled_sums,
+)
 
 LABELS = ("happy", "sad", "surprise", "neutral")
 Floats = NDArray[np.float64]
@@ -198,9 +207,11 @@ def test_score_intervals_hold_the_truth_about_as_often_as_they_say(images: int, 
 
 def test_draws_come_in_any_number() -> None:
     truth, probabilities = sample(9, 50)
+    sums = per_image_sums(truth, probabilities, None)
     for draws in (1, 199, 200, 201, 450):
-        accuracy = measured(truth, probabilities, draws=draws).accuracy
-        assert 0 < accuracy.low <= accuracy.high < 1
+        drawn = resampled_sums(sums, draws, np.random.default_rng(0))
+        assert drawn.shape == (draws, sums.shape[1])
+        assert drawn[:, : len(LABELS) ** 2].sum(axis=1).tolist() == [50] * draws
 
 
 def test_metrics_as_a_dict_are_rounded_figures_with_their_ends() -> None:

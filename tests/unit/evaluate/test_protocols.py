@@ -52,6 +52,7 @@ def test_votes_of_the_eight_are_shares_without_single_votes() -> None:
 def test_protocols_are_found_by_code_and_name() -> None:
     assert protocols_named(["P2", "fer7/fer2013"]) == (P2, P3)
     assert protocols_named(["P1c", "core4/fer2013"]) == (P1C, P1)
+    assert protocols_named(["P1", "core4/fer2013", "P1"]) == (P1,)
     with pytest.raises(MienError, match=r"no protocol 'core4/fer13' \(did you mean 'core4/fer2013'\?\)"):
         protocols_named(["P1", "core4/fer13"])
 

@@ -9,7 +9,7 @@ import typer
 from mien.cli.output.files import check_outputs, write_text
 from mien.evaluate.evaluation import Evaluation
 from mien.evaluate.findings import Findings
-from mien.evaluate.pages.contents import never_learnt, sections
+from mien.evaluate.pages.contents import never_learnt, nothing_left, sections
 from mien.evaluate.pages.markdown import markdown
 from mien.evaluate.report import percent, share
 from mien.page.document import Text
@@ -33,6 +33,8 @@ def print_findings(model: str, findings: Findings) -> None:
     """Prints what else is to be known of the figures, a line for each."""
     if findings.leakage.never_learnt:
         typer.echo(never_learnt(findings.leakage.never_learnt))
+    if findings.only_duplicates:
+        typer.echo(nothing_left(findings.only_duplicates))
     for c in findings.comparisons:
         accuracy = c.differences["accuracy"]
         typer.echo(

@@ -20,7 +20,7 @@ class Duplicates:
     Attributes:
         exact: With the same pixels.
         near: With nearly the same pixels, and not exactly.
-        conflicting: Of both, those with another label there.
+        conflicting: Of both, those of which any copy has another label.
     """
 
     exact: int

@@ -29,7 +29,7 @@ def sections(evaluation: Evaluation, findings: Findings) -> tuple[Section, ...]:
         *(_protocol(analysis, plain[analysis.protocol]) for analysis in findings.analyses),
         _faces(findings.gallery),
         _robustness(findings.robustness),
-        _leakage(findings.leakage),
+        _leakage(findings.leakage, findings.only_duplicates),
         _comparison(evaluation.model, findings),
         _parity(findings.parity),
     ]
@@ -89,7 +89,9 @@ def _pairs(found: Mistakes) -> Table:
         if way.images
     )
     head = ("Truth → answer", "Images", "Of the class %", "Pair, of all errors %")
-    return Table(head, lines, "What is taken for what: sad and neutral, then by number")
+    caption = "What is taken for what: sad and neutral, then by number"
+    cut = f"; {_MOST_PAIRS} of {len(found.pairs)} pairs" if len(found.pairs) > _MOST_PAIRS else ""
+    return Table(head, lines, caption + cut)
 
 
 def _happy(found: Mistakes) -> tuple[Block, ...]:
@@ -189,7 +191,7 @@ def _robustness(found: Robustness | None) -> Section | None:
     )
 
 
-def _leakage(found: Leakage) -> Section:
+def _leakage(found: Leakage, only_duplicates: tuple[str, ...]) -> Section:
     lines = [
         _known(found.trained_on, "exactly the images the model was trained on"),
         _known(found.watched, "exactly the images the model was watched on in training and may have been chosen by"),
@@ -203,6 +205,8 @@ def _leakage(found: Leakage) -> Section:
         )
     if found.in_given:
         lines.append(f"In the data given as training data: {_duplicates(found.in_given, found.images)}.")
+    if only_duplicates:
+        lines.append(nothing_left(only_duplicates))
     if found.in_trained:
         lines.append(
             f"In what the model was trained on, after it left some out: {_duplicates(found.in_trained, found.images)}."
@@ -214,6 +218,14 @@ def _leakage(found: Leakage) -> Section:
     return Section("Leakage", (Items(tuple(lines)),))
 
 
+def nothing_left(protocols: tuple[str, ...]) -> str:
+    """What must be known where protocols, by their codes, have no image without a duplicate."""
+    return (
+        f"Every image of {', '.join(protocols)} has a duplicate in the data given as training data, "
+        "so nothing is measured without duplicates."
+    )
+
+
 def never_learnt(images: Mapping[str, int]) -> str:
     """What must be known where the model has learnt nothing of some labels; images by label, not empty."""
     labels = ", ".join(f"{label} ({count} images here)" for label, count in images.items())
@@ -223,7 +235,7 @@ def never_learnt(images: Mapping[str, int]) -> str:
 def _known(fact: bool | None, what: str) -> str:
     if fact is None:
         return f"The model does not say whether these are {what}."
-    return f"By the model's manifest, these {'ARE' if fact else 'are not'} {what}."
+    return f"By the model's manifest, these {'ARE' if fact else 'are not'} {what}{'' if fact else ' (a part may be)'}."
 
 
 def _duplicates(found: Duplicates, images: int) -> str:

@@ -85,8 +85,13 @@ class ForeignModel:
 
     def _probabilities(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         named = [position for position, name in enumerate(self._description.classes) if name]
+        total = scores.sum(axis=1, keepdims=True)
         scores = scores[:, named]
-        given = softmax(scores) if self._description.gives == "logits" else scores / scores.sum(axis=1, keepdims=True)
+        if self._description.gives == "logits":
+            given = softmax(scores)
+        else:  # what is left of a face may be nothing, where a class that is left out has it all
+            scores = np.where((scores == 0) & (total > 0), np.finfo(np.float64).tiny, scores)
+            given = scores / scores.sum(axis=1, keepdims=True)
         order = [self._set.index(self._description.classes[position]) for position in named]
         answers = np.empty_like(given)
         answers[:, order] = given

@@ -112,6 +112,14 @@ def test_the_page_says_what_was_found(page: str, findings: Findings) -> None:
     assert f"row {findings.gallery.wrong[0].row};" in page
 
 
+def test_the_page_says_where_every_image_was_seen_before() -> None:
+    found = find_out(SUBJECT, FACES, (P1, P2), seen=FACES)
+    evaluation = Evaluation("theirs", "PublicTest", None, found.results)
+    text = markdown(evaluation, sections(evaluation, found))
+    assert found.only_duplicates == ("P1", "P2")
+    assert "- Every image of P1, P2 has a duplicate in the data given as training data" in text
+
+
 def test_what_others_wrote_is_shown_and_not_obeyed(page: str) -> None:
     assert "<b>theirs</b>" not in page
     assert "&lt;b&gt;theirs&lt;/b&gt;" in page

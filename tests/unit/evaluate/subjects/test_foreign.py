@@ -82,6 +82,20 @@ def test_a_class_that_no_set_has_is_left_out(tmp_path: Path) -> None:
     assert given == pytest.approx(expected(weights[:, :7], std=255), abs=1e-5)
 
 
+def test_where_the_class_that_is_left_out_has_it_all_the_others_are_alike(tmp_path: Path) -> None:
+    write_network(tmp_path / "net.onnx", classes=8)
+    model = onnx.load(tmp_path / "net.onnx")
+    only = np.zeros((48 * 48, 8), dtype=np.float32)
+    only[:, 7] = 1e6
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(only, "weights"))
+    model.graph.node.append(helper.make_node("Softmax", ["scores"], ["shares"], axis=1))
+    model.graph.output[0].name = "shares"
+    onnx.save(model, tmp_path / "net.onnx")
+    text = TEXT.replace("'surprise']", "'surprise', '']") + 'gives = "probabilities"\n'
+    given = load_foreign(described(tmp_path, text)).answers(FACES, [P3])["fer7"]
+    assert given == pytest.approx(np.full((len(FACES), 7), 1 / 7))
+
+
 def test_a_network_for_batches_of_one_size_is_given_such(tmp_path: Path) -> None:
     weights = write_network(tmp_path / "net.onnx", batch=5)
     given = load_foreign(described(tmp_path, TEXT + "std = 255\n")).answers(FACES, [P3])["fer7"]
