@@ -25,7 +25,7 @@ help:
 	@echo "make format       let ruff format and tidy the code"
 	@echo "make bench        measure speed, start-up, size and memory"
 	@echo "make reproduce    train the shipped models from FER2013 in DATA=data/fer2013, into runs/ (hours; goes on where it was)"
-	@echo "make clean        remove what these commands made"
+	@echo "make clean        remove environments, caches and annotated pictures (runs and results stay)"
 
 demo: $(DEMO)/.installed
 	@$(DEMO)/bin/mien recognize examples/*.jpg --format table --annotate $(ANNOTATED)
