@@ -9,7 +9,8 @@ by P2 and P4. How often does the panel's most frequent answer (by P2, of the fou
 Ties are drawn. With fewer voters left the truth is noisier: compare a panel and the model on the same truths alone.
 
 `from_votes`: what FER2013's label is predicted to be (P1, P3) by a logistic regression on Training that knows the ten
-votes on the image itself, the model's logits, or both. The model has learnt from Training, which is to its advantage.
+votes on the image itself, the model's logits, or both. The model has learnt from Training, so that the
+regression trusts it there more than it may elsewhere.
 """
 
 import argparse
@@ -79,6 +80,7 @@ def panels(faces: LabelledFaces, model: ExpressionModel, draws: int) -> Iterator
                 "images": round(float(counted.sum() / draws)),
                 "panel": over_draws(people, counted).to_dict(),
                 "model": over_draws(network, counted).to_dict(),
+                "model_less_panel": over_draws(network - people, counted).to_dict(),
             }
 
 

@@ -55,6 +55,7 @@ def measured(model: str, photos: list[tuple[Path, int]]) -> dict[str, Any]:
     metrics = measure(CORE4.labels, truth, probabilities, rng=np.random.default_rng(SEED))
     return {
         "model": model,
+        "sha256": recognizer.model.file.sha256,
         "faces_found": len(truth),
         "accuracy": metrics.accuracy.to_dict(),
         "macro_recall": metrics.balanced_accuracy.to_dict(),

@@ -46,5 +46,5 @@ def check_outputs(outputs: Iterable[Path | None], *inputs: Path) -> None:
 
 
 def _is_device(path: Path) -> bool:
-    """Whether it is something like /dev/stdout, in whose place no file may be put."""
-    return path.exists() and not path.is_file()
+    """Whether it is something like /dev/stdout, in whose place no file may be put, whatever that leads to."""
+    return path.exists() and (not path.is_file() or path.is_relative_to("/dev") or path.is_mount())

@@ -2,12 +2,13 @@
 
 import os
 from pathlib import Path
+from stat import S_IMODE
 
 
 def replace_file(path: Path, content: bytes | str) -> None:
     """Writes a file in one step: what was there before stays until the new is complete; text is UTF-8.
 
-    Other processes may be writing the same file, each its own draft.
+    Who may read what was there may read the new. Other processes may be writing the same file, each its own draft.
 
     Raises:
         OSError: If it cannot be written; no draft is left.
@@ -18,6 +19,8 @@ def replace_file(path: Path, content: bytes | str) -> None:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
+        if path.exists():
+            draft.chmod(S_IMODE(path.stat().st_mode))
         draft.replace(path)
     except OSError:
         draft.unlink(missing_ok=True)

@@ -23,3 +23,11 @@ def test_where_it_fails_what_was_there_stays_and_nothing_else(tmp_path: Path, mo
         replace_file(tmp_path / "a.txt", b"second")
     assert (tmp_path / "a.txt").read_bytes() == b"first"
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_who_may_read_a_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text("old", "utf-8")
+    path.chmod(0o600)
+    replace_file(path, "new")
+    assert (path.read_text("utf-8"), path.stat().st_mode & 0o777) == ("new", 0o600)
