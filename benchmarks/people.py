@@ -26,12 +26,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from mien.data.dataset import read_for_training
 from mien.data.duplicates import training_rows_to_keep
-from mien.data.faces import NO_LABEL, LabelledFaces
-from mien.data.readers import read_for_training
+from mien.data.labelled_faces import NO_LABEL, LabelledFaces
 from mien.evaluate.metrics import Estimate, estimates, proportion, resampled_sums
 from mien.expressions import FERPLUS8, core4_positions
-from mien.model import ExpressionModel, load_model
+from mien.model.package import ExpressionModel, load_model
 
 PANELS = (1, 2, 3, 5)
 SEED = 0

@@ -13,7 +13,7 @@ from mien.detect.whole import whole_picture
 from mien.errors import DetectorError, PictureError
 from mien.expressions import expression_set
 from mien.images import MAX_PIXELS, Picture, read_picture
-from mien.model import load_model
+from mien.model.package import load_model
 from mien.preprocess import crop_face, fit_crop
 from mien.results import Detection, Face, Prediction
 

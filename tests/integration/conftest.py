@@ -6,9 +6,9 @@ import pytest
 from drawn_faces import drawn_faces
 from small_training import CONFIG, QUIET
 
-from mien.data.faces import LabelledFaces
-from mien.train.export import export
-from mien.train.fit import Run, fit
+from mien.data.labelled_faces import LabelledFaces
+from mien.export.pipeline import export
+from mien.train.training import Run, fit
 
 
 @pytest.fixture(scope="session")

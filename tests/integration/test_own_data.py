@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from mien.cli import app
 from mien.errors import DataError
 from mien.expressions import CORE4, FER7, FERPLUS8
-from mien.model import load_model
+from mien.model.package import load_model
 
 CONFIG = """
 epochs = 1

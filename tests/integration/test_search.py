@@ -14,14 +14,14 @@ from drawn_faces import drawn_faces
 from optuna.trial import TrialState
 
 from mien.errors import ConfigError, OutputError
-from mien.study.search import search as searching
-from mien.study.search import trial as trials_of
-from mien.study.search.config import SearchConfig
-from mien.study.search.search import Search
-from mien.study.search.storage import counted, open_study, try_again
-from mien.study.search.trial import REASON
+from mien.search import search as searching
+from mien.search import trial as trials_of
+from mien.search.config import SearchConfig
+from mien.search.search import Search
+from mien.search.storage import counted, open_study, try_again
+from mien.search.trial import REASON
 from mien.train.config import load_config
-from mien.train.fit import Run
+from mien.train.training import Run
 
 FACES = drawn_faces(32, seed=0), drawn_faces(16, seed=1)
 SETTINGS: dict[str, Any] = {
@@ -33,7 +33,7 @@ SETTINGS: dict[str, Any] = {
         "network": {"stem_width": 4, "widths": [8], "depths": [1]},
     },
     "space": {
-        "optimiser.peak_learning_rate": {"low": 0.001, "high": 0.1, "log": True},
+        "optimizer.peak_learning_rate": {"low": 0.001, "high": 0.1, "log": True},
         "network.widths": {"choices": [[4], [8]]},
     },
     "pruner": {"whole_trials": 1, "warmup_epochs": 0},
@@ -71,7 +71,7 @@ def test_trains_and_leaves_a_configuration_that_can_be_trained(tmp_path: Path) -
     search.run(1, quiet)
     assert states(search) == ["COMPLETE"]
     best = load_config(tmp_path / "best.toml")
-    assert best.optimiser.peak_learning_rate == search.study.best_params["optimiser.peak_learning_rate"]
+    assert best.optimizer.peak_learning_rate == search.study.best_params["optimizer.peak_learning_rate"]
     assert (best.epochs, best.batch_size) == (2, 8)
     assert "selected on PublicTest (16 faces), after 2 epochs on 24 faces" in (tmp_path / "best.toml").read_text()
     facts = json.loads((tmp_path / "trials.json").read_text())
@@ -100,7 +100,7 @@ def test_gives_up_fails_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [row["state"] for row in rows[:3]] == ["finished", "given up", "failed"]
     assert rows[2]["reason"] == "the training diverged"
     assert float(rows[5]["nll_P2"]) == pytest.approx(0.68)
-    assert len({row["optimiser.peak_learning_rate"] for row in rows}) == 6
+    assert len({row["optimizer.peak_learning_rate"] for row in rows}) == 6
     assert "| 5 | finished | 0.68 |" in (tmp_path / "trials.md").read_text()
     for plot in ("history.svg", "importance.svg"):
         assert (tmp_path / plot).read_text().rstrip().endswith("</svg>")
@@ -133,7 +133,7 @@ def test_an_interrupted_trial_is_tried_again(tmp_path: Path, monkeypatch: pytest
 
 def test_a_trial_of_a_dead_process_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trials_of, "fit", stand_in([1.0]))
-    monkeypatch.setattr("mien.study.search.storage._GRACES", 1)
+    monkeypatch.setattr("mien.search.storage._GRACES", 1)
     monkeypatch.setattr(searching, "open_study", with_heartbeat_of_a_second)
     search = Search("dead", CONFIG, FACES, tmp_path)
     with pytest.warns(UserWarning, match="Heartbeat"):  # asked for by hand, and not by a search that goes on
@@ -192,7 +192,7 @@ WORKER = """
 import sys, time
 from pathlib import Path
 from test_search import CONFIG, FACES, Search, quiet, stand_in
-from mien.study.search import trial
+from mien.search import trial
 fit = stand_in([1.0 + i / 100 for i in range(9)])
 trial.fit = lambda *given: (time.sleep(0.3), fit(*given))[1]
 Search("shared", CONFIG, FACES, Path(sys.argv[1]), storage=sys.argv[2]).run(6, lambda t, _: t and print(t.number))

@@ -13,7 +13,7 @@ from drawn_faces import drawn_faces
 
 from mien.errors import ConfigError, OutputError
 from mien.study.config import Study, load_study
-from mien.study.faces import StudyFaces
+from mien.study.data import StudyFaces
 from mien.study.run import run_study, trainings
 
 STUDY = """
@@ -27,7 +27,7 @@ epochs = 3
 batch_size = 16
 precision = "32-true"
 network = {{ stem_width = 8, widths = [16, 32], depths = [1, 1] }}
-optimiser.averaging_decay = 0.8
+optimizer.averaging_decay = 0.8
 [[arms]]
 name = "three"
 [[arms]]

@@ -9,9 +9,9 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mien.data.faces import LabelledFaces
+    from mien.data.labelled_faces import LabelledFaces
     from mien.evaluate.evaluation import Evaluation, Result
-    from mien.evaluate.subjects.subject import Subject
+    from mien.evaluate.subject import Subject
 
 GALLERY = 12  # faces of each kind
 ROBUSTNESS = 500  # faces made worse, each in 45 ways
@@ -82,14 +82,14 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     from rich.console import Console
 
     from mien.cli.output.findings import print_findings, refuse_what_cannot_be_written, write_findings
-    from mien.data.checks import class_names
-    from mien.data.faces import FER2013
+    from mien.data.class_mapping import class_names
+    from mien.data.dataset import read_faces, read_seen
     from mien.data.image_folder import split_named
-    from mien.data.readers import read_faces, read_seen
+    from mien.data.labelled_faces import FER2013
     from mien.evaluate.evaluation import Evaluation
     from mien.evaluate.findings import Wanted, find_out
+    from mien.evaluate.load import load_subject
     from mien.evaluate.protocols import measurable, protocols_named
-    from mien.evaluate.subjects.load import load_subject
 
     model, data = _model_and_data(given, model)
     files = {"json": json_file, "markdown": markdown_file, "html": html_file}
@@ -151,7 +151,7 @@ def _own_data(subject: "Subject", faces: "LabelledFaces") -> bool:
 
     A data set may have been given another name in training, but not other faces.
     """
-    from mien.data.faces import FER2013
+    from mien.data.labelled_faces import FER2013
     from mien.data.manifest import fingerprint
 
     facts = subject.training.get("data", {})

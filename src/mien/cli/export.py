@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from mien.data.faces import LabelledFaces
-    from mien.train.export import Export
+    from mien.data.labelled_faces import LabelledFaces
+    from mien.export.pipeline import Export
 
 
 def export(
@@ -44,14 +44,13 @@ def export(
     from mien.errors import MissingExtra
 
     try:
+        from mien.export.pipeline import check_places, export_all
+        from mien.export.quantize import precisions_named
         from mien.train.config import TrainingConfig
-        from mien.train.export import export_all
-        from mien.train.package.places import check_places
-        from mien.train.package.precision import precisions_named
-        from mien.train.run.facts import run_facts
+        from mien.train.run_record import run_facts
     except ImportError as missing:
         raise MissingExtra.for_feature("exporting", "train", missing) from missing
-    from mien.data.readers import read_faces
+    from mien.data.dataset import read_faces
 
     precisions = precisions_named(precision or ["fp32"])
     check_places(run, output, precisions, replace=force)
@@ -85,7 +84,7 @@ def _print(exported: "Export") -> None:
 
 def _write_failures(exported: "Export", held_out: "LabelledFaces", folder: Path) -> None:
     from mien.errors import OutputError
-    from mien.train.package.failures import failure_sheet
+    from mien.export.failures import failure_sheet
 
     path = folder / f"{exported.path.stem}-failures.png"
     try:

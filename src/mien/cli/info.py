@@ -49,7 +49,7 @@ def _facts(model: str | None, yunet_model: Path | None) -> dict[str, Any]:
     import platform
 
     from mien.detect import DETECTORS
-    from mien.runtime import providers
+    from mien.model.session import providers
 
     return {
         "mien": __version__,
@@ -91,7 +91,7 @@ def _detector(name: str, yunet_model: Path | None) -> dict[str, str]:
 
 def _models(model: str | None) -> list[dict[str, Any]]:
     """The models that come with mien, and the one asked for."""
-    from mien.model import shipped_models
+    from mien.model.package import shipped_models
 
     asked = [model] if model else []
     try:
@@ -102,7 +102,7 @@ def _models(model: str | None) -> list[dict[str, Any]]:
 
 
 def _model(name: str) -> dict[str, Any]:
-    from mien.model import load_model
+    from mien.model.package import load_model
 
     try:
         model = load_model(name)

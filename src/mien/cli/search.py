@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
 
-    from mien.study.search.config import SearchConfig
+    from mien.search.config import SearchConfig
 
 
 def search(
@@ -40,12 +40,12 @@ def search(
     try:
         import optuna
 
-        from mien.study.search.config import load_search
-        from mien.study.search.outputs import BEST, best_of
-        from mien.study.search.search import Search
+        from mien.search.config import load_search
+        from mien.search.report import BEST, best_of
+        from mien.search.search import Search
     except ImportError as missing:
         raise MissingExtra.for_feature("a search", "study", missing) from missing
-    from mien.data.readers import read_for_training
+    from mien.data.dataset import read_for_training
 
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     quiet_lightning()
@@ -53,7 +53,7 @@ def search(
     folder = output or Path("runs") / f"search-{file.stem}"
     with Console(stderr=True).status("Reading faces"):
         named = config.base.data
-        faces = read_for_training(data, classes=named.classes, source=named.name, colour=config.in_colour)
+        faces = read_for_training(data, classes=named.classes, source=named.name, color=config.in_color)
         found = Search(file.stem, config, faces, folder, storage=storage, threads=threads)
     try:
         found.run(trials, lambda trial, study: _tell(trial, study, config))
@@ -71,8 +71,8 @@ def search(
 
 
 def _tell(trial: "FrozenTrial | None", study: "Study", config: "SearchConfig") -> None:
-    from mien.study.search.outputs import STATES, best_of
-    from mien.study.search.trial import REASON
+    from mien.search.report import STATES, best_of
+    from mien.search.trial import REASON
 
     if trial is None:
         typer.echo("Waiting for trials that other processes run, or ran: those are tried again after two minutes.")

@@ -30,7 +30,7 @@ def study(
 
     try:
         from mien.study.config import load_study
-        from mien.study.faces import read_study_faces
+        from mien.study.data import read_study_faces
         from mien.study.report import REPORT, findings
         from mien.study.run import done, run_study
     except ImportError as missing:

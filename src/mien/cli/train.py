@@ -26,18 +26,18 @@ def train(
 
     try:
         from mien.train.config import load_config
-        from mien.train.fit import FitOptions, fit
-        from mien.train.run.machine import Machine
+        from mien.train.device import Machine
+        from mien.train.training import FitOptions, fit
     except ImportError as missing:
         raise MissingExtra.for_feature("training", "train", missing) from missing
-    from mien.data.readers import read_for_training
+    from mien.data.dataset import read_for_training
 
     quiet_lightning()
     settings = load_config(config)
     is_first = Machine.found().is_first
     with Console(stderr=True, quiet=not is_first).status("Reading faces"):
         training, held_out = read_for_training(
-            data, classes=settings.data.classes, source=settings.data.name, colour=settings.network.channels == 3
+            data, classes=settings.data.classes, source=settings.data.name, color=settings.network.channels == 3
         )
     options = FitOptions(resume=resume, threads=threads)
     run = fit(training, held_out, settings, output or Path("runs") / config.stem, options)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.checks import check_classes, fer7_position, listed, refuse_unreadable
-from mien.data.faces import NO_LABEL, VOTE_COLUMNS, LabelledFaces
-from mien.data.fer2013_csv import FACE_SIZE
+from mien.data.class_mapping import check_classes, fer7_position, listed, refuse_unreadable
+from mien.data.fer2013 import FACE_SIZE
+from mien.data.labelled_faces import NO_LABEL, VOTE_COLUMNS, LabelledFaces
 from mien.errors import DataError, PictureError, choose_from
 from mien.find import find_pictures
 from mien.images import SUFFIXES, read_picture
@@ -94,21 +94,21 @@ def find_split(folder: Path, split: str, classes: Mapping[str, str]) -> Pictures
     return Pictures(inside, tuple(paths), np.array(positions, dtype=np.int64))
 
 
-def read_pictures(pictures: Pictures, source: str, *, colour: bool = False) -> LabelledFaces:
+def read_pictures(pictures: Pictures, source: str, *, color: bool = False) -> LabelledFaces:
     """Decodes the pictures, each upright, grayscale and resized as inference does with crops; without votes.
 
-    In `colour`, each channel is resized as grayscale is.
+    In `color`, each channel is resized as grayscale is.
 
     Raises:
         DataError: If some cannot be read; it lists the first of them.
     """
     total = len(pictures.paths)
-    pixels = np.empty((total, *((3,) if colour else ()), FACE_SIZE, FACE_SIZE), dtype=np.uint8)
+    pixels = np.empty((total, *((3,) if color else ()), FACE_SIZE, FACE_SIZE), dtype=np.uint8)
     faults: list[str] = []
     for index, path in enumerate(pictures.paths):
         try:
             picture = read_picture(path)
-            if colour:
+            if color:
                 pixels[index] = [fit_crop(picture[..., [channel] * 3], _CROP) for channel in range(3)]
             else:
                 pixels[index] = fit_crop(picture, _CROP)

@@ -11,9 +11,9 @@ from mien.detect.boxes import Boxes, calibrate, square, suppress
 from mien.detect.scaling import Picture, level, octaves, shrink
 from mien.detect.visible import visible_detections
 from mien.errors import DetectorError
+from mien.model.session import new_session
+from mien.model.shipped import read_shipped
 from mien.results import Detection
-from mien.runtime import new_session
-from mien.shipped import read_shipped
 
 SMALLEST_FACE_PX = 20.0
 FACES_ACROSS = 28

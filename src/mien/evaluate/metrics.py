@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.intervals import TAIL, score_interval
+from mien.stats import TAIL, score_interval
 
 CALIBRATION_BINS = 15
 DRAWS = 2000

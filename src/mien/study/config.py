@@ -11,13 +11,13 @@ from mien.errors import ConfigError, choose_from
 from mien.settings import Strict, read_toml, validated
 from mien.train.config import TrainingConfig
 
-SHIPPED = Path(__file__).parent / "shipped"
+SHIPPED = Path(__file__).parent / "studies"
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class StudyData(Strict):
-    """Which faces all arms learn from and are measured on; see `mien.study.faces`."""
+    """Which faces all arms learn from and are measured on; see `mien.study.data`."""
 
     images: int | None = Field(default=None, ge=2)
     validation: int | None = Field(default=None, ge=2)

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.calibration import HEADS, Logits
 from mien.errors import ConfigError
 from mien.evaluate.metrics import Estimate
 from mien.evaluate.protocols import Protocol
-from mien.study.answers import PROTOCOLS, RunResult, kept_answers, kept_result, scored
+from mien.model.calibration import HEADS, Logits
 from mien.study.config import Study
-from mien.study.faces import StudyFaces
+from mien.study.data import StudyFaces
+from mien.study.predictions import PROTOCOLS, RunResult, kept_answers, kept_result, scored
 from mien.study.statistics import difference_of, holm, mean_of
 from mien.train.config import LossConfig
 
@@ -63,7 +63,7 @@ class ArmResult:
         failed: Why it could not be trained in this start; None if it could.
         seeds: The finished seeds.
         accuracy: By protocol's code, with 95 % intervals over seeds and images.
-        negative_log_likelihood: Likewise, in nats; see `mien.study.answers.scored`.
+        negative_log_likelihood: Likewise, in nats; see `mien.study.predictions.scored`.
         by_seed: Accuracy by protocol's code, in the order of `seeds`.
         run: Weights, multiply-adds and mean time of one training (of all folds together); None before the first.
         against: Difference from the reference arm by protocol's code; none of the reference itself.

@@ -10,15 +10,15 @@ from typing import Any
 
 from mien.data.manifest import fingerprint
 from mien.errors import ConfigError, MienError, OutputError, first_line
-from mien.study.answers import keep_answers, kept_result
 from mien.study.config import Study
-from mien.study.faces import StudyFaces
+from mien.study.data import StudyFaces
+from mien.study.predictions import keep_answers, kept_result
 from mien.study.report import write_report
 from mien.study.results import StudyResult, gather
 from mien.train.config import TrainingConfig
-from mien.train.fit import FitOptions, fit
 from mien.train.run.files import replace_file
-from mien.train.run.trainer import CHECKPOINT
+from mien.train.trainer import CHECKPOINT
+from mien.train.training import FitOptions, fit
 
 STATE, FAILED = "study.json", "failed.txt"
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.data.readers import read_faces, read_for_training, read_seen
+from mien.data.dataset import read_faces, read_for_training, read_seen
 from mien.errors import DataError
 from mien.expressions import FER7
 from mien.images import read_picture
@@ -63,12 +63,12 @@ def test_faces_are_without_votes_and_named_for_their_folder(folder: Path) -> Non
 
 
 def test_pictures_are_prepared_as_inference_does(folder: Path) -> None:
-    colours = np.random.default_rng(1).integers(0, 256, (60, 90, 4), dtype=np.uint8)
+    colors = np.random.default_rng(1).integers(0, 256, (60, 90, 4), dtype=np.uint8)
     turned = Image.Exif()
     turned[0x0112] = 6
     path = folder / "train" / "happy" / "deeper" / "0.webp"
     path.parent.mkdir()
-    Image.fromarray(colours).save(path, lossless=True, exif=turned)
+    Image.fromarray(colors).save(path, lossless=True, exif=turned)
     pixels = read_faces(folder, split="Training").pixels[3]  # after the three that lie in `happy` itself
     assert np.array_equal(pixels, fit_crop(read_picture(path), Preprocessing(48, 0.0, 1.0)))
     assert np.array_equal(

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.data.faces import NO_LABEL, VOTE_COLUMNS, LabelledFaces
-from mien.data.readers import read_faces
+from mien.data.dataset import read_faces
+from mien.data.labelled_faces import NO_LABEL, VOTE_COLUMNS, LabelledFaces
 from mien.errors import MienError
 from mien.evaluate.protocols import P1, P1C, P2, P3, P4, PROTOCOLS, measurable, protocols_named
 from mien.expressions import CORE4, FER7, FERPLUS8

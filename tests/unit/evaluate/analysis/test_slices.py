@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from drawn_faces import drawn_faces
 
-from mien.data.faces import LabelledFaces
-from mien.data.light import light
+from mien.data.image_quality import light
+from mien.data.labelled_faces import LabelledFaces
 from mien.evaluate.analysis.slices import agreement, parts, slices, tilt, turn
 from mien.evaluate.metrics import proportion
 

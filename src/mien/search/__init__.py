@@ -1,0 +1,1 @@
+"""Search for hyperparameters and architecture by Optuna."""

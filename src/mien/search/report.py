@@ -1,0 +1,170 @@
+"""What a search leaves in its folder: tables of all trials, two plots and the best configuration."""
+
+import csv
+import json
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from optuna import Study
+from optuna.exceptions import OptunaError
+from optuna.importance import get_param_importances
+from optuna.trial import FrozenTrial, TrialState
+
+from mien.errors import OutputError
+from mien.search.config import SearchConfig
+from mien.search.plots import history, importance
+from mien.search.storage import counted
+from mien.search.trial import ELAPSED, FIGURES, REASON, config_of, values_of
+from mien.train.run.files import replace_file
+
+BEST = "best.toml"
+STATES = {
+    TrialState.COMPLETE: "finished",
+    TrialState.PRUNED: "given up",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+}
+_FEWEST_FOR_IMPORTANCE = 4
+
+
+def best_of(study: Study) -> FrozenTrial | None:
+    """The finished trial with the best figure, if any has finished."""
+    finished = [each for each in counted(study) if each.state == TrialState.COMPLETE]
+    return study.best_trial if finished else None
+
+
+def write_outputs(study: Study, config: SearchConfig, folder: Path, faces: Mapping[str, int]) -> None:
+    """Writes all that the trials so far give; raises `OutputError` if that cannot be done.
+
+    Args:
+        study: With the trials.
+        config: What is searched.
+        folder: Where the files go; it exists.
+        faces: How many faces a trial learnt from and was measured on, by what they are for.
+    """
+    trials = counted(study)
+    rows = [_row(trial, config) for trial in trials]
+    shares = _importances(study)
+    best = best_of(study)
+    selection = (
+        f"selected on {config.selected_on} ({faces['held out']} faces), after {config.trial_epochs} epochs "
+        f"on {faces['training']} faces"
+    )
+    facts = {
+        "search": study.study_name,
+        "figure": config.figure,
+        "direction": config.direction,
+        "selected_on": config.selected_on,
+        "faces": dict(faces),
+        "epochs": config.trial_epochs,
+        "best": best.number if best else None,
+        "importance": shares,
+        "trials": rows,
+    }
+    files = {
+        "trials.json": json.dumps(facts, indent=2) + "\n",
+        "trials.csv": _csv(rows),
+        "trials.md": _markdown(study.study_name, config, rows, selection),
+        "history.svg": history(trials, config.figure, smaller_is_better=config.direction == "minimize"),
+    }
+    if shares:
+        files["importance.svg"] = importance(shares, config.figure)
+    if best:
+        head = f"# Trial {best.number} of the search {study.study_name!r}: {config.figure} {best.value:.4f},\n"
+        head += f"# {selection}.\n"
+        table = _without_none(config_of(config, best.params).model_dump(mode="json"))
+        files[BEST] = head + tomli_w.dumps(table)
+    for name, text in files.items():
+        _replace(folder / name, text)
+
+
+def _row(trial: FrozenTrial, config: SearchConfig) -> dict[str, Any]:
+    reported = trial.intermediate_values
+    value = trial.value if trial.state == TrialState.COMPLETE else reported[max(reported)] if reported else None
+    return {
+        "trial": trial.number,
+        "state": STATES[trial.state],
+        config.figure: None if value is None else round(value, 5),
+        "epochs": len(reported),
+        "elapsed_s": trial.user_attrs.get(ELAPSED),
+        "values": values_of(config, trial.params),
+        "figures": trial.user_attrs.get(FIGURES, {}),
+        "reason": trial.user_attrs.get(REASON, "its process died" if trial.state == TrialState.FAIL else ""),
+    }
+
+
+def _importances(study: Study) -> dict[str, float]:
+    """Each key's share of what decides the figure, as far as the trials show it; sums to 1.
+
+    Source: Watanabe et al., "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary Subspaces",
+    IJCAI 2023.
+    """
+    values = [each.value for each in counted(study) if each.state == TrialState.COMPLETE]
+    if len(values) < _FEWEST_FOR_IMPORTANCE or len(set(values)) == 1:
+        return {}
+    try:
+        return {key: round(share, 4) for key, share in get_param_importances(study).items()}
+    except (OptunaError, ValueError, RuntimeError):  # too few different trials, in its several ways to say so
+        return {}
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    flat = []
+    for row in rows:
+        nested = {**row["values"], **row["figures"]}
+        flat.append({key: value for key, value in row.items() if key not in ("values", "figures")} | nested)
+    names = list(dict.fromkeys(name for row in flat for name in row))
+    text = StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+    return text.getvalue()
+
+
+def _markdown(name: str, config: SearchConfig, rows: list[dict[str, Any]], selection: str) -> str:
+    sign = 1 if config.direction == "minimize" else -1
+    order = list(STATES.values())
+
+    def place(row: dict[str, Any]) -> tuple[int, float]:
+        return order.index(row["state"]), sign * (row[config.figure] or 0)
+
+    keys = list(config.space)
+    lines = [
+        f"# Search {name!r}",
+        "",
+        f"{config.figure}, {selection}. The best of many trials looks better than it is: measure it on other faces.",
+        "",
+        "| trial | state | " + " | ".join([config.figure, "epochs", "s", *keys, "reason"]) + " |",
+        "|---" * (6 + len(keys)) + "|",
+    ]
+    for row in sorted(rows, key=place):
+        cells = [row["trial"], row["state"], _short(row[config.figure]), row["epochs"], _short(row["elapsed_s"])]
+        cells += [_short(row["values"].get(key)) for key in keys] + [row["reason"].replace("|", "/")]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _without_none(table: Mapping[str, Any]) -> dict[str, Any]:
+    """What TOML can say: it has no word for nothing."""
+    return {
+        key: _without_none(value) if isinstance(value, Mapping) else value
+        for key, value in table.items()
+        if value is not None
+    }
+
+
+def _replace(path: Path, text: str) -> None:
+    """Writes a file in one step: somebody may be reading it."""
+    try:
+        replace_file(path, text)
+    except OSError as fault:
+        raise OutputError(f"cannot write {path}: {fault.strerror}; what is finished is kept, so run again") from fault

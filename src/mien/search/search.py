@@ -1,0 +1,147 @@
+"""A search: trial after trial until there are enough, shared with other processes and safe to interrupt."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from optuna import Study, Trial
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
+
+from mien.data.duplicates import training_rows_to_keep
+from mien.data.labelled_faces import LabelledFaces
+from mien.data.manifest import fingerprint
+from mien.data.sampling import stratified
+from mien.errors import ConfigError, OutputError
+from mien.search.config import TRAINING, SearchConfig
+from mien.search.report import write_outputs
+from mien.search.storage import counted, open_study, readable_faults, retry_stale
+from mien.search.trial import REASON, Objective, TrialFailed
+from mien.train.dataloaders import protocols_with_truth
+from mien.train.device import Machine
+
+_HELD_OUT_OF_TRAINING = 10  # one in so many
+_POLL_S = 1.0
+
+
+class Search:
+    """A search that is kept in a database, with its outputs in a folder.
+
+    Args:
+        name: Tells it from other searches in the same database.
+        config: What is searched.
+        faces: The Training and the PublicTest split. No other takes part.
+        folder: Receives tables, plots and the best configuration; made if it is not there.
+        storage: URL of the database; None takes an SQLite file in `folder`.
+        threads: As for `mien.train.training.fit`.
+
+    Attributes:
+        study: Optuna's study, with all trials.
+        url: Where it is kept.
+
+    Raises:
+        ConfigError: If the search there is another, the figure has no truth in the data, or torchrun started this.
+        OutputError: If the folder or the database cannot be used.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: SearchConfig,
+        faces: tuple[LabelledFaces, LabelledFaces],
+        folder: Path,
+        *,
+        storage: str | None = None,
+        threads: int | None = None,
+    ) -> None:
+        if Machine.found().processes > 1:
+            raise ConfigError("a trial is trained by one process; start `mien search` on each with the same --storage")
+        training, held_out = _parts(config, *faces)
+        self.url = storage or f"sqlite:///{(folder / 'search.db').resolve().as_posix()}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as fault:
+            raise OutputError(f"cannot make the folder {folder}: {fault.strerror}; name another") from fault
+        data = {"training_sha256": fingerprint(training), "held_out_sha256": fingerprint(held_out)}
+        self.config, self.folder = config, folder
+        self.study = open_study(name, self.url, config, data)
+        self.faces = {"training": len(training), "held out": len(held_out)}
+        self._objective = Objective(config, training, held_out, threads)
+
+    def run(self, trials: int, tell: Callable[[FrozenTrial | None, Study], None]) -> None:
+        """Goes on until there are `trials` in all, and writes the outputs after each.
+
+        Args:
+            trials: How many there are to be, by all processes, whatever became of them.
+            tell: Takes each trial that this process has ended; None when it starts to wait for other processes.
+
+        Raises:
+            ConfigError: If not one trial could be trained.
+            OutputError: If the database or the outputs cannot be written; what is finished is kept.
+            KeyboardInterrupt: If it is interrupted; the trial that was running will be tried again.
+        """
+        with readable_faults(self.url):
+            waiting = False
+            while True:
+                retry_stale(self.study)
+                there = counted(self.study)
+                if len(there) < trials:
+                    self._one_trial(tell)
+                elif any(each.state == TrialState.RUNNING for each in there):
+                    if not waiting:
+                        tell(None, self.study)
+                    waiting = True
+                    time.sleep(_POLL_S)
+                else:
+                    break
+            write_outputs(self.study, self.config, self.folder, self.faces)
+        if all(each.state == TrialState.FAIL for each in there):
+            reason = there[-1].user_attrs.get(REASON, "its process died")
+            raise ConfigError(f"all {len(there)} trials failed; the last: {reason}")
+
+    def _one_trial(self, tell: Callable[[FrozenTrial | None, Study], None]) -> None:
+        ended: list[FrozenTrial] = []
+        lost: list[int] = []
+
+        def objective(trial: Trial) -> float:
+            try:
+                return self._objective(trial)
+            except UpdateFinishedTrialError:
+                lost.append(trial.number)
+                raise
+
+        try:
+            self.study.optimize(
+                objective, n_trials=1, catch=(TrialFailed,), callbacks=[lambda _, trial: ended.append(trial)]
+            )
+        except ValueError:  # what Optuna says of a trial that cannot be marked as ended, since it is
+            if not lost:
+                raise
+            ended.append(self._taken_for_dead(lost[0]))
+        finally:
+            write_outputs(self.study, self.config, self.folder, self.faces)
+        tell(ended[0], self.study)
+
+    def _taken_for_dead(self, number: int) -> FrozenTrial:
+        """A trial that another process ended while this one slept, with the reason."""
+        trial = self.study.get_trials()[number]
+        trial.set_user_attr(REASON, "was silent for so long that it was taken for dead, and is tried again")
+        return trial
+
+
+def _parts(
+    config: SearchConfig, training: LabelledFaces, held_out: LabelledFaces
+) -> tuple[LabelledFaces, LabelledFaces]:
+    """The faces that trials learn from, and those that give the figure."""
+    if config.selected_on == TRAINING:
+        chosen = np.zeros(len(training), dtype=np.bool_)
+        chosen[stratified(training.fer7, len(training) // _HELD_OUT_OF_TRAINING)] = True
+        training, held_out = training[~chosen], training[chosen]
+    with_truth = protocols_with_truth(held_out)
+    if not set(config.protocols) & set(with_truth):
+        raise ConfigError(
+            f"figure = {config.figure!r}: no held-out face has a truth for it; take one by {', '.join(with_truth)}"
+        )
+    training = training[training_rows_to_keep(training, held_out)[0]]
+    return (training[stratified(training.fer7, config.images)] if config.images else training), held_out
