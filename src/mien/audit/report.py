@@ -22,7 +22,7 @@ from mien.expressions import FER7
 from mien.report.document import Block, Card, Faces, Heading, Items, Plot, Section, Table, Text
 from mien.report.html import page
 from mien.report.plots import png
-from mien.stats import Share
+from mien.stats import Proportion
 
 SHOWN = 48
 """The most faces of a list that the page shows; the JSON has all."""
@@ -242,7 +242,7 @@ def _agreement(found: Agreement) -> list[Block]:
         f"Label and majority agree for {_share(found.overall)} of {found.overall.n:,} faces; where both are one of the "
         f"core four, for {_share(found.core4)} of {found.core4.n:,}."
     )
-    nobody = Share(0, 0)
+    nobody = Proportion.of(0, 0)
     rows = tuple(
         (label, *_counted(share), *_counted(found.core4_by_label.get(label, nobody)))
         for label, share in found.by_label.items()
@@ -292,11 +292,11 @@ def _suspect(data: Collection, suspect: Suspect, *, voted: bool) -> Card:
     )
 
 
-def _counted(share: Share) -> tuple[str, str]:
+def _counted(share: Proportion) -> tuple[str, str]:
     return (_share(share), f"{share.n:,}") if share.n else ("-", "-")
 
 
-def _share(share: Share) -> str:
+def _share(share: Proportion) -> str:
     low, high = share.interval
     return f"{share.value * 100:.1f} % ({low * 100:.1f} to {high * 100:.1f})" if share.n else "-"
 
