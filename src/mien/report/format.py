@@ -10,8 +10,6 @@ from mien.stats import Estimate
 NONE = "-"
 """Stands where there is no such figure."""
 
-_NO_BREAK = "\u00a0"
-
 
 def percent(share: float) -> str:
     """A share in per cent, without the sign: `81.3`, for columns whose head has it."""
@@ -19,8 +17,8 @@ def percent(share: float) -> str:
 
 
 def percent_sign(share: float, decimals: int = 1) -> str:
-    """A share in per cent, with the sign, from which no line is broken: `81.3 %`, for sentences."""
-    return f"{share * 100:.{decimals}f}{_NO_BREAK}%"
+    """A share in per cent, with the sign: `81.3 %`, for sentences."""
+    return f"{share * 100:.{decimals}f} %"
 
 
 def interval(share: Estimate) -> str:

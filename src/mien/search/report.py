@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from optuna.importance import get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
 from mien.errors import OutputError
+from mien.report.markdown import table
+from mien.report.plots import Trials, search_history, share_bars
 from mien.search.config import SearchConfig
-from mien.search.plots import history, importance
 from mien.search.storage import counted
 from mien.search.trial import ELAPSED, FIGURES, REASON, config_of, values_of
 from mien.train.run.files import replace_file
@@ -68,17 +69,30 @@ def write_outputs(study: Study, config: SearchConfig, folder: Path, faces: Mappi
         "trials.json": json.dumps(facts, indent=2) + "\n",
         "trials.csv": _csv(rows),
         "trials.md": _markdown(study.study_name, config, rows, selection),
-        "history.svg": history(trials, config.figure, smaller_is_better=config.direction == "minimize"),
+        "history.svg": history(trials, config),
     }
     if shares:
-        files["importance.svg"] = importance(shares, config.figure)
+        files["importance.svg"] = share_bars(shares, f"importance for {config.figure} (share, PED-ANOVA)").decode()
     if best:
         head = f"# Trial {best.number} of the search {study.study_name!r}: {config.figure} {best.value:.4f},\n"
         head += f"# {selection}.\n"
-        table = _without_none(config_of(config, best.params).model_dump(mode="json"))
-        files[BEST] = head + tomli_w.dumps(table)
+        values = _without_none(config_of(config, best.params).model_dump(mode="json"))
+        files[BEST] = head + tomli_w.dumps(values)
     for name, text in files.items():
         _replace(folder / name, text)
+
+
+def history(trials: Sequence[FrozenTrial], config: SearchConfig) -> str:
+    """Each trial's figure and the best one so far, as SVG."""
+    complete = [each for each in trials if each.state == TrialState.COMPLETE]
+    pruned = [each for each in trials if each.state == TrialState.PRUNED and each.intermediate_values]
+    shown = Trials(
+        finished=[(each.number, each.value) for each in complete if each.value is not None],
+        pruned=[(each.number, each.intermediate_values[max(each.intermediate_values)]) for each in pruned],
+        failed=[each.number for each in trials if each.state == TrialState.FAIL],
+        last=max((each.number for each in trials), default=0),
+    )
+    return search_history(shown, config.figure, smaller_is_better=config.direction == "minimize").decode()
 
 
 def _row(trial: FrozenTrial, config: SearchConfig) -> dict[str, Any]:
@@ -132,19 +146,26 @@ def _markdown(name: str, config: SearchConfig, rows: list[dict[str, Any]], selec
         return order.index(row["state"]), sign * (row[config.figure] or 0)
 
     keys = list(config.space)
-    lines = [
-        f"# Search {name!r}",
-        "",
-        f"{config.figure}, {selection}. The best of many trials looks better than it is: measure it on other faces.",
-        "",
-        "| trial | state | " + " | ".join([config.figure, "epochs", "s", *keys, "reason"]) + " |",
-        "|---" * (6 + len(keys)) + "|",
+    cells = [
+        (
+            *(
+                str(row["trial"]),
+                row["state"],
+                _short(row[config.figure]),
+                str(row["epochs"]),
+                _short(row["elapsed_s"]),
+            ),
+            *(_short(row["values"].get(key)) for key in keys),
+            row["reason"],
+        )
+        for row in sorted(rows, key=place)
     ]
-    for row in sorted(rows, key=place):
-        cells = [row["trial"], row["state"], _short(row[config.figure]), row["epochs"], _short(row["elapsed_s"])]
-        cells += [_short(row["values"].get(key)) for key in keys] + [row["reason"].replace("|", "/")]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return "\n".join(lines) + "\n"
+    parts = [
+        f"# Search {name!r}",
+        f"{config.figure}, {selection}. The best of many trials looks better than it is: measure it on other faces.",
+        table(("trial", "state", config.figure, "epochs", "s", *keys, "reason"), cells),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def _short(value: Any) -> str:

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mien.audit.agreement import UNDECIDED, agreements, majority_fer7
 from mien.audit.label_errors import confident_labels, label_errors, out_of_fold
@@ -20,22 +18,6 @@ def voted(labels: list[int], votes: list[dict[str, int]]) -> LabelledFaces:
     table = np.array([[given.get(column, 0) for column in VOTE_COLUMNS] for given in votes], dtype=np.int64)
     pixels = np.zeros((len(labels), 48, 48), dtype=np.uint8)
     return LabelledFaces(pixels, np.array(labels, dtype=np.int64), table, np.arange(len(labels)))
-
-
-def test_the_interval_of_a_share_is_wilsons() -> None:
-    # Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 1998, table I.
-    assert Proportion.of(81, 263).interval == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    assert Proportion.of(15, 148).interval == pytest.approx((0.0624, 0.1605), abs=5e-5)
-    assert Proportion.of(0, 20).interval == pytest.approx((0, 0.1611), abs=5e-5)
-    assert Proportion.of(1, 29).interval == pytest.approx((0.0061, 0.1718), abs=5e-5)
-
-
-@given(n=st.integers(0, 500), share=st.floats(0, 1))
-def test_the_interval_holds_the_share_and_lies_between_none_and_all(n: int, share: float) -> None:
-    estimate = Proportion.of(round(n * share), n)
-    low, high = estimate.interval
-    assert 0 <= low <= high <= 1
-    assert n == 0 or low - 1e-12 <= estimate.value <= high + 1e-12
 
 
 def test_labels_and_votes_are_compared() -> None:

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.audit.label_errors import QUICK_CLASSIFIER, Judge
-from mien.audit.pictures import face_sheet, mean_face
 from mien.audit.pipeline import Audit, audit
 from mien.audit.report import findings, html_page
 from mien.data.collection import collection_of, read_collection
 from mien.data.labelled_faces import LabelledFaces
 from mien.errors import DataError
 from mien.expressions import CORE4, FER7, core4_positions
+from mien.report.pictures import face_sheet, mean_face
 from mien.stats import Proportion
 
 WRONG = (10, 57, 120, 203)  # training faces under the label of the next class
@@ -238,4 +238,4 @@ def test_facts_about_fer2013(shared_data: Path) -> None:
     (errors,) = found.label_errors
     first_hundred, *_, everybody = errors.checks
     # What voters say of the likeliest errors, which nobody was told.
-    assert first_hundred.differs.interval[0] > 1.5 * everybody.differs.value
+    assert first_hundred.differs.low > 1.5 * everybody.differs.value
