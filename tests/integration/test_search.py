@@ -73,9 +73,9 @@ def test_trains_and_leaves_a_configuration_that_can_be_trained(tmp_path: Path) -
     best = load_config(tmp_path / "best.toml")
     assert best.optimizer.peak_learning_rate == search.study.best_params["optimizer.peak_learning_rate"]
     assert (best.epochs, best.batch_size) == (2, 8)
-    assert "selected on PublicTest (16 faces), after 2 epochs on 24 faces" in (tmp_path / "best.toml").read_text()
+    assert "selected on validation (16 faces), after 2 epochs on 24 faces" in (tmp_path / "best.toml").read_text()
     facts = json.loads((tmp_path / "trials.json").read_text())
-    assert facts["selected_on"] == "PublicTest"
+    assert facts["selected_on"] == "validation"
     assert set(facts["trials"][0]["figures"]) >= {"P1", "P2", "nll_P2"}
     space = SETTINGS["space"] | {"network.widths": {"choices": [[4]]}}
     changed = SearchConfig.model_validate(SETTINGS | {"images": 20, "space": space})
@@ -216,7 +216,7 @@ def test_two_processes_share_a_search(tmp_path: Path) -> None:
 
 
 def test_a_part_of_training_can_take_publictests_place(tmp_path: Path) -> None:
-    config = SearchConfig.model_validate(SETTINGS | {"selected_on": "Training"})
+    config = SearchConfig.model_validate(SETTINGS | {"selected_on": "train"})
     search = Search("inner", config, (drawn_faces(100, seed=0), FACES[1]), tmp_path)
     assert search.faces == {"training": 24, "held out": 10}
 

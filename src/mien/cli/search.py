@@ -32,7 +32,7 @@ def search(
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Processor threads to use.", min=1, show_default="all")] = None,
 ) -> None:
-    """Search for the best training configuration, as judged on PublicTest; run again to go on (docs/search.md)."""
+    """Search for the best training configuration, by its validation split; run again to go on (docs/search.md)."""
     from rich.console import Console
 
     from mien.errors import MissingExtra

@@ -11,8 +11,6 @@ from mien.search.space import Dimension, faults_of
 from mien.settings import Strict, read_toml, validated
 from mien.train.config import TrainingConfig, load_config
 
-PUBLIC_TEST, TRAINING = "PublicTest", "Training"
-
 
 class SamplerConfig(Strict):
     """How configurations are drawn: at random first, then by Optuna's tree-structured Parzen estimator."""
@@ -37,7 +35,7 @@ class SearchConfig(Strict):
     figure: Literal[
         "P1", "P2", "P3", "P4", "mean_P", "nll_P1", "nll_P2", "nll_P3", "nll_P4", "mean_nll_P"
     ] = "nll_P2"  # fmt: skip
-    selected_on: Literal["PublicTest", "Training"] = "PublicTest"
+    selected_on: Literal["validation", "train"] = "validation"
     images: int | None = Field(default=None, ge=2)  # None: all of them
     epochs: int | None = Field(default=None, ge=1)  # None: those of the base
     sampler: SamplerConfig = SamplerConfig()
@@ -104,9 +102,9 @@ def load_search(path: Path) -> SearchConfig:
     if isinstance(table.get("base"), str):
         table["base"] = load_config(path.parent / table["base"])
     search = validated(SearchConfig, table, str(path))
-    if search.selected_on == TRAINING and search.learns_from_models:
+    if search.selected_on == "train" and search.learns_from_models:
         raise ConfigError(
-            f"{path}: selected_on = {TRAINING!r} measures on faces of Training, and what start_from and "
-            "distillation.teachers name may have learnt from them; leave these out, or select on PublicTest"
+            f"{path}: selected_on = {search.selected_on!r} measures on faces of that split, and what start_from and "
+            "distillation.teachers name may have learnt from them; leave these out, or select on validation"
         )
     return search

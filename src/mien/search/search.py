@@ -14,7 +14,7 @@ from mien.data.labelled_faces import LabelledFaces
 from mien.data.manifest import fingerprint
 from mien.data.sampling import stratified
 from mien.errors import ConfigError, OutputError
-from mien.search.config import TRAINING, SearchConfig
+from mien.search.config import SearchConfig
 from mien.search.report import write_outputs
 from mien.search.storage import counted, open_study, readable_faults, retry_stale
 from mien.search.trial import REASON, Objective, TrialFailed
@@ -31,7 +31,7 @@ class Search:
     Args:
         name: Tells it from other searches in the same database.
         config: What is searched.
-        faces: The Training and the PublicTest split. No other takes part.
+        faces: The training and the validation split. No other takes part.
         folder: Receives tables, plots and the best configuration; made if it is not there.
         storage: URL of the database; None takes an SQLite file in `folder`.
         threads: As for `mien.train.training.fit`.
@@ -134,7 +134,7 @@ def _parts(
     config: SearchConfig, training: LabelledFaces, held_out: LabelledFaces
 ) -> tuple[LabelledFaces, LabelledFaces]:
     """The faces that trials learn from, and those that give the figure."""
-    if config.selected_on == TRAINING:
+    if config.selected_on == "train":
         chosen = np.zeros(len(training), dtype=np.bool_)
         chosen[stratified(training.fer7, len(training) // _HELD_OUT_OF_TRAINING)] = True
         training, held_out = training[~chosen], training[chosen]

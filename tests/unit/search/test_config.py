@@ -47,13 +47,13 @@ def test_faces_are_read_in_color_where_any_trial_takes_it(tmp_path: Path) -> Non
 )
 def test_models_that_may_have_learnt_from_the_measured_faces_are_refused(tmp_path: Path, learning: str) -> None:
     assert loaded(tmp_path, learning).learns_from_models
-    with pytest.raises(ConfigError, match=r"some\.toml: selected_on = 'Training' .* or select on PublicTest$"):
-        loaded(tmp_path, f'selected_on = "Training"\n{learning}')
+    with pytest.raises(ConfigError, match=r"some\.toml: selected_on = 'train' .* or select on validation$"):
+        loaded(tmp_path, f'selected_on = "train"\n{learning}')
 
 
 def test_training_alone_may_be_selected_on(tmp_path: Path) -> None:
-    text = 'selected_on = "Training"\n[space]\n"distillation.teachers" = { choices = [[]] }'
-    assert loaded(tmp_path, text).selected_on == "Training"
+    text = 'selected_on = "train"\n[space]\n"distillation.teachers" = { choices = [[]] }'
+    assert loaded(tmp_path, text).selected_on == "train"
 
 
 def test_keys_need_no_quotes(tmp_path: Path) -> None:
