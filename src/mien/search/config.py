@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from mien.errors import ConfigError
-from mien.search.space import Dimension, faults_of
+from mien.search.space import Choices, Dimension, dimension_of
 from mien.settings import Strict, read_toml, validated
 from mien.train.config import TrainingConfig, load_config
 
@@ -45,21 +45,19 @@ class SearchConfig(Strict):
 
     @field_validator("space", mode="before")
     @classmethod
-    def _keys_without_quotes(cls, space: Any) -> Any:
+    def _by_dotted_key(cls, space: Any) -> Any:
         """Takes `optimizer.momentum = {...}`, which TOML reads as nested tables, for `"optimizer.momentum"`."""
         if not isinstance(space, Mapping):
             return space
-        flat: dict[str, Any] = {}
-        for key, value in space.items():
-            nested = isinstance(value, Mapping) and value and all(isinstance(each, Mapping) for each in value.values())
-            flat |= {f"{key}.{name}": each for name, each in value.items()} if nested else {key: value}
-        return flat
-
-    @model_validator(mode="after")
-    def _space_of_training_configurations(self) -> Self:
-        if faults := [fault for key, dimension in self.space.items() for fault in faults_of(key, dimension)]:
+        found, faults = {}, []
+        for key, value in _unquoted(space).items():
+            try:
+                found[key] = dimension_of(key, value)
+            except ConfigError as fault:
+                faults.append(str(fault))
+        if faults:
             raise ValueError("; ".join(faults))
-        return self
+        return found
 
     @property
     def direction(self) -> Literal["minimize", "maximize"]:
@@ -80,22 +78,31 @@ class SearchConfig(Strict):
     @property
     def in_color(self) -> bool:
         """Whether any trial takes color; the others are given the same faces in grayscale."""
-        channels = self.space.get("network.channels")
-        return 3 in (self.base.network.channels, *(channels.choices or () if channels else ()))
+        return 3 in (self.base.network.channels, *self._choices("network.channels"))
 
     @property
     def learns_from_models(self) -> bool:
         """Whether any trial starts from another run or has teachers."""
-        taught = [self.base.start_from, self.base.distillation.teachers]
-        for key in ("start_from", "distillation.teachers"):
-            taught += (self.space[key].choices or ()) if key in self.space else ()
-        return any(taught)
+        own = (self.base.start_from, self.base.distillation.teachers)
+        return any((*own, *self._choices("start_from"), *self._choices("distillation.teachers")))
+
+    def _choices(self, key: str) -> tuple[Any, ...]:
+        dimension = self.space.get(key)
+        return dimension.choices if isinstance(dimension, Choices) else ()
 
     def figure_of(self, figures: Mapping[str, float]) -> float:
         """The figure to optimize, from those by protocol; a mean is over those that have a truth."""
         prefix = "nll_" if "nll" in self.figure else ""
         values = [figures[prefix + name] for name in self.protocols if prefix + name in figures]
         return sum(values) / len(values)
+
+
+def _unquoted(space: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in space.items():
+        nested = isinstance(value, Mapping) and value and all(isinstance(each, Mapping) for each in value.values())
+        flat |= {f"{key}.{name}": each for name, each in value.items()} if nested else {key: value}
+    return flat
 
 
 def load_search(path: Path) -> SearchConfig:

@@ -1,6 +1,5 @@
 """One trial: values are drawn, a network is trained with them, and its figure is reported after each epoch."""
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from optuna import Trial, TrialPruned
 from mien.data.labelled_faces import LabelledFaces
 from mien.errors import MienError, first_line
 from mien.search.config import SearchConfig
-from mien.search.space import Dimension, is_integer, with_values
+from mien.search.space import with_values
 from mien.search.storage import try_again
 from mien.train.config import TrainingConfig
 from mien.train.training import FitOptions, fit
@@ -57,7 +56,7 @@ class Objective:
             trial.set_user_attr(ELAPSED, round(time.monotonic() - started_s, 1))
 
     def _trained(self, trial: Trial) -> float:
-        values = {key: _draw(trial, key, dimension) for key, dimension in self.config.space.items()}
+        values = {key: dimension.suggest(key, trial) for key, dimension in self.config.space.items()}
         epochs = self.config.trial_epochs
         config = with_values(self.config.base, values).model_copy(update={"epochs": epochs})
         reached: dict[str, float] = {}
@@ -86,13 +85,4 @@ def config_of(search: SearchConfig, params: Mapping[str, Any]) -> TrainingConfig
 
 def values_of(search: SearchConfig, params: Mapping[str, Any]) -> dict[str, Any]:
     """Values of the training configuration by dotted key, from what Optuna stores of them."""
-    return {key: json.loads(value) if search.space[key].choices else value for key, value in params.items()}
-
-
-def _draw(trial: Trial, key: str, dimension: Dimension) -> Any:
-    if dimension.choices is not None:
-        return json.loads(trial.suggest_categorical(key, dimension.labels))
-    low, high = dimension.ends
-    if is_integer(key):
-        return trial.suggest_int(key, int(low), int(high), step=int(dimension.step or 1), log=dimension.log)
-    return trial.suggest_float(key, low, high, step=dimension.step, log=dimension.log)
+    return {key: search.space[key].decode(value) for key, value in params.items()}
