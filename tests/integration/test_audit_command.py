@@ -111,12 +111,12 @@ def test_files_that_cannot_be_written_are_refused_before_the_work(tmp_path: Path
 
 @pytest.mark.parametrize("package", ["matplotlib", "sklearn.linear_model"])
 def test_a_missing_package_names_the_extra(data: Path, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("mien.data.audit")]:
+    for name in [name for name in sys.modules if name.startswith("mien.audit")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
     ran = run(data)
     assert isinstance(ran.exception, MissingExtra)
-    assert "mien[report]" in str(ran.exception)
+    assert "mien[evaluate]" in str(ran.exception)
 
 
 def test_help_says_what_it_does() -> None:

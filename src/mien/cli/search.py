@@ -44,7 +44,7 @@ def search(
         from mien.search.report import BEST, best_of
         from mien.search.search import Search
     except ImportError as missing:
-        raise MissingExtra.for_feature("a search", "study", missing) from missing
+        raise MissingExtra.for_feature("a search", "search", missing) from missing
     from mien.data.dataset import read_for_training
 
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
