@@ -1,4 +1,4 @@
-"""Settings that a user writes as TOML: read strictly, compared key by key, and reported in one line where they are wrong.
+"""Settings that a user writes as TOML: read strictly, compared key by key, with one line that says what is wrong.
 
 Nested tables are addressed by dotted keys, as TOML writes them: `optimizer.momentum`.
 """

@@ -77,7 +77,7 @@ class IntRange(FloatRange):
 
 
 class Choices(Strict):
-    """Any of these values; lists are allowed where the key takes one. Optuna stores them as JSON, since it has no lists."""
+    """Any of these values, lists where the key takes one; Optuna, which knows no lists, stores them as JSON."""
 
     choices: tuple[Any, ...] = Field(min_length=1)
 
@@ -125,8 +125,8 @@ def dimension_of(key: str, value: Any) -> Dimension:
     kind, with_choices = known[key].annotation, isinstance(value, Mapping) and "choices" in value
     if kind not in (int, float) and not with_choices:
         raise ConfigError(f"{key} is not a number; give choices")
-    number_range = IntRange if kind is int else FloatRange
-    dimension: Dimension = validated(Choices if with_choices else number_range, value, key)
+    model: type[Dimension] = Choices if with_choices else IntRange if kind is int else FloatRange
+    dimension = validated(model, value, key)
     faults = [
         f"{key}: {name}: {fault}"
         for name, each in dimension.named_values.items()
@@ -153,8 +153,9 @@ def _leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, "Fi
 
 def _fault_of_value(field: "FieldInfo", value: Any) -> str:
     """What is wrong with a value by itself; whether it fits all others shows in the trial."""
+    kind: Any = Annotated[field.annotation, field]
     try:
-        TypeAdapter(Annotated[field.annotation, field]).validate_python(value)
+        TypeAdapter(kind).validate_python(value)
     except ValidationError as fault:
         message: str = fault.errors()[0]["msg"]
         return message[:1].lower() + message[1:]

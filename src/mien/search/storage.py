@@ -4,7 +4,6 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 from optuna import Study, create_study
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
@@ -18,7 +17,6 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from mien.errors import ConfigError, OutputError, first_line
 from mien.search.config import PrunerConfig, SamplerConfig, SearchConfig
 from mien.settings import refuse_changes
-
 
 HEARTBEAT_S = 20
 _GRACES = 6  # so many heartbeats may be missing before a process counts as dead

@@ -1,4 +1,4 @@
-"""One trial: values are drawn, a network is trained with them, and its figure is reported after each epoch."""
+"""One trial: values are drawn, a network is trained with them, and its metric is reported after each epoch."""
 
 import time
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from mien.search.storage import try_again
 from mien.train.config import TrainingConfig
 from mien.train.training import FitOptions, fit
 
-REASON, FIGURES, ELAPSED = "reason", "figures", "elapsed_s"
+REASON, METRICS, ELAPSED = "reason", "metrics", "elapsed_s"
 
 
 class TrialFailed(Exception):
@@ -26,22 +26,22 @@ class TrialFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What Optuna optimizes: from a trial to its figure after the last epoch.
+    """What Optuna optimizes: from a trial to its metric after the last epoch.
 
     Attributes:
         config: What is searched.
         training: Faces that each trial learns from.
-        held_out: Faces that give the figure.
+        validation: Faces that the metric is measured on.
         threads: As for `mien.train.training.fit`.
     """
 
     config: SearchConfig
     training: LabelledFaces
-    held_out: LabelledFaces
+    validation: LabelledFaces
     threads: int | None = None
 
     def __call__(self, trial: Trial) -> float:
-        """Trains; raises `TrialPruned` or `TrialFailed` where that has no end, and says why in the trial."""
+        """Trains; raises `TrialPruned` or `TrialFailed` where that does not finish, and stores why in the trial."""
         started_s = time.monotonic()
         try:
             return self._trained(trial)
@@ -59,23 +59,23 @@ class Objective:
         values = {key: dimension.suggest(key, trial) for key, dimension in self.config.space.items()}
         epochs = self.config.trial_epochs
         config = with_values(self.config.base, values).model_copy(update={"epochs": epochs})
-        reached: dict[str, float] = {}
+        last: dict[str, float] = {}
         pruned = False
 
-        def watch(epoch: int, figures: Mapping[str, float]) -> bool:
+        def watch(epoch: int, metrics: Mapping[str, float]) -> bool:
             nonlocal pruned
-            reached.update(figures)
-            trial.report(self.config.figure_of(figures), epoch)
+            last.update(metrics)
+            trial.report(self.config.value_of(metrics), epoch)
             pruned = epoch < epochs and trial.should_prune()
             return pruned
 
         options = FitOptions(threads=self.threads, quiet=True, watch=watch)
         with TemporaryDirectory(prefix="mien-search-") as folder:
-            fit(self.training, self.held_out, config, Path(folder), options)
-        trial.set_user_attr(FIGURES, {name: round(value, 5) for name, value in reached.items()})
+            fit(self.training, self.validation, config, Path(folder), options)
+        trial.set_user_attr(METRICS, {name: round(value, 5) for name, value in last.items()})
         if pruned:
             raise TrialPruned
-        return self.config.figure_of(reached)
+        return self.config.value_of(last)
 
 
 def config_of(search: SearchConfig, params: Mapping[str, Any]) -> TrainingConfig:

@@ -44,15 +44,17 @@ def test_faces_are_read_in_color_where_any_trial_takes_it(tmp_path: Path) -> Non
         '[space]\nstart_from = { choices = ["runs/teacher"] }',
     ],
 )
-def test_models_that_may_have_learnt_from_the_measured_faces_are_refused(tmp_path: Path, learning: str) -> None:
+def test_models_that_may_have_been_trained_on_the_measured_faces_are_refused(tmp_path: Path, learning: str) -> None:
     assert loaded(tmp_path, learning).learns_from_models
-    with pytest.raises(ConfigError, match=r"some\.toml: selected_on = 'Training' .* or select on PublicTest$"):
-        loaded(tmp_path, f'selected_on = "Training"\n{learning}')
+    with pytest.raises(
+        ConfigError, match=r"some\.toml: selected_on = \"train\" .* or set selected_on = \"validation\"$"
+    ):
+        loaded(tmp_path, f'selected_on = "train"\n{learning}')
 
 
 def test_training_alone_may_be_selected_on(tmp_path: Path) -> None:
-    text = 'selected_on = "Training"\n[space]\n"distillation.teachers" = { choices = [[]] }'
-    assert loaded(tmp_path, text).selected_on == "Training"
+    text = 'selected_on = "train"\n[space]\n"distillation.teachers" = { choices = [[]] }'
+    assert loaded(tmp_path, text).selected_on == "train"
 
 
 def test_keys_need_no_quotes(tmp_path: Path) -> None:
@@ -63,13 +65,13 @@ def test_keys_need_no_quotes(tmp_path: Path) -> None:
 
 
 def test_other_faults_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"space is missing; unknown key 'figur'; did you mean 'figure'\?"):
-        loaded(tmp_path, 'figur = "P1"\n')
+    with pytest.raises(ConfigError, match=r"space is missing; unknown key 'metrik'; did you mean 'metric'\?"):
+        loaded(tmp_path, 'metrik = "P1"\n')
 
 
-def test_a_mean_is_over_the_protocols_that_have_a_truth() -> None:
+def test_a_mean_is_over_the_protocols_that_have_labels() -> None:
     space = {"space": {"loss.fer7_weight": {"low": 0, "high": 1}}}
-    search = SearchConfig.model_validate({"figure": "mean_P", **space})
+    search = SearchConfig.model_validate({"metric": "mean_P", **space})
     assert search.direction == "maximize"
-    assert search.figure_of({"P1": 0.5, "P3": 0.7, "nll_P1": 9.0}) == pytest.approx(0.6)
-    assert SearchConfig.model_validate(space).figure_of({"P2": 0.5, "nll_P2": 1.25}) == 1.25
+    assert search.value_of({"P1": 0.5, "P3": 0.7, "nll_P1": 9.0}) == pytest.approx(0.6)
+    assert SearchConfig.model_validate(space).value_of({"P2": 0.5, "nll_P2": 1.25}) == 1.25
