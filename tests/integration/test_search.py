@@ -81,7 +81,7 @@ def test_trains_and_leaves_a_configuration_that_can_be_trained(tmp_path: Path) -
     changed = SearchConfig.model_validate(SETTINGS | {"images": 20, "space": space})
     with pytest.raises(
         ConfigError,
-        match=r"cannot continue the search 'tiny' .* space\.network\.widths\.choices was .*; images was 24, is now 20; ",
+        match=r"cannot continue the search 'tiny' .* space\.network\.widths\.choices was .*; images was 24, is now 20",
     ):
         Search("tiny", changed, FACES, tmp_path)
     with pytest.raises(ConfigError, match=r"data\.validation_sha256 was"):

@@ -4,7 +4,6 @@ import pytest
 
 import mien.search
 
-
 PACKAGES = [mien.search]
 
 
