@@ -116,7 +116,7 @@ def test_a_missing_package_names_the_extra(data: Path, package: str, monkeypatch
     monkeypatch.setitem(sys.modules, package, None)
     ran = run(data)
     assert isinstance(ran.exception, MissingExtra)
-    assert "mien[report]" in str(ran.exception)
+    assert "mien[evaluate]" in str(ran.exception)
 
 
 def test_help_says_what_it_does() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +66,13 @@ def test_the_source_archive_has_all_that_is_tracked(project: dict[str, Any]) -> 
     tracked = {name.partition("/")[0] for name in listed if not name.startswith(".")}
     always = {"pyproject.toml", "README.md"}  # hatchling packs these unasked
     assert set(project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]) | always == tracked
+
+
+def test_every_extra_that_is_named_exists(project: dict[str, Any]) -> None:
+    extras = set(project["project"]["optional-dependencies"])
+    named = set(re.findall(r"\[([a-z,]+)\]'", "".join(path.read_text("utf-8") for path in DOCUMENTS)))
+    assert {extra for together in named for extra in together.split(",")} <= extras
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "src").rglob("*.py"))
+    feature_and_extra = re.findall(r"(?:for_feature|require_matplotlib)\([^()]*\"([a-z]+)\"", code)
+    assert len(feature_and_extra) >= 5
+    assert set(feature_and_extra) <= extras

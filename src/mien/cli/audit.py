@@ -82,7 +82,7 @@ def audit(
         from mien.data.collection import read_collection
         from mien.report.plots import require_matplotlib
     except ImportError as missing:
-        raise MissingExtra.for_feature("the audit", "report", missing) from missing
+        raise MissingExtra.for_feature("the audit", "evaluate", missing) from missing
 
     from mien.model.package import load_model
 

@@ -150,7 +150,7 @@ def _read_table(path: Path) -> "pa.Table":
         import pyarrow as pa  # noqa: PLC0415 - an optional dependency
         import pyarrow.parquet as pq  # noqa: PLC0415
     except ImportError as missing:
-        raise MissingExtra.for_feature("reading Parquet files", "train", missing) from missing
+        raise MissingExtra.for_feature("reading Parquet files", "evaluate", missing) from missing
     try:
         present = pq.read_schema(path).names
         absent = [name for name in _PARQUET_COLUMNS if name not in present]

@@ -26,7 +26,7 @@ _STYLE: Any = {
 }
 
 
-def require_matplotlib(feature: str = "a report with drawings", extra: str = "report") -> None:
+def require_matplotlib(feature: str = "a report with drawings", extra: str = "evaluate") -> None:
     """Raises `MissingExtra`, which names the `feature` and what to install, if matplotlib is not installed."""
     try:
         import matplotlib  # noqa: F401, PLC0415 - an optional dependency
