@@ -222,7 +222,7 @@ def test_a_split_without_faces_is_an_error(tmp_path: Path) -> None:
 def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_parquet(tmp_path / "all.parquet", columns())
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(MissingExtra, match=r"pip install 'mien\[train\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'mien\[evaluate\]'"):
         read_faces(path)
 
 
