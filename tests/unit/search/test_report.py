@@ -2,7 +2,7 @@ import pytest
 from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from mien.search.plots import history
+from mien.search.report import _history
 
 
 def trial(number: int, value: float) -> FrozenTrial:
@@ -11,9 +11,9 @@ def trial(number: int, value: float) -> FrozenTrial:
     return made
 
 
-def test_a_figure_of_nought_is_one_of_the_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_metric_of_zero_is_one_of_the_finished(monkeypatch: pytest.MonkeyPatch) -> None:
     axes = Figure().add_subplot()
-    monkeypatch.setattr("mien.search.plots.svg", lambda draw, _: (draw(axes), b"")[1])
-    history([trial(0, 0.5), trial(1, 0.0)], "P2", smaller_is_better=False)
+    monkeypatch.setattr("mien.search.report.svg", lambda draw, _: (draw(axes), b"")[1])
+    _history([trial(0, 0.5), trial(1, 0.0)], "P2", smaller_is_better=False)
     shown = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
     assert shown == {"best so far": [0.5, 0.5, 0.5], "finished": [0.5, 0.0]}
