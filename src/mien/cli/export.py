@@ -23,7 +23,7 @@ def export(
         ),
     ] = None,
     data: Annotated[
-        Path, typer.Option(help="As for `mien train`; PublicTest is calibrated on, Training gives int8 its ranges.")
+        Path, typer.Option(help="As for `mien train`; validation is calibrated on, train gives int8 its ranges.")
     ] = Path("data/fer2013"),
     failures: Annotated[
         Path | None,
@@ -51,12 +51,13 @@ def export(
     except ImportError as missing:
         raise MissingExtra.for_feature("exporting", "train", missing) from missing
     from mien.data.dataset import read_faces
+    from mien.data.split import Split
 
     precisions = precisions_named(precision or ["fp32"])
     check_places(run, output, precisions, replace=force)
     classes = TrainingConfig.model_validate(run_facts(run)["config"]).data.classes
-    held_out = read_faces(data, split="PublicTest", classes=classes)
-    training = read_faces(data, split="Training", classes=classes) if "int8" in precisions else None
+    held_out = read_faces(data, split=Split.VALIDATION, classes=classes)
+    training = read_faces(data, split=Split.TRAIN, classes=classes) if "int8" in precisions else None
     for exported in export_all(run, held_out, output, precisions, training=training):
         _print(exported)
         if failures:

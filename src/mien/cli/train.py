@@ -19,7 +19,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last finished epoch.")] = False,
     threads: Annotated[int | None, typer.Option(help="Processor threads to use.", min=1, show_default="all")] = None,
 ) -> None:
-    """Train a network on a data set's Training split, watched on PublicTest; then see `mien export`."""
+    """Train a network on a data set's training split, watched on the validation split; then see `mien export`."""
     from rich.console import Console
 
     from mien.errors import MissingExtra

@@ -284,9 +284,9 @@ class Trials:
     """Trials of a search by their number.
 
     Attributes:
-        finished: Numbers and figures of those that finished.
-        pruned: Likewise of those that were given up, with their last figure.
-        failed: Numbers of those without a figure.
+        finished: Numbers and values of those that finished.
+        pruned: Likewise of those that were pruned, with their last value.
+        failed: Numbers of those without a value.
         last: The greatest number there is.
     """
 
@@ -296,8 +296,8 @@ class Trials:
     last: int
 
 
-def search_history(trials: Trials, figure: str, *, smaller_is_better: bool) -> bytes:
-    """Each trial's figure in the order of their numbers, and the best one so far."""
+def search_history(trials: Trials, metric: str, *, smaller_is_better: bool) -> bytes:
+    """Each trial's value in the order of their numbers, and the best one so far."""
     better: Callable[[float, float], float] = min if smaller_is_better else max
 
     def draw(axes: "Axes") -> None:
@@ -311,11 +311,11 @@ def search_history(trials: Trials, figure: str, *, smaller_is_better: bool) -> b
             axes.plot(numbers, values, "o", color=INK, markersize=4, label="finished")
         if trials.pruned:
             style = {"color": INK, "markerfacecolor": "white", "markersize": 5}
-            axes.plot(*zip(*trials.pruned, strict=True), "v", label="given up, at its last epoch", **style)
+            axes.plot(*zip(*trials.pruned, strict=True), "v", label="pruned, at its last epoch", **style)
         if trials.failed:
             style = {"color": INK, "markersize": 5, "transform": axes.get_xaxis_transform()}
-            axes.plot(trials.failed, [0.02] * len(trials.failed), "x", label="failed (no figure)", **style)
-        axes.set(xlabel="trial", ylabel=f"{figure}, {'smaller' if smaller_is_better else 'greater'} is better")
+            axes.plot(trials.failed, [0.02] * len(trials.failed), "x", label="failed", **style)
+        axes.set(xlabel="trial", ylabel=f"{metric}, {'smaller' if smaller_is_better else 'greater'} is better")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.margins(y=0.12)
         if trials.finished or trials.pruned or trials.failed:

@@ -46,7 +46,7 @@ def read_study_faces(study: Study, path: Path) -> StudyFaces:
     """Reads the data set and takes the study's part of it, whichever the seed.
 
     Training faces that copy a held-out one, are flat or no faces are left out before the part is taken, so that
-    `images` is the number trained on. Folds are taken of Training and PublicTest together.
+    `images` is the number trained on. Folds are taken of the training and the validation split together.
 
     Args:
         study: Says how many images, and in its arms whether in color, and what classes mean.

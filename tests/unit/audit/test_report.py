@@ -19,6 +19,7 @@ from mien.audit.pipeline import Audit, audit
 from mien.audit.report import findings, html_page
 from mien.data.collection import collection_of, read_collection
 from mien.data.labelled_faces import LabelledFaces
+from mien.data.split import Split
 from mien.errors import DataError
 from mien.expressions import CORE4, FER7, core4_positions
 from mien.report.pictures import face_sheet, mean_face
@@ -216,7 +217,7 @@ def test_sheets_and_means() -> None:
 
 @pytest.mark.data
 def test_facts_about_fer2013(shared_data: Path) -> None:
-    data = read_collection(shared_data / "fer2013", ["Training", "PublicTest"])
+    data = read_collection(shared_data / "fer2013", [Split.TRAIN, Split.VALIDATION])
     found = audit(data)
     counts = {(count.split, count.other): count for count in found.copies.counts}
     into_training = counts["PublicTest", "Training"]

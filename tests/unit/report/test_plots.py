@@ -36,7 +36,7 @@ DRAWINGS: dict[str, tuple[Callable[[], bytes], list[str]]] = {
     "rows": (partial(plots.means_by_row, MEANS, "accuracy", reference="wide"), ["wide", "narrow", "a seed"]),
     "no rows": (partial(plots.means_by_row, {}, "accuracy"), ["accuracy"]),
     "by x": (partial(plots.means_by_x, MEANS, "size", "accuracy"), ["wide", "narrow", "mean, 95 %"]),
-    "trials": (partial(plots.search_history, TRIALS, "P2", smaller_is_better=False), ["best so far", "given up"]),
+    "trials": (partial(plots.search_history, TRIALS, "P2", smaller_is_better=False), ["best so far", "pruned"]),
     "shares": (partial(plots.share_bars, {"rate": 0.8, "depth": 0.2}, "importance"), ["rate", "80%"]),
 }  # fmt: skip
 
@@ -59,7 +59,7 @@ def test_nothing_is_told_apart_by_color_alone() -> None:
     assert len(strokes) >= 3
 
 
-def test_a_figure_of_nought_is_one_of_the_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_of_zero_is_one_of_the_finished(monkeypatch: pytest.MonkeyPatch) -> None:
     axes = Figure().add_subplot()
     monkeypatch.setattr("mien.report.plots.svg", lambda draw, _: (draw(axes), b"")[1])
     plots.search_history(Trials([(0, 0.5), (1, 0.0)], [], [], 1), "P2", smaller_is_better=False)
