@@ -79,21 +79,22 @@ def _print(exported: "Export") -> None:
                 f"ECE {percent_sign(error.value)}; the network: {percent_sign(found.network_accuracy[code])}"
             )
     for name, certainty in exported.certainty.items():
+        curve = certainty.risk_coverage
         typer.echo(
-            f"  {name}, on what calibration has not seen (n = {certainty.n}): ECE "
-            f"{percent_sign(certainty.calibration_error)}, wrong {percent_sign(certainty.wrong.value)}, "
-            f"at 90 % coverage {percent_sign(certainty.risk_at(0.9))}"
+            f"  {name}, on what calibration has not seen (n = {certainty.images}): ECE "
+            f"{percent_sign(certainty.calibration_error)}, wrong {percent_sign(curve.risk_at(1.0).value)}, "
+            f"at 90 % coverage {percent_sign(curve.risk_at(0.9).value)}"
         )
 
 
 def _write_failures(exported: "Export", held_out: "LabelledFaces", folder: Path) -> None:
     from mien.errors import OutputError
-    from mien.export.failures import failure_sheet
+    from mien.evaluate.analysis.examples import example_sheet
 
     path = folder / f"{exported.path.stem}-failures.png"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        failure_sheet(exported.failures, held_out).save(path)
+        path.write_bytes(example_sheet(exported.failures, held_out))
     except OSError as error:
         raise OutputError(f"cannot write to {path}: {error.strerror}; name another folder with --failures") from error
     typer.echo(f"  {path}: pictures of the data set, which are not yours to pass on")

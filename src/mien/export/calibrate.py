@@ -10,7 +10,8 @@ from scipy.optimize import minimize_scalar
 
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces
 from mien.errors import DataError
-from mien.expressions import CORE4, CORE4_FER2013, EXPRESSION_SETS, FER7, FERPLUS8
+from mien.evaluate.protocols import targets
+from mien.expressions import EXPRESSION_SETS
 from mien.model.calibration import Calibration, Logits, probabilities, scores, softmax, support
 
 COVERAGE = 0.9
@@ -35,27 +36,13 @@ def calibrate(logits: Logits, faces: LabelledFaces) -> Calibration:
     Raises:
         DataError: If no face has a truth for one of the sets.
     """
-    truths = truths_of(faces)
+    truths = targets(faces)
     for name, truth in truths.items():
         if not (truth != NO_LABEL).any():
             raise DataError(f"cannot calibrate {name}: no held-out face has a truth for it; give faces of its classes")
     temperature = {s.name: best_temperature(scores(logits, s), truths[s.name]) for s in EXPRESSION_SETS}
     fitted = replace(Calibration.neutral(), temperature=temperature)
     return replace(fitted, least_support=_least_support(logits, truths, fitted))
-
-
-def truths_of(faces: LabelledFaces) -> dict[str, NDArray[np.int64]]:
-    """What each set of expressions is to answer, by its name: class positions or `NO_LABEL`, of shape (N,).
-
-    Where no face has votes, the label is the truth for all.
-    """
-    faces = faces.with_votes_from_labels()
-    return {
-        CORE4.name: faces.consensus_core4(),
-        CORE4_FER2013.name: faces.fer2013_core4(),
-        FER7.name: faces.fer7,
-        FERPLUS8.name: faces.majority(),
-    }
 
 
 def best_temperature(scores: NDArray[np.float64], truth: NDArray[np.int64]) -> float:

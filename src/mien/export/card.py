@@ -5,13 +5,16 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from mien.data.labelled_faces import FER2013
-from mien.export.plots import CALIBRATION, RISK, write_plots
 from mien.model.metadata import ModelMetadata
 from mien.model.package import load_model
 from mien.report.format import percent_sign, share_sign
 from mien.report.markdown import table
+from mien.report.plots import Curve, reliability, require_matplotlib, risk_coverage
 from mien.stats import Estimate
 from mien.train.networks.pretrained import ORIGINS
+
+CALIBRATION = "calibration.svg"
+RISK = "risk-coverage.svg"
 
 _FER2013_LICENCE = (
     "Weights: Apache-2.0. Trained on FER2013 (Goodfellow et al., 2013), whose images' licence is not clearly stated"
@@ -171,7 +174,7 @@ def about_certainty(certainty: Mapping[str, Any], least_support: Mapping[str, fl
     """ECE, risk by coverage and the mark `uncertain`, with both plots.
 
     Args:
-        certainty: By set, what `mien.export.certainty.Certainty.to_dict` gives.
+        certainty: By set, what the package says.
         least_support: The model's thresholds.
         plots: Name of the folder beside the card that has the plots.
     """
@@ -308,6 +311,35 @@ def write_card(path: Path) -> Path:
         plots_folder(card).mkdir()
         write_plots(model.metadata.metrics["certainty"], plots_folder(card))
     return card
+
+
+def write_plots(certainty: Mapping[str, Any], folder: Path) -> tuple[Path, Path]:
+    """Draws what `certainty` says into `folder`, which must exist, and returns the two files.
+
+    Args:
+        certainty: By set, what the package says.
+        folder: Where `calibration.svg` and `risk-coverage.svg` go.
+
+    Raises:
+        MissingExtra: If matplotlib is not installed.
+    """
+    require_matplotlib("the model card's plots")
+    paths = folder / CALIBRATION, folder / RISK
+    paths[0].write_bytes(reliability({name: _reliability(found) for name, found in certainty.items()}))
+    paths[1].write_bytes(risk_coverage({name: _risk(found) for name, found in certainty.items()}))
+    return paths
+
+
+def _reliability(found: Mapping[str, Any]) -> Curve:
+    confidence, right, images = zip(*found["bins"], strict=True)
+    shares = [Estimate.of_proportion(share * n, n) for share, n in zip(right, images, strict=True)]
+    return Curve(confidence, shares, f"ECE {percent_sign(found['calibration_error'])}")
+
+
+def _risk(found: Mapping[str, Any]) -> Curve:
+    answered = [coverage * found["n"] for coverage in found["coverage"]]
+    shares = [Estimate.of_proportion(risk * n, n) for risk, n in zip(found["risk"], answered, strict=True)]
+    return Curve(found["coverage"], shares)
 
 
 def plots_folder(card: Path) -> Path:

@@ -14,13 +14,13 @@ from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import LabelledFaces
 from mien.data.manifest import fingerprint
 from mien.errors import ConfigError, ModelError, OutputError
-from mien.evaluate.classifiers import classifier_of
-from mien.evaluate.evaluation import Result, evaluate
-from mien.evaluate.protocols import measurable
+from mien.evaluate.analysis.examples import Example, surest_wrong
+from mien.evaluate.analysis.selective import Certainty, certainty_of
+from mien.evaluate.classifiers import MienClassifier
+from mien.evaluate.evaluation import EvaluationOptions, Result, evaluate
+from mien.evaluate.protocols import P1, P2, P3, P4
 from mien.export.calibrate import calibrate, calibration_part
 from mien.export.card import licence_note, plots_folder, write_card
-from mien.export.certainty import Certainty, certainty_by_set
-from mien.export.failures import Failure, surest_failures
 from mien.export.onnx_graph import network_logits, signature, to_onnx, trained_network, write_model
 from mien.export.quantize import Precision, in_fp16, in_int8
 from mien.export.verify import Parity, check_parity, parity
@@ -103,6 +103,9 @@ HELD_OUT_SPLIT = "PublicTest"
 RANGE_FACES = 128
 """Of how many faces of the training set the ranges of 8-bit activations are taken, less those that are held out."""
 
+LISTED = 20
+"""How many wrong answers a package names."""
+
 _RUN_ALONE = 32
 
 
@@ -128,7 +131,7 @@ class Export:
     parity: Parity
     results: tuple[Result, ...]
     certainty: Mapping[str, Certainty]
-    failures: tuple[Failure, ...]
+    failures: tuple[Example, ...]
 
 
 def export(run: Path, held_out: LabelledFaces, path: Path) -> Export:
@@ -244,14 +247,15 @@ def _export(
         metadata, calibration=calibration, export={**metadata.export, **asked, "parity": found.to_dict()}
     )
     write_model(draft, graph, metadata)
-    results = measured(load_model(draft), held_out)
-    certainty = certainty_by_set({name: values[~part] for name, values in logits.items()}, held_out[~part], calibration)
-    failures = surest_failures(logits, held_out, calibration)
+    classifier = MienClassifier(load_model(draft))
+    results = evaluate(classifier, held_out, EvaluationOptions(analyses=False)).results
+    certainty = certainty_by_set(classifier, held_out[~part])
+    failures = surest_failures(classifier, held_out)
     metrics = {
         "split": HELD_OUT_SPLIT,
         "results": [result.to_dict() for result in results],
-        "certainty": {name: of_set.to_dict() for name, of_set in certainty.items()},
-        "failures": [failure.to_dict() for failure in failures],
+        "certainty": {name: _stated_certainty(of_set) for name, of_set in certainty.items()},
+        "failures": [_stated_failure(failure) for failure in failures],
     }
     write_model(draft, graph, replace(metadata, metrics=metrics))
     return Export(draft, write_card(draft), precision, asked, found, results, certainty, failures)
@@ -273,7 +277,43 @@ def _moved(draft: Export, folder: Path) -> Export:
     return replace(draft, card=card, path=draft.path.replace(folder / draft.path.name))
 
 
-def measured(model: ExpressionModel, faces: LabelledFaces) -> tuple[Result, ...]:
-    """The model's figures by every protocol that `faces` have truth for."""
-    protocols = measurable(faces)
-    return evaluate(classifier_of(model, dict.fromkeys(p.expressions for p in protocols)), faces, protocols)
+def certainty_by_set(classifier: MienClassifier, faces: LabelledFaces) -> dict[str, Certainty]:
+    """How far the model's answers may be relied on, by each set of expressions that some face has a truth for.
+
+    Args:
+        classifier: The model.
+        faces: None of which it was calibrated on; where no face has votes, the label is the truth for all sets.
+    """
+    faces, said = faces.with_votes_from_labels(), classifier.predict_faces(faces)
+    protocols = (protocol for protocol in (P2, P1, P3, P4) if protocol.counts(faces).any())
+    return {protocol.expressions.name: certainty_of(said, faces, protocol) for protocol in protocols}
+
+
+def surest_failures(classifier: MienClassifier, faces: LabelledFaces) -> tuple[Example, ...]:
+    """The surest of the default answers that are wrong; where no face has votes, the label is the truth."""
+    given = classifier.predict(faces.pixels)[P2.expressions.name]
+    return surest_wrong(given, faces.with_votes_from_labels(), P2, LISTED)
+
+
+def _stated_certainty(found: Certainty) -> dict[str, Any]:
+    """What a package says of it."""
+    curve, mark = found.risk_coverage, found.mark
+    wrong = curve.risk_at(1.0)
+    return {
+        "n": found.images,
+        "calibration_error": round(found.calibration_error, 6),
+        "error_by_chance": round(found.error_by_chance, 6),
+        "bins": [(round(b.confidence, 6), round(b.accuracy.value, 6), b.images) for b in found.reliability],
+        "coverage": [point.coverage for point in curve.points],
+        "risk": [round(point.risk.value, 6) for point in curve.points],
+        "aurc": round(curve.area.value, 6),
+        "wrong": wrong.to_dict(),
+        "certain": mark.certain.to_dict() if mark else None,
+        "certain_wrong": mark.certain_accuracy.complement.to_dict() if mark else None,
+        "uncertain_outside": {label: each.to_dict() for label, each in mark.uncertain_outside.items()} if mark else {},
+    }
+
+
+def _stated_failure(failure: Example) -> dict[str, Any]:
+    known = {"row": failure.row, "truth": failure.truth, "answer": failure.answer}
+    return {**known, "probability": round(failure.confidence, 4), "file": failure.file}

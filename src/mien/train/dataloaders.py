@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces
+from mien.evaluate.protocols import P1, P2, P3, P4
 from mien.train.config import TrainingConfig
 from mien.train.device import Machine
 from mien.train.distillation import distilled
@@ -81,12 +82,7 @@ def held_out_batches(faces: LabelledFaces, machine: Machine | None = None) -> Ba
 
 def held_out_truths(faces: LabelledFaces) -> dict[str, NDArray[np.int64]]:
     """Class positions, or `NO_LABEL`, by protocol, in the order in which the network's validation takes them."""
-    return {
-        "P3": faces.fer7,
-        "P4": faces.majority(),
-        "P1": faces.fer2013_core4(),
-        "P2": faces.consensus_core4(),
-    }
+    return {protocol.code: protocol.truth(faces) for protocol in (P3, P4, P1, P2)}
 
 
 def with_channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
