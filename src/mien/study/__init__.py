@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mien.study.report import verdicts, write_report
     from mien.study.results import ArmResult, Comparison, StudyResult
     from mien.study.run import run_study
-    from mien.study.statistics import Difference, difference_of, holm, mean_of
+    from mien.study.statistics import Difference, difference_of, mean_of
 
 __all__ = [
     "ArmResult",
@@ -21,7 +21,6 @@ __all__ = [
     "StudyFaces",
     "StudyResult",
     "difference_of",
-    "holm",
     "load_study",
     "mean_of",
     "read_study_faces",
@@ -42,7 +41,6 @@ __getattr__, __dir__ = lazy_names(
         "StudyFaces": "data",
         "StudyResult": "results",
         "difference_of": "statistics",
-        "holm": "statistics",
         "load_study": "config",
         "mean_of": "statistics",
         "read_study_faces": "data",

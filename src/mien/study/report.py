@@ -5,79 +5,31 @@ import json
 from dataclasses import fields
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mien.errors import OutputError
 from mien.evaluate.analysis.plain import plain as to_jsonable
-from mien.evaluate.metrics import Estimate
-from mien.evaluate.report import share, table
-from mien.report.plots import GUIDE, INK, svg
+from mien.report.format import NONE, nats, nats_interval, points, points_interval, share
+from mien.report.markdown import table
+from mien.report.plots import Mean, means_by_row, means_by_x
+from mien.stats import Estimate
 from mien.study.results import ArmResult, StudyResult
 from mien.train.run.files import replace_file
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 REPORT = "report"
-
-_NONE = "-"
-_MEAN: Any = {"color": INK, "marker": "s", "markersize": 4, "capsize": 3, "linestyle": "", "label": "mean, 95 %"}
-_SEEDS: Any = {
-    "color": GUIDE,
-    "marker": "o",
-    "markersize": 3.5,
-    "fillstyle": "none",
-    "linestyle": "",
-    "label": "a seed",
-}
 
 
 def plot(result: StudyResult) -> bytes:
     """The plot as SVG: one row for each arm, or accuracy by multiply-adds on a logarithmic axis."""
     code = result.study.config.protocol
-    shown = {name: arm for name, arm in result.arms.items() if arm.run is not None}
-    by_size = result.study.config.x_axis == "multiply-adds"
-
-    def draw(axes: "Axes") -> None:
-        if by_size:
-            _by_multiply_adds(axes, shown, code)
-        else:
-            _by_arm(axes, shown, code, result.study.reference)
-        if shown:
-            handles, labels = axes.get_legend_handles_labels()
-            once = dict(zip(labels, handles, strict=True))
-            axes.figure.legend(once.values(), once.keys(), loc="outside upper right", frameon=False, ncols=2)
-
-    return svg(draw, (5.4, 3.8) if by_size else (5.4, 1.3 + 0.42 * max(len(shown), 1)))
-
-
-def _by_arm(axes: "Axes", shown: dict[str, ArmResult], code: str, reference: str) -> None:
-    for place, arm in enumerate(shown.values()):
-        estimate, seeds = arm.accuracy[code], arm.by_seed[code]
-        axes.plot([100 * s for s in seeds], [place + 0.22] * len(seeds), **_SEEDS)
-        reach = [[100 * (estimate.value - estimate.low)], [100 * (estimate.high - estimate.value)]]
-        axes.errorbar([100 * estimate.value], [place], xerr=reach, **_MEAN)
-    if reference in shown:
-        axes.axvline(100 * shown[reference].accuracy[code].value, color=GUIDE, linestyle="--", linewidth=0.8)
-    axes.set_yticks(range(len(shown)), list(shown))
-    axes.set_ylim(len(shown) - 0.4, -0.6)
-    axes.set_xlabel(f"accuracy by {code}, %")
-    axes.grid(axis="x", linewidth=0.3)
-
-
-def _by_multiply_adds(axes: "Axes", shown: dict[str, ArmResult], code: str) -> None:
-    for name, arm in shown.items():
-        if arm.run is None:
-            continue
-        millions, estimate, seeds = arm.run.multiply_adds / 1e6, arm.accuracy[code], arm.by_seed[code]
-        axes.plot([millions] * len(seeds), [100 * s for s in seeds], **_SEEDS)
-        reach = [[100 * (estimate.value - estimate.low)], [100 * (estimate.high - estimate.value)]]
-        axes.errorbar([millions], [100 * estimate.value], yerr=reach, **_MEAN)
-        axes.annotate(name, (millions, 100 * estimate.value), (6, -10), textcoords="offset points")
-    axes.set_xscale("log")
-    axes.margins(x=0.15)
-    axes.set(xlabel="million multiply-adds for one face", ylabel=f"accuracy by {code}, %")
-    axes.grid(linewidth=0.3)
+    means = {
+        name: Mean(arm.accuracy[code], arm.by_seed[code], arm.run.multiply_adds / 1e6)
+        for name, arm in result.arms.items()
+        if arm.run is not None
+    }
+    if result.study.config.x_axis == "multiply-adds":
+        return means_by_x(means, "million multiply-adds for one face", f"accuracy by {code}, %")
+    return means_by_row(means, f"accuracy by {code}, %", reference=result.study.reference)
 
 
 def write_report(result: StudyResult, folder: Path) -> None:
@@ -123,8 +75,8 @@ def verdicts(result: StudyResult) -> list[str]:
     """One line for each arm that is compared with the reference."""
     protocol = result.study.config.protocol
     return [
-        f"{name} minus {result.study.reference}: {found.accuracy.value * 100:+.1f} points of {protocol} "
-        f"({_points(found.accuracy)}): {found.verdict}"
+        f"{name} minus {result.study.reference}: {points(found.accuracy.value)} points of {protocol} "
+        f"({points_interval(found.accuracy)}): {found.verdict}"
         for name, arm in result.arms.items()
         if (found := arm.comparison.get(protocol))
     ]
@@ -166,13 +118,12 @@ def _facts(result: StudyResult) -> dict[str, Any]:
 
 def _arm_row(name: str, arm: ArmResult, codes: list[str], protocol: str) -> tuple[str, ...]:
     if arm.run is None:
-        return (name, "failed" if arm.failed else "0", *[_NONE] * (len(codes) + 4))
-    loss = arm.negative_log_likelihood[protocol]
+        return (name, "failed" if arm.failed else "0", *[NONE] * (len(codes) + 4))
     return (
         name,
         str(len(arm.seeds)),
         *(share(arm.accuracy.get(code)) for code in codes),
-        f"{loss.value:.3f} ({loss.low:.3f}-{loss.high:.3f})",
+        nats(arm.negative_log_likelihood[protocol]),
         f"{arm.run.multiply_adds / 1e6:.1f}",
         f"{arm.run.weights / 1e6:.2f}",
         f"{arm.run.elapsed_s:.0f}",
@@ -181,14 +132,10 @@ def _arm_row(name: str, arm: ArmResult, codes: list[str], protocol: str) -> tupl
 
 def _comparison_row(name: str, arm: ArmResult, protocol: str) -> tuple[str, ...]:
     found = arm.comparison[protocol]
-    points, nats = found.accuracy, found.negative_log_likelihood
-    p_value = _NONE if found.p_value is None else f"{found.p_value:.3f}" if found.p_value >= 0.001 else "< 0.001"
-    accuracy = (f"{points.value * 100:+.1f}", _points(points), p_value, found.verdict)
-    return (name, *accuracy, f"{nats.value:+.3f}", f"{nats.low:+.3f} to {nats.high:+.3f}")
-
-
-def _points(estimate: Estimate) -> str:
-    return f"{estimate.low * 100:+.1f} to {estimate.high * 100:+.1f}"
+    difference, likelihood = found.accuracy, found.negative_log_likelihood
+    p_value = NONE if found.p_value is None else f"{found.p_value:.3f}" if found.p_value >= 0.001 else "< 0.001"
+    accuracy = (points(difference.value), points_interval(difference), p_value, found.verdict)
+    return (name, *accuracy, f"{likelihood.value:+.3f}", nats_interval(likelihood))
 
 
 def _csv(result: StudyResult) -> str:
