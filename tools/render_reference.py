@@ -22,8 +22,8 @@ _CONFIGURATION = """# Configuration keys
 
 {generated}
 What a TOML file for `mien train`, `mien study` and `mien search` may hold. A key that is not listed, a value of another
-type and one out of range are errors before anything starts. Where the default is "-", the key may be left out and then has
-no value.
+type and one out of range are errors before anything starts. Where the default is "-", the key may be left out and has
+no value then.
 
 Examples are in [`configs/`](../../configs), the shipped studies in
 [`src/mien/study/studies/`](../../src/mien/study/studies).

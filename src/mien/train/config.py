@@ -15,11 +15,11 @@ DENSE_FAMILIES = ("mlp", "lenet", "plain-cnn")
 
 _MOST_POOLINGS = {"lenet": 3, "plain-cnn": 5}  # of a face of 48 pixels
 Count = Annotated[int, Field(ge=1)]
-PublishedFamily = Literal["vgg16", "resnet18", "efficientnet-b0", "efficientnet-lite0"]
+PublishedFamily = Literal["efficientnet-lite0"]
 
 
 class PublishedConfig(Strict):
-    """What a published network starts from and what it is shown; see `mien.train.published`.
+    """What a published network starts from and what it is shown; see `mien.train.networks.pretrained`.
 
     Attributes:
         weights: What the network starts from.
