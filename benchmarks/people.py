@@ -29,9 +29,10 @@ from sklearn.preprocessing import StandardScaler
 from mien.data.dataset import read_for_training
 from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces
-from mien.evaluate.metrics import Estimate, estimates, proportion, resampled_sums
+from mien.evaluate.metrics import estimates, proportion, resampled_sums
 from mien.expressions import FERPLUS8, core4_positions
 from mien.model.package import ExpressionModel, load_model
+from mien.stats import Estimate
 
 PANELS = (1, 2, 3, 5)
 SEED = 0

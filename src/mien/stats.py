@@ -12,6 +12,19 @@ TAIL = 0.025
 """What lies beyond either end of a 95 % interval."""
 
 
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure and the ends of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def to_dict(self) -> dict[str, float]:
+        """The three numbers, rounded to seven decimals."""
+        return {"value": round(self.value, 7), "low": round(self.low, 7), "high": round(self.high, 7)}
+
+
 def score_interval(hits: float, total: float) -> tuple[float, float]:
     """Ends of the 95 % score interval of the share `hits` of `total`, which is more than 0.
 

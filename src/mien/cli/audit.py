@@ -84,6 +84,7 @@ def audit(
         raise MissingExtra.for_feature("the audit", "report", missing) from missing
 
     from mien.model.package import load_model
+    from mien.results import to_jsonable
 
     require_matplotlib("the audit")
     if unseen and model is None:
@@ -91,7 +92,7 @@ def audit(
     check_outputs((html, json_file), source)
     splits = [split_named(name) for name in split or ()]
     loaded = load_model(model) if model else None
-    classes = class_names(class_ or (), loaded.metadata.training if loaded else {})
+    classes = class_names(class_ or (), to_jsonable(loaded.metadata.training) or {} if loaded else {})
     with Console(stderr=True).status("Reading faces") as status:
         collection = read_collection(source, splits, classes=classes)
         judge = _judge(loaded, [split_named(name) for name in unseen or ()], collection) if loaded else None
@@ -110,7 +111,6 @@ def audit(
 
 def _judge(model: "ExpressionModel", unseen: list[str], data: "Collection") -> "Judge":
     from mien.audit.label_errors import Judge
-    from mien.data.labelled_faces import FER2013
     from mien.errors import MienError
     from mien.expressions import FER7
 
@@ -119,9 +119,9 @@ def _judge(model: "ExpressionModel", unseen: list[str], data: "Collection") -> "
         raise MienError(f"there is only {TRAINING} here; if the model was not trained on it, say --unseen {TRAINING}")
     chosen_on = model.metadata.selected_on
     # A split of another data set has the same name, and nothing to do with it.
-    same_data = model.metadata.training.get("data", {}).get("source", FER2013) == data.faces.source
+    same_data = model.metadata.training is not None and model.metadata.training.data.source == data.faces.source
     return Judge(
         f"model {model.file.name}" + (f", chosen on {chosen_on}" if same_data and chosen_on in names else ""),
         names,
-        lambda pixels: model.probabilities(pixels, FER7),
+        lambda pixels: model.probabilities(pixels, FER7.name),
     )

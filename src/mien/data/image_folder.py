@@ -24,7 +24,7 @@ FOLDERS_OF_SPLIT = {
 `PublicTest`."""
 
 _SPLIT_OF_NAME = {name: split for split, names in FOLDERS_OF_SPLIT.items() for name in names}
-_CROP = Preprocessing(size_px=FACE_SIZE, mean=0.0, std=1.0)
+_CROP = Preprocessing(FACE_SIZE, FACE_SIZE, "gray", mean=(0.0,), std=(1.0,))
 _PICTURES_OF_OTHER_FORMATS = (".avif", ".heic", ".heif", ".jp2", ".jxl", ".pgm", ".ppm", ".tga")
 
 

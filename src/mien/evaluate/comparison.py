@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from mien.evaluate.metrics import (
     DRAWS,
     SEED,
-    Estimate,
     Floats,
     estimates,
     per_image_sums,
@@ -17,6 +16,7 @@ from mien.evaluate.metrics import (
     statistics_of,
 )
 from mien.evaluate.protocols import Protocol
+from mien.stats import Estimate
 
 COMPARED = ("accuracy", "balanced_accuracy", "macro_f1", "negative_log_likelihood")
 """The metrics whose difference is given. The calibration error is not among them: noise alone raises it."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.stats import TAIL, score_interval
+from mien.stats import TAIL, Estimate, score_interval
 
 CALIBRATION_BINS = 15
 DRAWS = 2000
@@ -22,19 +22,6 @@ _DRAWS_AT_ONCE = 200  # bounds the memory for counts of draws by images
 _LEAST_PROBABILITY = float(np.finfo(np.float64).eps)  # keeps logarithms finite
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A figure and the ends of its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def to_dict(self) -> dict[str, float]:
-        """The three numbers, rounded to seven decimals."""
-        return {"value": round(self.value, 7), "low": round(self.low, 7), "high": round(self.high, 7)}
 
 
 @dataclass(frozen=True, slots=True)

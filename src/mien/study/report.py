@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mien.errors import OutputError
-from mien.evaluate.metrics import Estimate
 from mien.evaluate.report import share, table
 from mien.report.plots import GUIDE, INK, svg
+from mien.stats import Estimate
 from mien.study.results import ArmResult, StudyResult
 from mien.train.run.files import replace_file
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from mien.evaluate.metrics import Estimate
+from mien.stats import Estimate
 
 Floats = NDArray[np.float64]
 

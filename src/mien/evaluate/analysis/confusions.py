@@ -7,7 +7,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.evaluate.metrics import Estimate, proportion
+from mien.evaluate.metrics import proportion
+from mien.stats import Estimate
 
 _HAPPY = ("happy", "happiness")
 _FIRST = ({"sad", "neutral"}, {"sadness", "neutral"})  # the pair that people, too, disagree on most

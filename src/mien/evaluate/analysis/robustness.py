@@ -10,8 +10,9 @@ from PIL import Image, ImageFilter
 
 from mien.data.labelled_faces import LabelledFaces
 from mien.evaluate.classifiers import Classifier, checked_probabilities
-from mien.evaluate.metrics import SEED, Estimate, proportion
+from mien.evaluate.metrics import SEED, proportion
 from mien.evaluate.protocols import Protocol
+from mien.stats import Estimate
 
 Pixels = NDArray[np.uint8]
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.evaluate.metrics import DRAWS, Estimate, calibration_bins, estimates, proportion, resampled_counts
+from mien.evaluate.metrics import DRAWS, calibration_bins, estimates, proportion, resampled_counts
+from mien.stats import Estimate
 
 Floats = NDArray[np.float64]
 

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from mien.data.image_quality import light
 from mien.data.labelled_faces import LabelledFaces, without_outliers
-from mien.evaluate.metrics import Estimate, proportion
+from mien.evaluate.metrics import proportion
+from mien.stats import Estimate
 
 Floats = NDArray[np.float64]
 

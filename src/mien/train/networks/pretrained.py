@@ -269,11 +269,11 @@ class Origin:
 
     Attributes:
         name: Repository of the Hugging Face hub, or package of PyPI.
-        licence: Its SPDX name, as stated there.
+        license: Its SPDX name, as stated there.
     """
 
     name: str
-    licence: str
+    license: str
 
 
 # By family.
