@@ -157,11 +157,12 @@ def _print_model(model: dict[str, Any]) -> None:
 
 def _figures(metrics: "ModelMetrics | None") -> Iterator[tuple[str, str]]:
     """Accuracy by protocol, of single faces and on all images."""
+    from mien.report.format import share_sign
+
     if metrics is None:
         return
     for result in metrics.plain:
-        value, low, high = (f"{end:.1%}" for end in (result.accuracy.value, result.accuracy.low, result.accuracy.high))
-        figure = f"{value} ({low} to {high}) of {result.n:,} images of {metrics.split}"
+        figure = f"{share_sign(result.accuracy)} of {result.n:,} images of {metrics.split}"
         yield f"{result.protocol} {result.name}", figure
 
 

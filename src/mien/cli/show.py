@@ -42,7 +42,7 @@ def show(
     try:
         from mien.model.onnx_layers import read_architecture
     except ImportError as missing:
-        raise MissingExtra.for_feature("a look into a model", "report", missing) from missing
+        raise MissingExtra.for_feature("a look into a model", "evaluate", missing) from missing
     from mien.model.drawing import svg
 
     architecture = read_architecture(find_model(name))

@@ -1,6 +1,6 @@
 """The model card in Markdown, made from the facts in the model file."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -11,7 +11,8 @@ from mien.model.calibration import Answer
 from mien.model.facts import Certainty, ExportFacts, Failure, Manifest, ProtocolMetrics, TrainingFacts
 from mien.model.metadata import ModelMetadata
 from mien.model.package import load_model
-from mien.stats import Estimate
+from mien.report.format import percent_sign, share_sign
+from mien.report.markdown import table
 from mien.train.networks.pretrained import ORIGINS
 
 _FER2013_LICENSE = (
@@ -139,8 +140,11 @@ def about_export(export: ExportFacts) -> str:
     found = export.parity
     if found is None:
         return form
-    agreement = ", ".join(f"{_share(share)} (`{name}`)" for name, share in found.agreement.items())
-    rows = [(code, _share(found.network_accuracy[code]), _share(accuracy)) for code, accuracy in found.accuracy.items()]
+    agreement = ", ".join(f"{percent_sign(share)} (`{name}`)" for name, share in found.agreement.items())
+    rows = [
+        (code, percent_sign(found.network_accuracy[code]), percent_sign(accuracy))
+        for code, accuracy in found.accuracy.items()
+    ]
     return (
         f"{form} Logits differ from the trained network's by at most "
         f"{found.greatest_difference:.2g} (mean {found.mean_difference:.1g}), and the answers are the same "
@@ -163,19 +167,19 @@ def about_certainty(certainty: Mapping[str, Certainty], answers: Mapping[str, An
         (
             f"`{name}`",
             str(c.n),
-            f"{_share(c.calibration_error)} ({_share(c.error_by_chance)})",
-            _share(c.wrong.value),
-            *(_share(c.risk_at(coverage)) for coverage in _COVERAGES),
+            f"{percent_sign(c.calibration_error)} ({percent_sign(c.error_by_chance)})",
+            percent_sign(c.wrong.value),
+            *(percent_sign(c.risk_at(coverage)) for coverage in _COVERAGES),
             f"{c.aurc:.4f}",
         )
         for name, c in certainty.items()
     ]
     marked = [
-        (f"`{name}`", f"{answers[name].threshold:.2f}", percent(c.certain), percent(c.certain_wrong))
+        (f"`{name}`", f"{answers[name].threshold:.2f}", share_sign(c.certain), share_sign(c.certain_wrong))
         for name, c in certainty.items()
     ]
     outside = [
-        (f"`{name}`", label, str(n), percent(share))
+        (f"`{name}`", label, str(n), share_sign(share))
         for name, c in certainty.items()
         for label, (n, share) in c.uncertain_outside.items()
     ]
@@ -204,27 +208,12 @@ def about_failures(failures: Sequence[Failure]) -> str:
         return "It makes none on the held-out faces."
     by = "row" if failures[0].file is None else "file"
     where = "row of the held-out faces' source (from 0)" if by == "row" else "picture file"
-    rows = [(str(getattr(f, by)), f.truth, f.answer, _share(f.probability)) for f in failures]
+    rows = [(str(getattr(f, by)), f.truth, f.answer, percent_sign(f.probability)) for f in failures]
     return (
         f"The wrong `core4` answers with the highest probability, by {where}. Labels are wrong, too. "
         "`mien export --failures` shows the pictures.\n\n"
         f"{table((by, 'truth', 'answer', 'probability'), rows)}"
     )
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def percent(estimate: Estimate) -> str:
-    """A share with its interval: `88.9 % (87.7 % to 90.0 %)`."""
-    return f"{_share(estimate.value)} ({_share(estimate.low)} to {_share(estimate.high)})"
-
-
-def _share(share: float) -> str:
-    return f"{share:.1%}".replace("%", " %")
 
 
 _CARD = """\
@@ -345,7 +334,7 @@ def _figures(results: Sequence[ProtocolMetrics]) -> str:
         (
             f"{result.protocol} `{result.name}`",
             str(result.n),
-            *map(percent, (result.accuracy, result.balanced_accuracy, result.macro_f1, result.calibration_error)),
+            *map(share_sign, (result.accuracy, result.balanced_accuracy, result.macro_f1, result.calibration_error)),
         )
         for result in results
     ]
@@ -354,7 +343,7 @@ def _figures(results: Sequence[ProtocolMetrics]) -> str:
 
 def _recall(results: Sequence[ProtocolMetrics]) -> str:
     rows = [
-        (result.protocol, label, percent(result.recall[label]))
+        (result.protocol, label, share_sign(result.recall[label]))
         for result in results
         for label in result.labels
         if label in result.recall

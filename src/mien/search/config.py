@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from mien.errors import ConfigError
-from mien.search.space import Dimension, faults_of
+from mien.search.space import Choices, Dimension, dimension_of
 from mien.settings import Strict, read_toml, validated
 from mien.train.config import TrainingConfig, load_config
-
-PUBLIC_TEST, TRAINING = "PublicTest", "Training"
 
 
 class SamplerConfig(Strict):
@@ -22,11 +20,11 @@ class SamplerConfig(Strict):
 
 
 class PrunerConfig(Strict):
-    """When a trial is given up: at an epoch whose figure is worse than the median of earlier trials at that epoch."""
+    """When a trial is pruned: at an epoch whose metric is worse than the median of earlier trials at that epoch."""
 
     method: Literal["median", "none"] = "median"
-    whole_trials: int = Field(default=5, ge=0)  # so many are never given up
-    warmup_epochs: int = Field(default=1, ge=0)  # nor is any in its first epochs
+    whole_trials: int = Field(default=5, ge=0)  # the first so many are never pruned
+    warmup_epochs: int = Field(default=1, ge=0)  # nor is any trial in its first epochs
 
 
 class SearchConfig(Strict):
@@ -34,10 +32,10 @@ class SearchConfig(Strict):
 
     base: TrainingConfig = TrainingConfig()
     space: dict[str, Dimension] = Field(min_length=1)
-    figure: Literal[
+    metric: Literal[
         "P1", "P2", "P3", "P4", "mean_P", "nll_P1", "nll_P2", "nll_P3", "nll_P4", "mean_nll_P"
     ] = "nll_P2"  # fmt: skip
-    selected_on: Literal["PublicTest", "Training"] = "PublicTest"
+    selected_on: Literal["validation", "train"] = "validation"
     images: int | None = Field(default=None, ge=2)  # None: all of them
     epochs: int | None = Field(default=None, ge=1)  # None: those of the base
     sampler: SamplerConfig = SamplerConfig()
@@ -45,31 +43,29 @@ class SearchConfig(Strict):
 
     @field_validator("space", mode="before")
     @classmethod
-    def _keys_without_quotes(cls, space: Any) -> Any:
+    def _by_dotted_key(cls, space: Any) -> Any:
         """Takes `optimizer.momentum = {...}`, which TOML reads as nested tables, for `"optimizer.momentum"`."""
         if not isinstance(space, Mapping):
             return space
-        flat: dict[str, Any] = {}
-        for key, value in space.items():
-            nested = isinstance(value, Mapping) and value and all(isinstance(each, Mapping) for each in value.values())
-            flat |= {f"{key}.{name}": each for name, each in value.items()} if nested else {key: value}
-        return flat
-
-    @model_validator(mode="after")
-    def _space_of_training_configurations(self) -> Self:
-        if faults := [fault for key, dimension in self.space.items() for fault in faults_of(key, dimension)]:
+        found, faults = {}, []
+        for key, value in _unquoted(space).items():
+            try:
+                found[key] = dimension_of(key, value)
+            except ConfigError as fault:
+                faults.append(str(fault))
+        if faults:
             raise ValueError("; ".join(faults))
-        return self
+        return found
 
     @property
     def direction(self) -> Literal["minimize", "maximize"]:
-        """What is better of the figure, in Optuna's words."""
-        return "minimize" if "nll" in self.figure else "maximize"
+        """Which values of the metric are better, in Optuna's words."""
+        return "minimize" if "nll" in self.metric else "maximize"
 
     @property
     def protocols(self) -> tuple[str, ...]:
-        """The protocols that the figure is by; of a mean, all that may be in it."""
-        last = self.figure.removeprefix("mean_").removeprefix("nll_")
+        """The protocols of the metric; of a mean, all that may be in it."""
+        last = self.metric.removeprefix("mean_").removeprefix("nll_")
         return ("P1", "P2", "P3", "P4") if last == "P" else (last,)
 
     @property
@@ -79,23 +75,32 @@ class SearchConfig(Strict):
 
     @property
     def in_color(self) -> bool:
-        """Whether any trial takes color; the others are given the same faces in grayscale."""
-        channels = self.space.get("network.channels")
-        return 3 in (self.base.network.channels, *(channels.choices or () if channels else ()))
+        """Whether any trial takes color; the others are given the same faces in gray."""
+        return 3 in (self.base.network.channels, *self._choices("network.channels"))
 
     @property
     def learns_from_models(self) -> bool:
         """Whether any trial starts from another run or has teachers."""
-        taught = [self.base.start_from, self.base.distillation.teachers]
-        for key in ("start_from", "distillation.teachers"):
-            taught += (self.space[key].choices or ()) if key in self.space else ()
-        return any(taught)
+        own = (self.base.start_from, self.base.distillation.teachers)
+        return any((*own, *self._choices("start_from"), *self._choices("distillation.teachers")))
 
-    def figure_of(self, figures: Mapping[str, float]) -> float:
-        """The figure to optimize, from those by protocol; a mean is over those that have a truth."""
-        prefix = "nll_" if "nll" in self.figure else ""
-        values = [figures[prefix + name] for name in self.protocols if prefix + name in figures]
+    def _choices(self, key: str) -> tuple[Any, ...]:
+        dimension = self.space.get(key)
+        return dimension.choices if isinstance(dimension, Choices) else ()
+
+    def value_of(self, metrics: Mapping[str, float]) -> float:
+        """The value to optimize, from metrics by protocol; a mean is over the protocols that have labels."""
+        prefix = "nll_" if "nll" in self.metric else ""
+        values = [metrics[prefix + name] for name in self.protocols if prefix + name in metrics]
         return sum(values) / len(values)
+
+
+def _unquoted(space: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in space.items():
+        nested = isinstance(value, Mapping) and value and all(isinstance(each, Mapping) for each in value.values())
+        flat |= {f"{key}.{name}": each for name, each in value.items()} if nested else {key: value}
+    return flat
 
 
 def load_search(path: Path) -> SearchConfig:
@@ -104,9 +109,9 @@ def load_search(path: Path) -> SearchConfig:
     if isinstance(table.get("base"), str):
         table["base"] = load_config(path.parent / table["base"])
     search = validated(SearchConfig, table, str(path))
-    if search.selected_on == TRAINING and search.learns_from_models:
+    if search.selected_on == "train" and search.learns_from_models:
         raise ConfigError(
-            f"{path}: selected_on = {TRAINING!r} measures on faces of Training, and what start_from and "
-            "distillation.teachers name may have learnt from them; leave these out, or select on PublicTest"
+            f'{path}: selected_on = "train" measures on faces of the training split, which the models of start_from '
+            'and distillation.teachers may have been trained on; leave these out, or set selected_on = "validation"'
         )
     return search

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,17 @@ from optuna.importance import get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
 from mien.errors import OutputError
+from mien.report.markdown import table
+from mien.report.plots import Trials, search_history, share_bars
 from mien.search.config import SearchConfig
-from mien.search.plots import history, importance
 from mien.search.storage import counted
-from mien.search.trial import ELAPSED, FIGURES, REASON, config_of, values_of
+from mien.search.trial import ELAPSED, METRICS, REASON, config_of, values_of
 from mien.train.run.files import replace_file
 
 BEST = "best.toml"
 STATES = {
     TrialState.COMPLETE: "finished",
-    TrialState.PRUNED: "given up",
+    TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
     TrialState.RUNNING: "running",
 }
@@ -31,7 +32,7 @@ _FEWEST_FOR_IMPORTANCE = 4
 
 
 def best_of(study: Study) -> FrozenTrial | None:
-    """The finished trial with the best figure, if any has finished."""
+    """The finished trial with the best metric, if any has finished."""
     finished = [each for each in counted(study) if each.state == TrialState.COMPLETE]
     return study.best_trial if finished else None
 
@@ -50,12 +51,12 @@ def write_outputs(study: Study, config: SearchConfig, folder: Path, faces: Mappi
     shares = _importances(study)
     best = best_of(study)
     selection = (
-        f"selected on {config.selected_on} ({faces['held out']} faces), after {config.trial_epochs} epochs "
-        f"on {faces['training']} faces"
+        f"selected on {config.selected_on} ({faces['validation']} faces), after {config.trial_epochs} epochs "
+        f"on {faces['train']} faces"
     )
     facts = {
         "search": study.study_name,
-        "figure": config.figure,
+        "metric": config.metric,
         "direction": config.direction,
         "selected_on": config.selected_on,
         "faces": dict(faces),
@@ -68,15 +69,14 @@ def write_outputs(study: Study, config: SearchConfig, folder: Path, faces: Mappi
         "trials.json": json.dumps(facts, indent=2) + "\n",
         "trials.csv": _csv(rows),
         "trials.md": _markdown(study.study_name, config, rows, selection),
-        "history.svg": history(trials, config.figure, smaller_is_better=config.direction == "minimize"),
+        "history.svg": history(trials, config),
     }
     if shares:
-        files["importance.svg"] = importance(shares, config.figure)
+        files["importance.svg"] = share_bars(shares, f"importance for {config.metric} (share, PED-ANOVA)").decode()
     if best:
-        head = f"# Trial {best.number} of the search {study.study_name!r}: {config.figure} {best.value:.4f},\n"
+        head = f"# Trial {best.number} of the search {study.study_name!r}: {config.metric} {best.value:.4f},\n"
         head += f"# {selection}.\n"
-        table = _without_none(config_of(config, best.params).model_dump(mode="json"))
-        files[BEST] = head + tomli_w.dumps(table)
+        files[BEST] = head + tomli_w.dumps(_without_none(config_of(config, best.params).model_dump(mode="json")))
     for name, text in files.items():
         _replace(folder / name, text)
 
@@ -87,17 +87,17 @@ def _row(trial: FrozenTrial, config: SearchConfig) -> dict[str, Any]:
     return {
         "trial": trial.number,
         "state": STATES[trial.state],
-        config.figure: None if value is None else round(value, 5),
+        config.metric: None if value is None else round(value, 5),
         "epochs": len(reported),
         "elapsed_s": trial.user_attrs.get(ELAPSED),
         "values": values_of(config, trial.params),
-        "figures": trial.user_attrs.get(FIGURES, {}),
+        "metrics": trial.user_attrs.get(METRICS, {}),
         "reason": trial.user_attrs.get(REASON, "its process died" if trial.state == TrialState.FAIL else ""),
     }
 
 
 def _importances(study: Study) -> dict[str, float]:
-    """Each key's share of what decides the figure, as far as the trials show it; sums to 1.
+    """Each key's share of what decides the metric, as far as the trials show it; sums to 1.
 
     Source: Watanabe et al., "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary Subspaces",
     IJCAI 2023.
@@ -114,8 +114,8 @@ def _importances(study: Study) -> dict[str, float]:
 def _csv(rows: list[dict[str, Any]]) -> str:
     flat = []
     for row in rows:
-        nested = {**row["values"], **row["figures"]}
-        flat.append({key: value for key, value in row.items() if key not in ("values", "figures")} | nested)
+        nested = {**row["values"], **row["metrics"]}
+        flat.append({key: value for key, value in row.items() if key not in ("values", "metrics")} | nested)
     names = list(dict.fromkeys(name for row in flat for name in row))
     text = StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")
@@ -129,22 +129,20 @@ def _markdown(name: str, config: SearchConfig, rows: list[dict[str, Any]], selec
     order = list(STATES.values())
 
     def place(row: dict[str, Any]) -> tuple[int, float]:
-        return order.index(row["state"]), sign * (row[config.figure] or 0)
+        return order.index(row["state"]), sign * (row[config.metric] or 0)
 
     keys = list(config.space)
-    lines = [
-        f"# Search {name!r}",
-        "",
-        f"{config.figure}, {selection}. The best of many trials looks better than it is: measure it on other faces.",
-        "",
-        "| trial | state | " + " | ".join([config.figure, "epochs", "s", *keys, "reason"]) + " |",
-        "|---" * (6 + len(keys)) + "|",
+    cells = [
+        (
+            *map(_short, (row["trial"], row["state"], row[config.metric], row["epochs"], row["elapsed_s"])),
+            *(_short(row["values"].get(key)) for key in keys),
+            row["reason"],
+        )
+        for row in sorted(rows, key=place)
     ]
-    for row in sorted(rows, key=place):
-        cells = [row["trial"], row["state"], _short(row[config.figure]), row["epochs"], _short(row["elapsed_s"])]
-        cells += [_short(row["values"].get(key)) for key in keys] + [row["reason"].replace("|", "/")]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return "\n".join(lines) + "\n"
+    note = "The best of many trials looks better than it is: measure it on other faces."
+    head = ("trial", "state", config.metric, "epochs", "s", *keys, "reason")
+    return f"# Search {name!r}\n\n{config.metric}, {selection}. {note}\n\n{table(head, cells)}\n"
 
 
 def _short(value: Any) -> str:
@@ -154,7 +152,7 @@ def _short(value: Any) -> str:
 
 
 def _without_none(table: Mapping[str, Any]) -> dict[str, Any]:
-    """What TOML can say: it has no word for nothing."""
+    """The keys that are set: TOML has no null."""
     return {
         key: _without_none(value) if isinstance(value, Mapping) else value
         for key, value in table.items()
@@ -168,3 +166,16 @@ def _replace(path: Path, text: str) -> None:
         replace_file(path, text)
     except OSError as fault:
         raise OutputError(f"cannot write {path}: {fault.strerror}; what is finished is kept, so run again") from fault
+
+
+def history(trials: Sequence[FrozenTrial], config: SearchConfig) -> str:
+    """Each trial's metric and the best one so far, as SVG."""
+    complete = [each for each in trials if each.state == TrialState.COMPLETE]
+    pruned = [each for each in trials if each.state == TrialState.PRUNED and each.intermediate_values]
+    shown = Trials(
+        finished=[(each.number, each.value) for each in complete if each.value is not None],
+        pruned=[(each.number, each.intermediate_values[max(each.intermediate_values)]) for each in pruned],
+        failed=[each.number for each in trials if each.state == TrialState.FAIL],
+        last=max((each.number for each in trials), default=0),
+    )
+    return search_history(shown, config.metric, smaller_is_better=config.direction == "minimize").decode()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +15,28 @@ from mien.data.labelled_faces import LabelledFaces
 from mien.data.manifest import fingerprint
 from mien.data.sampling import stratified
 from mien.errors import ConfigError, OutputError
-from mien.search.config import TRAINING, SearchConfig
+from mien.search.config import SearchConfig
 from mien.search.report import write_outputs
 from mien.search.storage import counted, open_study, readable_faults, retry_stale
 from mien.search.trial import REASON, Objective, TrialFailed
 from mien.train.dataloaders import protocols_with_truth
 from mien.train.device import Machine
 
-_HELD_OUT_OF_TRAINING = 10  # one in so many
+_TRAINING_FACES_PER_VALIDATION_FACE = 10
 _POLL_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchOptions:
+    """How a search is carried out, beside what decides its result.
+
+    Attributes:
+        storage: URL of the database; None takes an SQLite file in the folder of the search.
+        threads: As for `mien.train.training.fit`.
+    """
+
+    storage: str | None = None
+    threads: int | None = None
 
 
 class Search:
@@ -31,17 +45,17 @@ class Search:
     Args:
         name: Tells it from other searches in the same database.
         config: What is searched.
-        faces: The Training and the PublicTest split. No other takes part.
+        faces: The training and the validation split. No other is used.
         folder: Receives tables, plots and the best configuration; made if it is not there.
-        storage: URL of the database; None takes an SQLite file in `folder`.
-        threads: As for `mien.train.training.fit`.
+        options: Which database, how many threads.
 
     Attributes:
         study: Optuna's study, with all trials.
         url: Where it is kept.
 
     Raises:
-        ConfigError: If the search there is another, the figure has no truth in the data, or torchrun started this.
+        ConfigError: If another search is stored there, no validation face has a label for the metric, or torchrun
+            started several processes.
         OutputError: If the folder or the database cannot be used.
     """
 
@@ -51,29 +65,27 @@ class Search:
         config: SearchConfig,
         faces: tuple[LabelledFaces, LabelledFaces],
         folder: Path,
-        *,
-        storage: str | None = None,
-        threads: int | None = None,
+        options: SearchOptions = SearchOptions(),
     ) -> None:
         if Machine.found().processes > 1:
-            raise ConfigError("a trial is trained by one process; start `mien search` on each with the same --storage")
-        training, held_out = _parts(config, *faces)
-        self.url = storage or f"sqlite:///{(folder / 'search.db').resolve().as_posix()}"
+            raise ConfigError("a trial is trained by one process; start a search in each, all with the same storage")
+        training, validation = _parts(config, *faces)
+        self.url = options.storage or f"sqlite:///{(folder / 'search.db').resolve().as_posix()}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as fault:
             raise OutputError(f"cannot make the folder {folder}: {fault.strerror}; name another") from fault
-        data = {"training_sha256": fingerprint(training), "held_out_sha256": fingerprint(held_out)}
+        data = {"training_sha256": fingerprint(training), "validation_sha256": fingerprint(validation)}
         self.config, self.folder = config, folder
         self.study = open_study(name, self.url, config, data)
-        self.faces = {"training": len(training), "held out": len(held_out)}
-        self._objective = Objective(config, training, held_out, threads)
+        self.faces = {"train": len(training), "validation": len(validation)}
+        self._objective = Objective(config, training, validation, options.threads)
 
     def run(self, trials: int, tell: Callable[[FrozenTrial | None, Study], None]) -> None:
         """Goes on until there are `trials` in all, and writes the outputs after each.
 
         Args:
-            trials: How many there are to be, by all processes, whatever became of them.
+            trials: How many there are to be, by all processes, finished or not.
             tell: Takes each trial that this process has ended; None when it starts to wait for other processes.
 
         Raises:
@@ -126,22 +138,22 @@ class Search:
     def _taken_for_dead(self, number: int) -> FrozenTrial:
         """A trial that another process ended while this one slept, with the reason."""
         trial = self.study.get_trials()[number]
-        trial.set_user_attr(REASON, "was silent for so long that it was taken for dead, and is tried again")
+        trial.set_user_attr(REASON, "sent no heartbeat for so long that it was taken for dead; it is retried")
         return trial
 
 
 def _parts(
-    config: SearchConfig, training: LabelledFaces, held_out: LabelledFaces
+    config: SearchConfig, training: LabelledFaces, validation: LabelledFaces
 ) -> tuple[LabelledFaces, LabelledFaces]:
-    """The faces that trials learn from, and those that give the figure."""
-    if config.selected_on == TRAINING:
+    """The faces that trials learn from, and those that the metric is measured on."""
+    if config.selected_on == "train":
         chosen = np.zeros(len(training), dtype=np.bool_)
-        chosen[stratified(training.fer7, len(training) // _HELD_OUT_OF_TRAINING)] = True
-        training, held_out = training[~chosen], training[chosen]
-    with_truth = protocols_with_truth(held_out)
-    if not set(config.protocols) & set(with_truth):
+        chosen[stratified(training.fer7, len(training) // _TRAINING_FACES_PER_VALIDATION_FACE)] = True
+        training, validation = training[~chosen], training[chosen]
+    labelled = protocols_with_truth(validation)
+    if not set(config.protocols) & set(labelled):
         raise ConfigError(
-            f"figure = {config.figure!r}: no held-out face has a truth for it; take one by {', '.join(with_truth)}"
+            f"metric = {config.metric!r}: no validation face has a label for it; choose from {', '.join(labelled)}"
         )
-    training = training[training_rows_to_keep(training, held_out)[0]]
-    return (training[stratified(training.fer7, config.images)] if config.images else training), held_out
+    training = training[training_rows_to_keep(training, validation)[0]]
+    return (training[stratified(training.fer7, config.images)] if config.images else training), validation

@@ -1,143 +1,162 @@
-"""One dimension of a space: the values that a key of the training configuration may take."""
+"""The values that keys of the training configuration may take in a search: ranges of numbers, or choices."""
 
 import json
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from math import isclose
-from typing import Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
-from mien.settings import Strict, validated
+from mien.errors import ConfigError, did_you_mean
+from mien.settings import Strict, merged, nest, validated
 from mien.train.config import TrainingConfig
+
+if TYPE_CHECKING:
+    from optuna import Trial
+    from pydantic.fields import FieldInfo
 
 _NOT_SEARCHED = {
     "seed": "the best of many seeds is luck",
     "epochs": "all trials must have the same; set `epochs` of the search",
-    "early_stop": "what ends a trial is the pruner",
+    "early_stop": "the pruner decides when a trial ends",
     "framing": "it does not touch training",
     "data": "it says what the data are",
 }
 
 
-class Dimension(Strict):
-    """Either `choices`, or a range from `low` to `high`, both included.
+class FloatRange(Strict):
+    """Numbers from `low` to `high`, both included.
 
     Attributes:
         low: The least value.
         high: The greatest.
-        log: Whether the logarithm is drawn from evenly, and not the value itself.
+        log: Whether the logarithm is drawn uniformly, and not the value itself.
         step: Only `low` and whole steps from it; None takes any value (of integers, each).
-        choices: The values; lists are allowed where the key takes one.
     """
 
-    low: int | float | None = None
-    high: int | float | None = None
+    low: float
+    high: float
     log: bool = False
-    step: int | float | None = None
-    choices: tuple[Any, ...] | None = None
+    step: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
-    def _is_one_of_both(self) -> Self:
-        if self.choices is not None:
-            if not self.choices or self.log or (self.low, self.high, self.step) != (None, None, None):
-                raise ValueError("give either choices, or low and high")
-            if len(set(self.labels)) < len(self.choices):
-                raise ValueError(f"a choice is there twice in {list(self.choices)}")
-            return self
-        if self.low is None or self.high is None:
-            raise ValueError("give low and high, or choices")
+    def _is_a_range(self) -> Self:
         if not self.low < self.high:
             raise ValueError(f"low = {self.low} is not less than high = {self.high}")
         if self.log and (self.low <= 0 or self.step is not None):
             raise ValueError("log needs a low above 0, and no step")
-        if self.step is not None:
-            steps = (self.high - self.low) / self.step if self.step > 0 else 0
-            if steps < 1 or not isclose(steps, round(steps)):
-                raise ValueError(f"step = {self.step} does not lead from {self.low} to {self.high}")
+        steps = (self.high - self.low) / (self.step or self.high - self.low)
+        if round(steps) < 1 or not isclose(steps, round(steps)):
+            raise ValueError(f"step = {self.step} does not lead from {self.low} to {self.high}")
         return self
 
     @property
-    def labels(self) -> list[str]:
-        """The choices as text, since Optuna stores no lists."""
-        return [json.dumps(choice, default=str) for choice in self.choices or ()]
+    def named_values(self) -> dict[str, Any]:
+        """The values that must be valid for the key, so that all are, by what a message calls them."""
+        return {f"low = {self.low}": self.low, f"high = {self.high}": self.high}
+
+    def suggest(self, key: str, trial: "Trial") -> Any:
+        """The value of a trial."""
+        return trial.suggest_float(key, self.low, self.high, step=self.step, log=self.log)
+
+    def decode(self, stored: Any) -> Any:
+        """The value of a trial from what Optuna stores of it."""
+        return stored
+
+
+class IntRange(FloatRange):
+    """Integers from `low` to `high`, both included."""
+
+    low: int
+    high: int
+    step: int | None = Field(default=None, gt=0)
+
+    def suggest(self, key: str, trial: "Trial") -> Any:
+        """The value of a trial."""
+        return trial.suggest_int(key, self.low, self.high, step=self.step or 1, log=self.log)
+
+
+class Choices(Strict):
+    """Any of these values, lists where the key takes one; Optuna, which knows no lists, stores them as JSON."""
+
+    choices: tuple[Any, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if len(set(self._labels)) < len(self.choices):
+            raise ValueError(f"a choice is there twice in {list(self.choices)}")
+        return self
 
     @property
-    def ends(self) -> tuple[int | float, int | float]:
-        """The least and the greatest value of a range."""
-        if self.low is None or self.high is None:
-            raise TypeError("choices have no ends")
-        return self.low, self.high
+    def _labels(self) -> list[str]:
+        return [json.dumps(choice, default=str) for choice in self.choices]
+
+    @property
+    def named_values(self) -> dict[str, Any]:
+        """The values, which must all be valid for the key, by what a message calls them."""
+        return {f"choice {choice!r}": choice for choice in self.choices}
+
+    def suggest(self, key: str, trial: "Trial") -> Any:
+        """The value of a trial."""
+        return self.decode(trial.suggest_categorical(key, self._labels))
+
+    def decode(self, stored: Any) -> Any:
+        """The value of a trial from what Optuna stores of it."""
+        return json.loads(stored)
 
 
-def is_integer(key: str) -> bool:
-    """Whether a key of the training configuration takes whole numbers."""
-    return _kind_of(key) is int
+Dimension = Annotated[IntRange | FloatRange | Choices, Field(union_mode="left_to_right")]
+"""One dimension of a space; whether a range is of integers is decided by the key, not by how its ends are written."""
+
+
+def dimension_of(key: str, value: Any) -> Dimension:
+    """The dimension that a search file gives for a dotted key of the training configuration.
+
+    Raises:
+        ConfigError: If the key is unknown or not to be searched, or values are not valid for it; it names each fault.
+    """
+    top = key.partition(".")[0]
+    if top in _NOT_SEARCHED:
+        raise ConfigError(f"{key} cannot be searched: {_NOT_SEARCHED[top]}")
+    known = dict(_leaves(TrainingConfig))
+    if key not in known:
+        hint = did_you_mean(key, known) or "the keys are those of a training configuration"
+        raise ConfigError(f"unknown key {key!r}; {hint}")
+    kind, with_choices = known[key].annotation, isinstance(value, Mapping) and "choices" in value
+    if kind not in (int, float) and not with_choices:
+        raise ConfigError(f"{key} is not a number; give choices")
+    model: type[Dimension] = Choices if with_choices else IntRange if kind is int else FloatRange
+    dimension = validated(model, value, key)
+    faults = [
+        f"{key}: {name}: {fault}"
+        for name, each in dimension.named_values.items()
+        if (fault := _fault_of_value(known[key], each))
+    ]
+    if faults:
+        raise ConfigError("; ".join(faults))
+    return dimension
 
 
 def with_values(base: TrainingConfig, values: Mapping[str, Any]) -> TrainingConfig:
     """`base` with other values by dotted key; raises `ConfigError` if they do not go together."""
-    table = base.model_dump()
-    for key, value in values.items():
-        *sections, name = key.split(".")
-        section = table
-        for each in sections:
-            section = section[each]
-        section[name] = value
-    return validated(TrainingConfig, table, "this configuration")
+    return validated(TrainingConfig, merged(base.model_dump(), nest(values)), "this configuration")
 
 
-def faults_of(key: str, dimension: Dimension) -> Iterator[str]:
-    """What is wrong with a dimension of this key, in words; nothing if it can be searched."""
-    top = key.partition(".")[0]
-    if top in _NOT_SEARCHED:
-        yield f"space: {key} cannot be searched: {_NOT_SEARCHED[top]}"
-        return
-    kind = _kind_of(key)
-    if kind is None:
-        known = [name for name, _ in _leaves(TrainingConfig)]
-        nearest = get_close_matches(key, known, n=1)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else "the keys are those of a training configuration"
-        yield f"space: unknown key {key!r}; {hint}"
-        return
-    if dimension.choices is not None:
-        named = [(f"choice {choice!r}", choice) for choice in dimension.choices]
-    elif kind in (int, float):
-        low, high = dimension.ends
-        named = [("low", low), ("high", high)]
-        if kind is int and isinstance(dimension.step, float):
-            yield f"space: {key}: step = {dimension.step} is no whole number"
-    else:
-        yield f"space: {key} is not a number; give choices"
-        return
-    for name, value in named:
-        if fault := _fault_of_value(key, value):
-            yield f"space: {key}: {name if 'choice' in name else f'{name} = {value}'}: {fault}"
-
-
-def _kind_of(key: str) -> Any:
-    return dict(_leaves(TrainingConfig)).get(key)
-
-
-def _leaves(model: type[BaseModel], prefix: str = "") -> Iterator[Any]:
+def _leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, "FieldInfo"]]:
     for name, field in model.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from _leaves(kind, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", kind
+            yield f"{prefix}{name}", field
 
 
-def _fault_of_value(key: str, value: Any) -> str:
-    """What is wrong with a value by itself; whether it goes with all others shows in the trial."""
-    parts = tuple(key.split("."))
-    table: Any = value
-    for part in reversed(parts):
-        table = {part: table}
+def _fault_of_value(field: "FieldInfo", value: Any) -> str:
+    """What is wrong with a value by itself; whether it fits all others shows in the trial."""
+    kind: Any = Annotated[field.annotation, field]
     try:
-        TrainingConfig.model_validate(table)
+        TypeAdapter(kind).validate_python(value)
     except ValidationError as fault:
-        for each in fault.errors():
-            if each["loc"][: len(parts)] == parts:
-                return each["msg"][:1].lower() + each["msg"][1:]
+        message: str = fault.errors()[0]["msg"]
+        return message[:1].lower() + message[1:]
     return ""

@@ -4,13 +4,11 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 from optuna import Study, create_study
-from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.pruners import BasePruner, MedianPruner, NopPruner
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import TPESampler
 from optuna.storages import RDBStorage, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
@@ -18,9 +16,16 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from mien.errors import ConfigError, OutputError, first_line
 from mien.search.config import PrunerConfig, SamplerConfig, SearchConfig
+from mien.settings import refuse_changes
+
+HEARTBEAT_S = 20
+_GRACES = 6  # so many heartbeats may be missing before a process counts as dead
+_SETTINGS, _INSTEAD_OF, _TRIES = "settings", "instead_of", "tries"
+_MOST_TRIES = 3
+_SQLITE_PATIENCE_S = 60
 
 
-class SamplerByTrial(BaseSampler):
+class SeededByTrial(TPESampler):
     """Optuna's tree-structured Parzen estimator, seeded anew for each trial.
 
     With one seed for a whole process, a search that goes on would draw its first values once more, and processes that
@@ -30,41 +35,14 @@ class SamplerByTrial(BaseSampler):
     """
 
     def __init__(self, config: SamplerConfig) -> None:
-        self.config = config
-        self._sampler = TPESampler()
+        self._config = config
+        super().__init__(n_startup_trials=config.random_trials)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Called by Optuna before it draws."""
-        seed = (self.config.seed * 1_000_003 + trial.number) % 2**32
-        self._sampler = TPESampler(seed=seed, n_startup_trials=self.config.random_trials)
-        self._sampler.before_trial(study, trial)
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Which values are drawn together."""
-        return self._sampler.infer_relative_search_space(study, trial)
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Draws values together."""
-        return self._sampler.sample_relative(study, trial, search_space)
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """Draws one value by itself."""
-        return self._sampler.sample_independent(study, trial, param_name, param_distribution)
-
-    def after_trial(self, study: Study, trial: FrozenTrial, state: Any, values: Any) -> None:
-        """Called by Optuna when a trial has ended."""
-        self._sampler.after_trial(study, trial, state, values)
-
-
-HEARTBEAT_S = 20
-_GRACES = 6  # so many heartbeats may be missing before a process counts as dead
-_SETTINGS, _INSTEAD_OF, _TRIES = "settings", "instead_of", "tries"
-_MOST_TRIES = 3
-_SQLITE_PATIENCE_S = 60
+        """Called by Optuna before it draws: starts afresh, since it can only be seeded as it is made."""
+        seed = (self._config.seed * 1_000_003 + trial.number) % 2**32
+        super().__init__(seed=seed, n_startup_trials=self._config.random_trials)
+        super().before_trial(study, trial)
 
 
 def open_study(
@@ -95,12 +73,17 @@ def open_study(
             study_name=name,
             load_if_exists=True,
             direction=config.direction,
-            sampler=SamplerByTrial(config.sampler),
+            sampler=SeededByTrial(config.sampler),
             pruner=_pruner(config.pruner),
         )
         if _SETTINGS not in study.user_attrs:
             study.set_user_attr(_SETTINGS, settings)
-        _refuse_changes(study.user_attrs[_SETTINGS], settings, f"the search {name!r} in {shown(url)}")
+        refuse_changes(
+            f"the search {name!r} in {shown(url)}",
+            study.user_attrs[_SETTINGS],
+            settings,
+            remedy="Undo that, or start a search of another name or in another folder",
+        )
     return study
 
 
@@ -118,7 +101,7 @@ def readable_faults(url: str) -> Iterator[None]:
     try:
         yield
     except ArgumentError as fault:
-        raise ConfigError(f"{url!r} is no URL of a database; give one such as sqlite:///search.db") from fault
+        raise ConfigError(f"{url!r} is not the URL of a database; give one such as sqlite:///search.db") from fault
     except (SQLAlchemyError, StorageInternalError) as fault:
         cause = fault.__cause__ or fault
         raise OutputError(f"cannot use the storage {shown(url)}: {first_line(Exception(str(cause)))}") from fault
@@ -181,30 +164,3 @@ def _pruner(config: PrunerConfig) -> BasePruner:
     if config.method == "none":
         return NopPruner()
     return MedianPruner(n_startup_trials=config.whole_trials, n_warmup_steps=config.warmup_epochs)
-
-
-def _refuse_changes(stored: dict[str, Any], settings: dict[str, Any], what: str) -> None:
-    try:
-        data = stored.pop("data")
-        # What an earlier version did not know has had its default.
-        before = {**SearchConfig.model_validate(stored).model_dump(mode="json"), "data": data}
-    except (KeyError, ValueError) as fault:  # pydantic's are ValueErrors
-        raise ConfigError(
-            f"{what} is of another version of mien ({first_line(fault)}); go on with that, or name another --output"
-        ) from fault
-    there, here = dict(_flat(before)), dict(_flat(settings))
-    changed = [
-        f"{key} ({there.get(key, 'nothing')} there, {here.get(key, 'nothing')} here)"
-        for key in sorted(there.keys() | here.keys())
-        if there.get(key) != here.get(key)
-    ]
-    if changed:
-        raise ConfigError(f"cannot go on with {what}, which differs in {'; '.join(changed)}: name another --output")
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        elif value is not None:
-            yield f"{prefix}{key}", value

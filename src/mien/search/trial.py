@@ -1,6 +1,5 @@
-"""One trial: values are drawn, a network is trained with them, and its figure is reported after each epoch."""
+"""One trial: values are drawn, a network is trained with them, and its metric is reported after each epoch."""
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,12 +12,12 @@ from optuna import Trial, TrialPruned
 from mien.data.labelled_faces import LabelledFaces
 from mien.errors import MienError, first_line
 from mien.search.config import SearchConfig
-from mien.search.space import Dimension, is_integer, with_values
+from mien.search.space import with_values
 from mien.search.storage import try_again
 from mien.train.config import TrainingConfig
 from mien.train.training import FitOptions, fit
 
-REASON, FIGURES, ELAPSED = "reason", "figures", "elapsed_s"
+REASON, METRICS, ELAPSED = "reason", "metrics", "elapsed_s"
 
 
 class TrialFailed(Exception):
@@ -27,22 +26,22 @@ class TrialFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What Optuna optimizes: from a trial to its figure after the last epoch.
+    """What Optuna optimizes: from a trial to its metric after the last epoch.
 
     Attributes:
         config: What is searched.
         training: Faces that each trial learns from.
-        held_out: Faces that give the figure.
+        validation: Faces that the metric is measured on.
         threads: As for `mien.train.training.fit`.
     """
 
     config: SearchConfig
     training: LabelledFaces
-    held_out: LabelledFaces
+    validation: LabelledFaces
     threads: int | None = None
 
     def __call__(self, trial: Trial) -> float:
-        """Trains; raises `TrialPruned` or `TrialFailed` where that has no end, and says why in the trial."""
+        """Trains; raises `TrialPruned` or `TrialFailed` where that does not finish, and stores why in the trial."""
         started_s = time.monotonic()
         try:
             return self._trained(trial)
@@ -57,26 +56,26 @@ class Objective:
             trial.set_user_attr(ELAPSED, round(time.monotonic() - started_s, 1))
 
     def _trained(self, trial: Trial) -> float:
-        values = {key: _draw(trial, key, dimension) for key, dimension in self.config.space.items()}
+        values = {key: dimension.suggest(key, trial) for key, dimension in self.config.space.items()}
         epochs = self.config.trial_epochs
         config = with_values(self.config.base, values).model_copy(update={"epochs": epochs})
-        reached: dict[str, float] = {}
+        last: dict[str, float] = {}
         pruned = False
 
-        def watch(epoch: int, figures: Mapping[str, float]) -> bool:
+        def watch(epoch: int, metrics: Mapping[str, float]) -> bool:
             nonlocal pruned
-            reached.update(figures)
-            trial.report(self.config.figure_of(figures), epoch)
+            last.update(metrics)
+            trial.report(self.config.value_of(metrics), epoch)
             pruned = epoch < epochs and trial.should_prune()
             return pruned
 
         options = FitOptions(threads=self.threads, quiet=True, watch=watch)
         with TemporaryDirectory(prefix="mien-search-") as folder:
-            fit(self.training, self.held_out, config, Path(folder), options)
-        trial.set_user_attr(FIGURES, {name: round(value, 5) for name, value in reached.items()})
+            fit(self.training, self.validation, config, Path(folder), options)
+        trial.set_user_attr(METRICS, {name: round(value, 5) for name, value in last.items()})
         if pruned:
             raise TrialPruned
-        return self.config.figure_of(reached)
+        return self.config.value_of(last)
 
 
 def config_of(search: SearchConfig, params: Mapping[str, Any]) -> TrainingConfig:
@@ -86,13 +85,4 @@ def config_of(search: SearchConfig, params: Mapping[str, Any]) -> TrainingConfig
 
 def values_of(search: SearchConfig, params: Mapping[str, Any]) -> dict[str, Any]:
     """Values of the training configuration by dotted key, from what Optuna stores of them."""
-    return {key: json.loads(value) if search.space[key].choices else value for key, value in params.items()}
-
-
-def _draw(trial: Trial, key: str, dimension: Dimension) -> Any:
-    if dimension.choices is not None:
-        return json.loads(trial.suggest_categorical(key, dimension.labels))
-    low, high = dimension.ends
-    if is_integer(key):
-        return trial.suggest_int(key, int(low), int(high), step=int(dimension.step or 1), log=dimension.log)
-    return trial.suggest_float(key, low, high, step=dimension.step, log=dimension.log)
+    return {key: search.space[key].decode(value) for key, value in params.items()}

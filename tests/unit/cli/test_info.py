@@ -58,7 +58,7 @@ def test_a_model_file_is_shown_with_all_that_it_says(
     assert "  set core4             happy, sad, surprise, neutral" in lines
     assert r"  license               a\x1blicense" in lines
     (figure,) = [line for line in lines if line.startswith("  P3 ")]
-    assert re.search(r"\d\d\.\d% \(.*% to .*%\) of 3,589 images of PublicTest, selected on PublicTest$", figure)
+    assert re.search(r"\d\d\.\d % \(.*\) of 3,589 images of PublicTest, selected on PublicTest$", figure)
 
 
 def test_a_model_that_says_little_is_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,7 +34,7 @@ def test_without_onnx_says_what_to_install(capsys: pytest.CaptureFixture[str], m
     code, _, err = run(capsys)
     assert code == 1
     assert "needs the package 'onnx'" in err
-    assert "mien[report]" in err
+    assert "mien[evaluate]" in err
 
 
 def test_a_file_that_cannot_be_written_is_told_at_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

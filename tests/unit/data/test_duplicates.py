@@ -18,6 +18,7 @@ from mien.data.duplicates import (
     training_rows_to_keep,
 )
 from mien.data.labelled_faces import VOTE_COLUMNS, LabelledFaces
+from mien.data.split import Split
 from mien.model.facts import LeftOut
 
 
@@ -106,12 +107,12 @@ def test_training_rows_to_keep_counts_every_reason() -> None:
 
 @pytest.fixture(scope="module")
 def training(shared_data: Path) -> LabelledFaces:
-    return read_faces(shared_data / "fer2013", split="Training")
+    return read_faces(shared_data / "fer2013", split=Split.TRAIN)
 
 
 @pytest.fixture(scope="module")
 def public_test(shared_data: Path) -> LabelledFaces:
-    return read_faces(shared_data / "fer2013", split="PublicTest")
+    return read_faces(shared_data / "fer2013", split=Split.VALIDATION)
 
 
 @pytest.mark.data

@@ -36,5 +36,5 @@ def test_what_comes_first_stands_before_the_contents() -> None:
 
 def test_without_matplotlib_the_way_to_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(MissingExtra, match=r"pip install 'mien\[report\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'mien\[evaluate\]'"):
         require_matplotlib()
