@@ -87,6 +87,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     from mien.evaluate import evaluate as measure
     from mien.evaluate.protocols import protocols_named
     from mien.report.plots import require_matplotlib
+    from mien.results import to_jsonable
 
     model, data = _model_and_data(given, model)
     files = {"json": json_file, "markdown": markdown_file, "html": html_file}
@@ -95,7 +96,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
         require_matplotlib()
     part = split_named(split)
     classifier, other = _loaded(model, against)
-    classes = class_names(class_ or (), classifier.training)
+    classes = class_names(class_ or (), to_jsonable(classifier.training) or {})
     if robustness is None:
         robustness = ROBUSTNESS if html_file and not classifier.is_recorded else 0
     with Console(stderr=True).status("Reading faces") as status:

@@ -79,11 +79,10 @@ def _print(exported: "Export") -> None:
                 f"ECE {percent_sign(error.value)}; the network: {percent_sign(found.network_accuracy[code])}"
             )
     for name, certainty in exported.certainty.items():
-        curve = certainty.risk_coverage
         typer.echo(
-            f"  {name}, on what calibration has not seen (n = {certainty.images}): ECE "
-            f"{percent_sign(certainty.calibration_error)}, wrong {percent_sign(curve.risk_at(1.0).value)}, "
-            f"at 90 % coverage {percent_sign(curve.risk_at(0.9).value)}"
+            f"  {name}, on what calibration has not seen (n = {certainty.n}): ECE "
+            f"{percent_sign(certainty.calibration_error)}, wrong {percent_sign(certainty.wrong.value)}, "
+            f"at 90 % coverage {percent_sign(certainty.risk_at(0.9))}"
         )
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +13,13 @@ from mien.errors import ModelError
 from mien.expressions import CORE4, CORE4_FER2013, EXPRESSION_SETS, FER7, FERPLUS8, ExpressionSet, core4_positions
 from mien.images import read_picture
 from mien.model.calibration import probabilities, support
+from mien.model.facts import TrainingFacts
 from mien.model.package import ExpressionModel, load_model
+from mien.preprocess import Crops
 from mien.recognizer import Recognizer
 
 Probabilities = Mapping[str, NDArray[np.float64]]
 """Probabilities of shape (N, K) by the name of the set of expressions they are about, in class order."""
-
-Crops = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
-"""Face crops: uint8, each gray (H, W) or RGB (H, W, 3), stacked or one by one."""
 
 _BATCH = 64
 
@@ -54,8 +52,8 @@ class Classifier(Protocol):
         """Labels in class order, by the name of each set of expressions it knows."""
 
     @property
-    def training(self) -> Mapping[str, Any]:
-        """What it says of its training; empty if nothing."""
+    def training(self) -> TrainingFacts | None:
+        """The training it comes from; None if it does not say."""
 
     @property
     def selected_on(self) -> str | None:
@@ -100,7 +98,7 @@ class CropClassifier:
 
     name: str
     labels: Mapping[str, tuple[str, ...]]
-    training: Mapping[str, Any] = MappingProxyType({})
+    training: TrainingFacts | None = None
     selected_on: str | None = None
     is_recorded = False
 
@@ -134,30 +132,28 @@ class MienClassifier(CropClassifier):
     def __init__(self, model: ExpressionModel, name: str | None = None) -> None:
         self.model = model
         self.name = name or model.file.name
-        self.labels = {each.name: each.labels for each in EXPRESSION_SETS}
+        self.labels = {name: answer.labels for name, answer in model.metadata.answers.items()}
         self.training = model.metadata.training
         self.selected_on = model.metadata.selected_on
 
     def predict(self, crops: Crops, *, batch: int | None = None) -> Probabilities:
-        """As `Classifier.predict`; the network runs once for all sets."""
-        logits, calibration = (
-            self.model.logits(np.asarray(crops), batch=batch or _BATCH),
-            self.model.metadata.calibration,
-        )
-        return {each.name: probabilities(logits, each, calibration) for each in EXPRESSION_SETS}
+        """As `Classifier.predict`; the network runs once for all answers, and fits the crops to its input."""
+        logits = self.model.logits(crops, batch=batch or _BATCH)
+        return {name: probabilities(logits, answer) for name, answer in self.model.metadata.answers.items()}
 
     def predict_faces(self, faces: LabelledFaces) -> Predictions:
         """As `Classifier.predict_faces`, with support and thresholds."""
-        logits, calibration = self.model.logits(faces.pixels), self.model.metadata.calibration
-        given = {each.name: probabilities(logits, each, calibration) for each in EXPRESSION_SETS}
-        supported = {each.name: support(logits, given[each.name], each, calibration) for each in EXPRESSION_SETS}
-        return Predictions(given, supported, calibration.least_support)
+        logits, answers = self.model.logits(faces.pixels), self.model.metadata.answers
+        given = {name: probabilities(logits, answer) for name, answer in answers.items()}
+        supported = {name: support(logits, given[name], answer) for name, answer in answers.items()}
+        return Predictions(given, supported, {name: answer.threshold for name, answer in answers.items()})
 
     def predict_files(self, paths: Sequence[Path]) -> Probabilities:
         """The default answers of `mien recognize` for picture files that are one face each."""
-        recognizer = Recognizer(self.model.file.path, expressions=CORE4.name, detector="none")
+        name = self.model.metadata.default_answer
+        recognizer = Recognizer(self.model.file.path, expressions=name, detector="none")
         faces = [face for each in paths for face in recognizer.recognize(each)]
-        return {CORE4.name: np.array([face.prediction.probabilities for face in faces])}
+        return {name: np.array([face.prediction.probabilities for face in faces])}
 
     def with_threads(self, threads: int | None) -> "MienClassifier":
         """The same model, loaded anew."""

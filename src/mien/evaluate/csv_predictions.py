@@ -8,22 +8,17 @@ only, 1 for the label and 0 for the rest gives its accuracy; calibration and lik
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.labelled_faces import LabelledFaces
 from mien.errors import DataError, ModelError
-from mien.evaluate.classifiers import (
-    Crops,
-    Predictions,
-    Probabilities,
-    checked,
-    labels_with_core_sets,
-    with_core_sets,
-)
+from mien.evaluate.classifiers import Predictions, Probabilities, checked, labels_with_core_sets, with_core_sets
 from mien.expressions import CORE4, FER7, FERPLUS8, ExpressionSet
+from mien.model.facts import TrainingFacts
+from mien.preprocess import Crops
 
 Key = int | str
 """By which a face is found: its row, or its file."""
@@ -42,12 +37,12 @@ class RecordedPredictions:
     """
 
     is_recorded = True
-    selected_on = None
+    training: TrainingFacts | None = None
+    selected_on: str | None = None
 
     def __init__(self, name: str, expressions: ExpressionSet, by_key: Mapping[Key, NDArray[np.float64]]) -> None:
         self.name = name
         self.labels: Mapping[str, tuple[str, ...]] = labels_with_core_sets(expressions)
-        self.training: Mapping[str, Any] = {}
         self._expressions = expressions
         self._by_key = dict(by_key)
 

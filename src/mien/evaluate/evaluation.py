@@ -18,7 +18,6 @@ from mien.evaluate.analysis.confusions import Confusions, confusions
 from mien.evaluate.analysis.examples import Gallery, gallery
 from mien.evaluate.analysis.invariance import Invariance, invariance
 from mien.evaluate.analysis.leakage import Leakage, leakage
-from mien.evaluate.analysis.plain import plain
 from mien.evaluate.analysis.robustness import Robustness, robustness
 from mien.evaluate.analysis.selective import Certainty, certainty_of
 from mien.evaluate.analysis.slices import Slices, slices
@@ -27,7 +26,10 @@ from mien.evaluate.comparison import Comparison, compare
 from mien.evaluate.metrics import CALIBRATION_BINS, Metrics, measure
 from mien.evaluate.protocols import P2, PROTOCOLS, Protocol, protocols_for
 from mien.expressions import ExpressionSet
+from mien.results import to_jsonable
 from mien.stats import DRAWS, SEED
+
+_DECIMALS = 7
 
 FindLandmarks = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
 """Five points of each gray face, of shape (N, 5, 2) for (N, H, W); NaN where none are found."""
@@ -93,7 +95,7 @@ class Result:
         """The figures beside what they mean, in one table."""
         what = {"protocol": self.protocol.code, "name": self.protocol.name}
         how = {"flip_averaged": self.flip_averaged, "without_duplicates": self.without_duplicates}
-        return {**what, **how, **plain(self.metrics)}
+        return {**what, **how, **to_jsonable(self.metrics, _DECIMALS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +197,8 @@ class Evaluation:
             "calibration_bins": CALIBRATION_BINS,
             "near_duplicate_correlation": NEAR_DUPLICATE,
             "results": [result.to_dict() for result in self.results],
-            **{name: plain(getattr(self, name)) for name in found},
-            "gallery": plain(self.gallery.without_pictures()) if self.gallery else None,
+            **{name: to_jsonable(getattr(self, name), _DECIMALS) for name in found},
+            "gallery": to_jsonable(self.gallery.without_pictures(), _DECIMALS) if self.gallery else None,
         }
 
 
@@ -221,7 +223,7 @@ def evaluate(
     said = classifier.predict_faces(faces)
     given = checked(said.probabilities, len(faces), sets)
     averaged = None if classifier.is_recorded else _averaged(classifier, faces, given, sets)
-    found, duplicated = leakage(faces, classifier.training.get("data", {}), options.seen)
+    found, duplicated = leakage(faces, classifier.training.data if classifier.training else None, options.seen)
     results = _results(protocols, faces, (given, averaged), duplicated)
     focus = P2 if P2 in protocols else protocols[0]
     own = _is_own_data(classifier, faces)
@@ -231,7 +233,7 @@ def evaluate(
         split=_split_name(options),
         data_sha256=fingerprint(faces),
         selected_on=_as_the_data_say(options.selected_on or (classifier.selected_on if own else None), options),
-        trained_on=own and bool(classifier.training) and options.split == Split.TRAIN,
+        trained_on=own and classifier.training is not None and options.split == Split.TRAIN,
         results=results,
         analyses=_analyses(said, faces, results, options) if options.analyses else (),
         leakage=found,
@@ -365,6 +367,7 @@ def _is_own_data(classifier: Classifier, faces: LabelledFaces) -> bool:
 
     A data set may have been given another name in training, but not other faces.
     """
-    facts = classifier.training.get("data", {})
-    known = (facts.get("training_sha256"), facts.get("held_out_sha256"))
-    return facts.get("source", FER2013) == faces.source or fingerprint(faces) in known
+    if classifier.training is None:
+        return faces.source == FER2013
+    manifest = classifier.training.data
+    return manifest.source == faces.source or fingerprint(faces) in (manifest.training_sha256, manifest.held_out_sha256)

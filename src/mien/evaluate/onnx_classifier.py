@@ -9,10 +9,11 @@ from PIL import Image
 from pydantic import Field, field_validator, model_validator
 
 from mien.errors import ConfigError, MienError, ModelError, choose_from, first_line
-from mien.evaluate.classifiers import CropClassifier, Crops, Probabilities, labels_with_core_sets, with_core_sets
+from mien.evaluate.classifiers import CropClassifier, Probabilities, labels_with_core_sets, with_core_sets
 from mien.expressions import ExpressionSet, expression_set
 from mien.model.calibration import softmax
 from mien.model.session import new_session
+from mien.preprocess import Crops
 from mien.settings import Strict, read_toml, validated
 
 _BATCH = 64

@@ -77,7 +77,7 @@ def sections(evaluation: Evaluation) -> tuple[Section, ...]:
 def notes(evaluation: Evaluation) -> list[str]:
     """What else is to be known of the figures, a sentence each, beginning with what they rest on."""
     found = evaluation.leakage
-    lines = [never_learned(found.never_learnt)] if found.never_learnt else []
+    lines = [never_learned(found.never_learned)] if found.never_learned else []
     lines += [nothing_left(evaluation.only_duplicates)] if evaluation.only_duplicates else []
     lines += [_comparison_note(evaluation, compared) for compared in evaluation.comparisons]
     if worse := evaluation.robustness:
@@ -320,7 +320,7 @@ def _leakage(evaluation: Evaluation) -> Section:
     found = evaluation.leakage
     lines = [
         _known(found.trained_on, "exactly the images the model was trained on"),
-        _known(found.watched, "exactly the images the model was validated on in training and may have been chosen by"),
+        _known(found.validated_on, "exactly the images the model was validated on and may have been chosen by"),
     ]
     if found.verified is not None:
         lines.append(
@@ -332,8 +332,8 @@ def _leakage(evaluation: Evaluation) -> Section:
     lines += _given(found)
     if evaluation.only_duplicates:
         lines.append(nothing_left(evaluation.only_duplicates))
-    if found.never_learnt:
-        lines.append(never_learned(found.never_learnt))
+    if found.never_learned:
+        lines.append(never_learned(found.never_learned))
     if found.in_given is None:
         lines.append("No training data were given, so single images were not looked for in them.")
     return Section("Leakage", (Items(tuple(lines)),))

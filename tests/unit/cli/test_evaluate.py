@@ -1,7 +1,8 @@
 """`mien evaluate` from its arguments to what it prints and writes, with a model that needs no file."""
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from mien.cli.evaluate import evaluate
 from mien.data.dataset import read_faces
 from mien.data.manifest import fingerprint
 from mien.errors import MienError, OutputError
-from mien.model.calibration import HEADS, Calibration
+from mien.model.facts import LeftOut, Manifest, TrainingFacts
 from mien.model.metadata import ModelMetadata
 from mien.model.package import ModelFile
 from mien.preprocess import Preprocessing
+from mien.train.heads import ANSWERS, HEADS
 
 FERPLUS_HEAD = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
 COUNTS = {"Training": 3, "PublicTest": 8, "PrivateTest": 4}
@@ -30,7 +32,7 @@ class EvenModel:
     """Thinks every expression as likely as any other, so that the first of each set is its answer."""
 
     selected_on: str | None = None
-    training: dict[str, Any] = field(default_factory=dict)
+    training: TrainingFacts | None = None
 
     @property
     def file(self) -> ModelFile:
@@ -38,12 +40,25 @@ class EvenModel:
 
     @property
     def metadata(self) -> ModelMetadata:
-        sizes = Preprocessing(48, 128.0, 60.0)
-        return ModelMetadata("even", sizes, Calibration.neutral(), "none", self.selected_on, self.training)
+        return ModelMetadata(
+            "even",
+            Preprocessing(48, 48, "gray", (128.0,), (60.0,)),
+            {head.name: head.labels for head in HEADS},
+            ANSWERS,
+            selected_on=self.selected_on,
+            training=self.training,
+        )
 
     def logits(self, pixels: NDArray[np.uint8], *, batch: int = 64) -> dict[str, NDArray[np.float32]]:
         del batch
         return {head.name: np.zeros((len(pixels), len(head)), dtype=np.float32) for head in HEADS}
+
+
+def trained(classes: Mapping[str, str] | None = None, **data: Any) -> TrainingFacts:
+    """Facts of a training on FER2013, or on what `data` says in place of it."""
+    no_faces = LeftOut(0, 0, 0, 0, 0, 0, 0)
+    manifest = Manifest("FER2013", 0, 0, 0, "", "", {}, {}, no_faces, 0.99, 1.0, "")
+    return TrainingFacts({"data": {"classes": classes or {}}}, replace(manifest, **data), {}, 1, 1.0, ())
 
 
 @pytest.fixture
@@ -150,8 +165,8 @@ def test_protocols_that_the_model_has_no_answer_for_are_said(monkeypatch: pytest
 
 def test_images_that_the_model_has_learnt_from_are_said(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
     told = "trained on Training: the model has learned from these images"
-    learnt = EvenModel(training={"data": {"source": "FER2013"}})
-    other = EvenModel(training={"data": {"source": "Ours"}})
+    learnt = EvenModel(training=trained())
+    other = EvenModel(training=trained(source="Ours"))
     assert told in run(monkeypatch, data, "--split", "Training", model=learnt).stdout.replace("\n", " ")
     assert "trained on" not in run(monkeypatch, data, "--split", "Training", model=other).stdout
     assert "trained on" not in run(monkeypatch, data, model=learnt).stdout
@@ -201,7 +216,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_folder_of_pictures_is_measured_by_its_own_labels(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    training = {"config": {"data": {"classes": {"joy": "happy"}}}}
+    training = trained({"joy": "happy"})
     ran = run(monkeypatch, folder, model=EvenModel("PublicTest", training))
     assert ran.exit_code == 0, ran.output
     assert "the truth is the labels of ours, not FER2013's" in ran.stderr
@@ -214,8 +229,8 @@ def test_a_model_is_selected_on_its_own_data_under_whatever_name(monkeypatch: py
     classes = {"joy": "happy"}
     seen = fingerprint(read_faces(folder, classes=classes))
     for data in ({"source": "Ours", "held_out_sha256": seen}, {"source": "ours", "held_out_sha256": "0"}):
-        training = {"config": {"data": {"classes": classes}}, "data": data}
-        assert "selected on validation" in run(monkeypatch, folder, model=EvenModel("PublicTest", training)).stdout
+        ran = run(monkeypatch, folder, model=EvenModel("PublicTest", trained(classes, **data)))
+        assert "selected on validation" in ran.stdout
 
 
 def test_own_class_names_are_mapped_or_left_out(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -238,7 +253,7 @@ def test_splits_go_by_many_names(monkeypatch: pytest.MonkeyPatch, data: Path, na
 
 
 def test_labels_the_model_never_learnt_are_said(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
-    learnt = {"data": {"training_by_label": {"happy": 9, "sad": 0, "fear": 0}}}
+    learnt = trained(training_by_label={"happy": 9, "sad": 0, "fear": 0})
     out = data.with_name("report.md")
     ran = run(monkeypatch, data, "--protocol", "P1", "--markdown", out, model=EvenModel(training=learnt))
     told = "the model was trained on no face labelled sad (4 images here)"

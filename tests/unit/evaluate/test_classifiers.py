@@ -9,17 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.errors import ModelError
-from mien.evaluate.classifiers import (
-    CropClassifier,
-    Crops,
-    MienClassifier,
-    Probabilities,
-    collected,
-    mirrored,
-    with_core_sets,
-)
+from mien.evaluate.classifiers import CropClassifier, MienClassifier, Probabilities, collected, mirrored, with_core_sets
 from mien.expressions import EXPRESSION_SETS
 from mien.model.package import load_model
+from mien.preprocess import Crops
 
 FER7 = np.array([[0.1, 0.1, 0.0, 0.4, 0.2, 0.1, 0.1]])
 FERPLUS8 = np.array([[0.3, 0.1, 0.05, 0.05, 0.5, 0.0, 0.0, 0.0]])
@@ -68,7 +61,7 @@ def test_one_of_your_own_needs_a_name_labels_and_a_way_to_predict(tmp_path: Path
     assert given.probabilities["side"].shape == (6, 2)
     assert (given.support, given.thresholds) == ({}, {})
     assert own.with_threads(2) is own
-    assert (own.is_recorded, own.selected_on, dict(own.training)) == (False, None, {})
+    assert (own.is_recorded, own.selected_on, own.training) == (False, None, None)
     path = tmp_path / "face.png"
     Image.fromarray(faces.pixels[0]).save(path)
     assert own.predict_files([path])["side"][0] == pytest.approx(given.probabilities["side"][0])

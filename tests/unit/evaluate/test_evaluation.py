@@ -12,11 +12,13 @@ from mien.data.labelled_faces import VOTE_COLUMNS, LabelledFaces
 from mien.data.split import Split
 from mien.errors import DataError, ModelError
 from mien.evaluate import CropClassifier, Evaluation, EvaluationOptions, MienClassifier, Protocol, evaluate
-from mien.evaluate.classifiers import Crops, Predictions, with_core_sets
+from mien.evaluate.classifiers import Predictions, with_core_sets
 from mien.evaluate.evaluation import Result
 from mien.evaluate.protocols import P1, P2, P3, P4, PROTOCOLS
 from mien.expressions import EXPRESSION_SETS, FER7, FERPLUS8
+from mien.model.facts import LeftOut, Manifest, TrainingFacts
 from mien.model.package import load_model
+from mien.preprocess import Crops
 
 Probabilities = Mapping[str, NDArray[np.float64]]
 
@@ -177,11 +179,12 @@ def test_landmarks_come_from_what_was_passed_in() -> None:
     assert len(asked) == 1
 
 
-def cautioned(
-    training: dict[str, object] | None = None, selected_on: str | None = None, **options: object
-) -> Evaluation:
+def cautioned(source: str | None = None, selected_on: str | None = None, **options: object) -> Evaluation:
     given = Given(name="base")
-    given.training, given.selected_on = training or {}, selected_on
+    if source:
+        data = Manifest(source, 0, 0, 0, "", "", {}, {}, LeftOut(0, 0, 0, 0, 0, 0, 0), 0.99, 1.0, "")
+        given.training = TrainingFacts({}, data, {}, 1, 1.0, ())
+    given.selected_on = selected_on
     faces = replace(FACES, source="FER2013")
     return evaluate(given, faces, EvaluationOptions(protocols=(P1,), analyses=False, **options))  # type: ignore[arg-type]
 
@@ -192,11 +195,11 @@ def test_it_is_said_where_the_model_was_selected_or_trained_on_these_images() ->
     assert cautioned(selected_on="PublicTest", split_name="val").selected_on == "val"
     assert cautioned(selected_on="PublicTest", split=Split.TEST).caution is None
     assert cautioned().caution is None
-    learned = cautioned({"data": {"source": "FER2013"}}, "validation", split=Split.TRAIN)
+    learned = cautioned("FER2013", "validation", split=Split.TRAIN)
     assert learned.trained_on
     assert learned.caution is not None
     assert learned.caution.startswith("trained on train: the model has learned from these images")
-    other = cautioned({"data": {"source": "Ours"}}, "validation", split=Split.TRAIN)
+    other = cautioned("Ours", "validation", split=Split.TRAIN)
     assert (other.trained_on, other.selected_on) == (False, None)
 
 
@@ -205,7 +208,7 @@ def test_the_mark_of_the_product_is_measured_and_agrees_with_its_certainty() -> 
     model = load_model("tiny")
     found = evaluate(MienClassifier(model), FACES, EvaluationOptions(protocols=(P2, P3), find_landmarks=nothing_found))
     for protocol, analysis in zip((P2, P3), found.analyses, strict=True):
-        predicted = model.predict(FACES.pixels, protocol.expressions)
+        predicted = model.predict(FACES.pixels, protocol.expressions.name)
         counts, truth = protocol.counts(FACES), protocol.truth(FACES)
         uncertain = np.array([each.uncertain for each in predicted])
         right = np.array([each.expression for each in predicted]) == np.array(protocol.expressions.labels)[truth]

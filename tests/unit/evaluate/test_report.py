@@ -13,10 +13,11 @@ from drawn_faces import drawn_faces
 
 from mien.data.labelled_faces import LabelledFaces
 from mien.evaluate import CropClassifier, Evaluation, EvaluationOptions, evaluate, html_page, markdown
-from mien.evaluate.classifiers import Crops, Predictions, Probabilities
+from mien.evaluate.classifiers import Predictions, Probabilities
 from mien.evaluate.protocols import P1, P2
 from mien.evaluate.report import notes, sections, title
 from mien.expressions import CORE4
+from mien.preprocess import Crops
 
 FACES = drawn_faces(40, seed=11)
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from mien.data.labelled_faces import LabelledFaces
 from mien.evaluate.analysis.confusions import happy_position
-from mien.evaluate.classifiers import Classifier, Crops, checked
+from mien.evaluate.classifiers import Classifier, checked
 from mien.evaluate.protocols import Protocol
+from mien.preprocess import Crops
 from mien.report.pictures import captioned_sheet
 from mien.stats import SEED, Floats
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.evaluate.classifiers import Classifier, Crops, Probabilities, collected
+from mien.evaluate.classifiers import Classifier, Probabilities, collected
+from mien.preprocess import Crops
 from mien.stats import SEED
 
 TOLERANCE = 1e-5

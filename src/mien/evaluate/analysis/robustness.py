@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from mien.data.labelled_faces import LabelledFaces
-from mien.evaluate.classifiers import Classifier, Crops, checked, collected
+from mien.evaluate.classifiers import Classifier, checked, collected
 from mien.evaluate.protocols import Protocol
+from mien.preprocess import Crops
 from mien.stats import SEED, Estimate
 
 SEVERITIES = (1, 2, 3, 4, 5)

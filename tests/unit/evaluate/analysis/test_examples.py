@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.evaluate.analysis.examples import example_sheet, gallery, occlusion_map, surest_wrong
-from mien.evaluate.classifiers import CropClassifier, Crops, Probabilities
+from mien.evaluate.classifiers import CropClassifier, Probabilities
 from mien.evaluate.csv_predictions import RecordedPredictions
 from mien.evaluate.protocols import P2
 from mien.expressions import CORE4
+from mien.preprocess import Crops
 
 FACES = drawn_faces(40, seed=3)
 TRUTH = FACES.consensus_core4()

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.evaluate.analysis.invariance import BATCH_SIZES, Invariance, invariance
-from mien.evaluate.classifiers import CropClassifier, Crops, Probabilities
+from mien.evaluate.classifiers import CropClassifier, Probabilities
+from mien.preprocess import Crops
 
 FACES = drawn_faces(20, seed=8).pixels
 

@@ -6,9 +6,10 @@ from drawn_faces import drawn_faces
 
 from mien.data.labelled_faces import LabelledFaces
 from mien.evaluate.analysis.robustness import CORRUPTIONS, SEVERITIES, Corruption, robustness
-from mien.evaluate.classifiers import CropClassifier, Crops, Probabilities
+from mien.evaluate.classifiers import CropClassifier, Probabilities
 from mien.evaluate.protocols import P2, P3
 from mien.expressions import CORE4, FER7
+from mien.preprocess import Crops
 
 FACES = drawn_faces(60, seed=2)
 CROPS = drawn_faces(40, seed=1).pixels
