@@ -14,6 +14,14 @@ settings.register_profile("mien", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("mien")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write what is compared with tests/golden/reports and tests/golden/cards there instead",
+    )
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder with FER2013 as Parquet and the labelled photos; tests that ask for it carry the mark `data`."""
