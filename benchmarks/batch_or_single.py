@@ -14,14 +14,15 @@ import numpy as np
 from _measure import machine, report
 from numpy.typing import NDArray
 
-from mien.data.dataset import read_faces
-from mien.evaluate.metrics import SEED, proportion
+from mien.data.dataset import read_faces, split_name
+from mien.data.split import Split, split_named
 from mien.evaluate.protocols import P1
 from mien.expressions import CORE4
 from mien.model.calibration import HEADS, probabilities
 from mien.model.package import ExpressionModel, load_model
 from mien.model.session import new_session
 from mien.preprocess import Preprocessing, normalize
+from mien.stats import SEED, Estimate
 
 Labels = NDArray[np.int64]
 
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="fer2013.csv, a Parquet file or a folder of either")
     parser.add_argument("--model", default="base", help="a shipped model or a model file")
     parser.add_argument("--run", type=Path, help="folder of the training run, for batch normalization")
-    parser.add_argument("--split", default="PublicTest")
+    parser.add_argument("--split", type=split_named, default=Split.VALIDATION)
     parser.add_argument("--out", type=Path, help="write the figures to this file as JSON")
     parser.add_argument("--svg", type=Path, help="draw the figures into this file")
     arguments = parser.parse_args()
@@ -46,7 +47,7 @@ def main() -> None:
         draw(figures, arguments.svg)
 
 
-def measured(data: Path, model_name: str, run: Path | None, split: str) -> dict[str, Any]:
+def measured(data: Path, model_name: str, run: Path | None, split: Split) -> dict[str, Any]:
     """Accuracy by P1 done rightly and with each mistake."""
     faces = read_faces(data, split=split)
     faces = faces[P1.counts(faces)]
@@ -75,7 +76,7 @@ def measured(data: Path, model_name: str, run: Path | None, split: str) -> dict[
     return {
         "machine": machine(["numpy", "onnxruntime", "torch"]),
         "model": {"name": model.file.name, "sha256": model.file.sha256},
-        "data": {"split": split, "protocol": f"{P1.code} {P1.name}", "images": len(truth)},
+        "data": {"split": split_name(data, split), "protocol": f"{P1.code} {P1.name}", "images": len(truth)},
         "rows": rows,
         "handfuls": [handful(size, answers == truth) for size in HANDFULS],
     }
@@ -89,7 +90,7 @@ def row(mistake: str, answers: Labels, truth: Labels) -> dict[str, Any]:
         "mistake": mistake,
         "images": len(truth),
         "right": right,
-        "accuracy": asdict(proportion(right, len(truth))),
+        "accuracy": asdict(Estimate.of_proportion(right, len(truth))),
         "answered": {label: round(float(share), 4) for label, share in zip(CORE4.labels, shares, strict=True)},
     }
 
@@ -122,7 +123,7 @@ def handful(size: int, right: NDArray[np.bool_]) -> dict[str, Any]:
         "images": size,
         "accuracy_95": [low / size, high / size],
         "two_draws_apart_95": int(np.argmax(within >= 0.95)) / size,
-        "interval_if_all_right": asdict(proportion(size, size)),
+        "interval_if_all_right": asdict(Estimate.of_proportion(size, size)),
     }
 
 

@@ -92,7 +92,7 @@ def test_folder_of_pictures_becomes_a_model_that_says_so(place: Path) -> None:
     evaluated = mien("evaluate", "faces", "--model", "own.onnx")
     assert evaluated.exit_code == 0, evaluated.output
     assert "P1 core4/fer2013" in evaluated.stdout
-    assert "selected on PublicTest" in evaluated.stdout
+    assert "selected on val" in evaluated.stdout
     assert "the truth is the labels of faces" in evaluated.stderr
 
 

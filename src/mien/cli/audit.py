@@ -8,11 +8,12 @@ import typer
 from mien.cli.output.files import check_outputs, write_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mien.audit.label_errors import Judge
     from mien.data.collection import Collection
+    from mien.data.split import Split
     from mien.model.package import ExpressionModel
-
-TRAINING = "Training"
 
 data = typer.Typer(help="Look into labelled data.", no_args_is_help=True)
 
@@ -38,7 +39,7 @@ def audit(
     split: Annotated[
         list[str] | None,
         typer.Option(
-            help="Training, PublicTest or PrivateTest (or train, validation, test); may be repeated. Without it, all.",
+            help="train, validation or test (or FER2013's names of them); may be repeated. Without it, all.",
             show_default=False,
         ),
     ] = None,
@@ -61,7 +62,7 @@ def audit(
     unseen: Annotated[
         list[str] | None,
         typer.Option(
-            help="A split that the model was not trained on; may be repeated. Without it, all but Training.",
+            help="A split that the model was not trained on; may be repeated. Without it, all but train.",
             show_default=False,
         ),
     ] = None,
@@ -72,7 +73,7 @@ def audit(
     from rich.console import Console
 
     from mien.data.class_mapping import class_names
-    from mien.data.image_folder import split_named
+    from mien.data.split import split_named
     from mien.errors import MienError, MissingExtra
 
     try:
@@ -94,7 +95,8 @@ def audit(
     classes = class_names(class_ or (), loaded.metadata.training if loaded else {})
     with Console(stderr=True).status("Reading faces") as status:
         collection = read_collection(source, splits, classes=classes)
-        judge = _judge(loaded, [split_named(name) for name in unseen or ()], collection) if loaded else None
+        never_seen = [split_named(name) for name in dict.fromkeys(unseen or ())]
+        judge = _judge(loaded, never_seen, collection) if loaded else None
         audited = look(collection, judge=judge, on_step=status.update)
         status.update("Drawing")
         page = html_page(audited)
@@ -108,16 +110,19 @@ def audit(
     typer.echo(f"The page: {html}")
 
 
-def _judge(model: "ExpressionModel", unseen: list[str], data: "Collection") -> "Judge":
+def _judge(model: "ExpressionModel", unseen: "Sequence[Split]", data: "Collection") -> "Judge":
     from mien.audit.label_errors import Judge
     from mien.data.labelled_faces import FER2013
+    from mien.data.split import Split, split_named
     from mien.errors import MienError
     from mien.expressions import FER7
 
-    names = tuple(dict.fromkeys(unseen or [name for name in data.splits if name != TRAINING]))
+    by_split = {split_named(name): name for name in data.splits}
+    names = tuple(by_split.get(split, split) for split in unseen or by_split if unseen or split != Split.TRAIN)
     if not names:
-        raise MienError(f"there is only {TRAINING} here; if the model was not trained on it, say --unseen {TRAINING}")
-    chosen_on = model.metadata.selected_on
+        only = ", ".join(data.splits)
+        raise MienError(f"there is only {only} here; if the model was not trained on it, say --unseen {only}")
+    chosen_on = by_split.get(split_named(model.metadata.selected_on)) if model.metadata.selected_on else None
     # A split of another data set has the same name, and nothing to do with it.
     same_data = model.metadata.training.get("data", {}).get("source", FER2013) == data.faces.source
     return Judge(

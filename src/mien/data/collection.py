@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.dataset import FILE_OF_SPLIT, read_faces
+from mien.data.dataset import read_faces, split_name
 from mien.data.image_folder import find_split, split_folders
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces
+from mien.data.split import Split
 from mien.errors import DataError
 from mien.expressions import FER7
 
@@ -101,12 +102,14 @@ def collection_of(
     return Collection(source, tuple(parts), faces, split, dict(absent or {}), dict(files or {}))
 
 
-def read_collection(path: Path, splits: Sequence[str] = (), *, classes: Mapping[str, str] | None = None) -> Collection:
+def read_collection(
+    path: Path, splits: Sequence[Split] = (), *, classes: Mapping[str, str] | None = None
+) -> Collection:
     """Reads a data set, split by split.
 
     Args:
         path: As for `mien.data.dataset.read_faces`.
-        splits: Names of the splits to read; each must be there. None given reads those that can be read, and keeps for
+        splits: The splits to read; each must be there. None given reads those that can be read, and keeps for
             each other split why it could not.
         classes: As for `read_faces`.
 
@@ -116,9 +119,12 @@ def read_collection(path: Path, splits: Sequence[str] = (), *, classes: Mapping[
     """
     parts: dict[str, LabelledFaces] = {}
     absent: dict[str, str] = {}
-    for name in splits or FILE_OF_SPLIT:
+    read: list[Split] = []
+    for split in splits or Split:
+        name = split_name(path, split)
         try:
-            parts[name] = read_faces(path, split=name, classes=classes)
+            parts[name] = read_faces(path, split=split, classes=classes)
+            read.append(split)
         except DataError as fault:
             if splits:
                 raise
@@ -127,5 +133,5 @@ def read_collection(path: Path, splits: Sequence[str] = (), *, classes: Mapping[
         raise DataError(next(iter(absent.values())))
     files: dict[str, tuple[Path, ...]] = {}
     if path.is_dir() and split_folders(path):
-        files = {name: find_split(path, name, classes or {}).paths for name in parts}
+        files = {split_name(path, split): find_split(path, split, classes or {}).paths for split in read}
     return collection_of(parts, source=str(path), absent=absent, files=files)

@@ -8,7 +8,6 @@ from mien.data.cache import cached_faces
 from mien.data.class_mapping import check_classes
 from mien.data.fer2013 import FERPLUS_CSV_NAME, read_csv, read_parquet
 from mien.data.image_folder import (
-    FOLDERS_OF_SPLIT,
     check_folder,
     class_names_in,
     find_split,
@@ -16,23 +15,21 @@ from mien.data.image_folder import (
     split_folders,
 )
 from mien.data.labelled_faces import LabelledFaces
-from mien.errors import DataError, choose_from
+from mien.data.split import FER2013_NAMES, SEEN_BEFORE, Split
+from mien.errors import DataError
 
 FILE_OF_SPLIT = {
-    "Training": "train.parquet",
-    "PublicTest": "public_test.parquet",
-    "PrivateTest": "private_test.parquet",
+    Split.TRAIN: "train.parquet",
+    Split.VALIDATION: "public_test.parquet",
+    Split.TEST: "private_test.parquet",
 }
-"""FER2013's three splits in their official order, and the file of each in a folder of Parquet files."""
-
-SEEN_BEFORE = {"PublicTest": ("Training",), "PrivateTest": ("Training", "PublicTest")}
-"""What a model was trained or chosen on when it is tested on a split."""
+"""The file of each split in a folder of Parquet files."""
 
 CSV_NAME = "fer2013.csv"
 
 
 def read_faces(
-    path: Path, *, split: str | None = None, classes: Mapping[str, str] | None = None, color: bool = False
+    path: Path, *, split: Split | None = None, classes: Mapping[str, str] | None = None, color: bool = False
 ) -> LabelledFaces:
     """Labelled faces from a file or folder, or from the cache if they were read before (see `mien.data.cache`).
 
@@ -41,7 +38,7 @@ def read_faces(
             original `fer2013.csv`, with FER+'s `fer2013new.csv` beside it for the votes; a folder that holds
             `train.parquet`, `public_test.parquet`, `private_test.parquet` or `fer2013.csv`; or a folder of pictures,
             in which `train`, `validation` and `test` have a folder for each class.
-        split: `Training`, `PublicTest` or `PrivateTest`; None reads every face there is.
+        split: None reads every face there is.
         classes: Class names of the data set and the FER7 label each means; "" leaves the class out. FER7's labels and
             FER+'s words for them need not be among them. FER2013's CSV has numbers, which this does not touch.
         color: Whether folders of pictures are read in color; FER2013 has none.
@@ -50,18 +47,23 @@ def read_faces(
         DataError: If there is no such file or split, or its content is not what is described above.
         MissingExtra: If a Parquet file is to be read and pyarrow is not installed.
     """
-    if split is not None and split not in FILE_OF_SPLIT:
-        raise DataError(choose_from("split", split, tuple(FILE_OF_SPLIT)))
     faces = _read(path, split, classes or {}, color)
     if len(faces) == 0:
-        raise DataError(f"no {split or 'labelled'} faces in {path}; give a file that holds them")
+        raise DataError(f"no {split_name(path, split) if split else 'labelled'} faces in {path}; give a file with some")
     return faces
+
+
+def split_name(path: Path, split: Split) -> str:
+    """What the data set at `path` calls a split, such as `val` or `PublicTest`; the split's own name if it lacks it."""
+    if path.is_dir() and (folders := split_folders(path)):
+        return folders[split].name if split in folders else split.value
+    return FER2013_NAMES[split]
 
 
 def read_for_training(
     path: Path, *, classes: Mapping[str, str] | None = None, source: str = "", color: bool = False
 ) -> tuple[LabelledFaces, LabelledFaces]:
-    """The faces to learn from (Training) and those to watch the training on (PublicTest), checked.
+    """The faces to learn from (train) and those to watch the training on (validation), checked.
 
     Args:
         path: As for `read_faces`.
@@ -78,15 +80,16 @@ def read_for_training(
         _refuse_mixture(path, classes or {})
         check_folder(path, classes or {})
     training, held_out = (
-        read_faces(path, split=split, classes=classes, color=color) for split in ("Training", "PublicTest")
+        read_faces(path, split=split, classes=classes, color=color) for split in (Split.TRAIN, Split.VALIDATION)
     )
-    check_classes(training.fer7, held_out.fer7, path)
+    names = (split_name(path, Split.TRAIN), split_name(path, Split.VALIDATION))
+    check_classes(training.fer7, held_out.fer7, path, names)
     if source:
         return replace(training, source=source), replace(held_out, source=source)
     return training, held_out
 
 
-def read_seen(path: Path, split: str, *, classes: Mapping[str, str] | None = None) -> LabelledFaces:
+def read_seen(path: Path, split: Split, *, classes: Mapping[str, str] | None = None) -> LabelledFaces:
     """The faces a model was trained or chosen on before it is tested on `split`.
 
     Args:
@@ -108,7 +111,7 @@ def read_seen(path: Path, split: str, *, classes: Mapping[str, str] | None = Non
     return LabelledFaces.concatenate([read_faces(path, split=before, classes=classes) for before in SEEN_BEFORE[split]])
 
 
-def _read(path: Path, split: str | None, classes: Mapping[str, str], color: bool) -> LabelledFaces:
+def _read(path: Path, split: Split | None, classes: Mapping[str, str], color: bool) -> LabelledFaces:
     if path.is_dir():
         return _read_folder(path, split, classes, color)
     if not path.is_file():
@@ -119,7 +122,7 @@ def _read(path: Path, split: str | None, classes: Mapping[str, str], color: bool
     return replace(faces, source=faces.source or path.stem)
 
 
-def _read_folder(folder: Path, split: str | None, classes: Mapping[str, str], color: bool) -> LabelledFaces:
+def _read_folder(folder: Path, split: Split | None, classes: Mapping[str, str], color: bool) -> LabelledFaces:
     splits = split_folders(folder)
     if splits:
         _refuse_mixture(folder, classes)
@@ -134,7 +137,7 @@ def _read_folder(folder: Path, split: str | None, classes: Mapping[str, str], co
         return _read_csv(folder / CSV_NAME, split)
     if names := class_names_in(folder, classes):
         raise DataError(f"folder {folder} holds classes ({', '.join(names)}) but no splits; move them into train, ...")
-    named = FOLDERS_OF_SPLIT[split or "Training"][0]
+    named = split or Split.TRAIN
     raise DataError(f"folder {folder} holds neither {' nor '.join(wanted)} nor {CSV_NAME} nor a folder named {named}")
 
 
@@ -147,13 +150,13 @@ def _refuse_mixture(folder: Path, classes: Mapping[str, str]) -> None:
         raise DataError(f"{folder} mixes layouts: {', '.join(others)} beside the splits {splits}; move one elsewhere")
 
 
-def _read_csv(path: Path, split: str | None) -> LabelledFaces:
+def _read_csv(path: Path, split: Split | None) -> LabelledFaces:
     votes = path.with_name(FERPLUS_CSV_NAME)
     files = [path.resolve(), *([votes.resolve()] if votes.is_file() else [])]
     return cached_faces(f"{path.resolve()}\n{split}", files, lambda: read_csv(path, split))
 
 
-def _read_parquet(path: Path, split: str | None, classes: Mapping[str, str]) -> LabelledFaces:
+def _read_parquet(path: Path, split: Split | None, classes: Mapping[str, str]) -> LabelledFaces:
     return cached_faces(
         f"{path.resolve()}\n{split}",
         [path.resolve()],
@@ -162,7 +165,7 @@ def _read_parquet(path: Path, split: str | None, classes: Mapping[str, str]) -> 
     )
 
 
-def _read_split_folder(folder: Path, split: str, classes: Mapping[str, str], color: bool) -> LabelledFaces:
+def _read_split_folder(folder: Path, split: Split, classes: Mapping[str, str], color: bool) -> LabelledFaces:
     pictures = find_split(folder, split, classes)
     return cached_faces(
         f"{pictures.folder.resolve()}\n{split}" + ("\ncolor" if color else ""),

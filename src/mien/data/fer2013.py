@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from mien.data.class_mapping import fer7_position, refuse_unreadable
 from mien.data.labelled_faces import FER2013, NO_LABEL, VOTE_COLUMNS, VOTERS, LabelledFaces
+from mien.data.split import FER2013_NAMES, Split
 from mien.errors import DataError, MissingExtra, first_line
 from mien.expressions import FER7
 
@@ -27,8 +28,8 @@ _VALUE_OF_TEXT = {str(value): value for value in range(256)}
 _VOTE_NAMES = {"nf": "NF"}
 
 
-def read_csv(path: Path, split: str | None) -> LabelledFaces:
-    """The faces of `fer2013.csv` whose `Usage` is `split`, or all of them; possibly none.
+def read_csv(path: Path, split: Split | None) -> LabelledFaces:
+    """The faces of `fer2013.csv` whose `Usage` is that of `split`, or all of them; possibly none.
 
     Votes are zero for every face where there is no `fer2013new.csv` in the same folder.
     """
@@ -38,7 +39,7 @@ def read_csv(path: Path, split: str | None) -> LabelledFaces:
     total = 0
     for row, record in enumerate(_records(path, _COLUMNS)):
         total += 1
-        if split is None or record["Usage"] == split:
+        if split is None or record["Usage"] == FER2013_NAMES[split]:
             pixels.append(_pixels(record["pixels"], row, path))
             labels.append(_label(record["emotion"], row, path))
             rows.append(row)
@@ -103,16 +104,14 @@ if TYPE_CHECKING:
 
 _VOTES = tuple(f"ferplus_{name}" for name in VOTE_COLUMNS)
 _DAMAGED = "is no Parquet file, or a damaged one; write or fetch it anew"
-_ROWS_OF_SPLIT = {
-    "Training": range(28_709),
-    "PublicTest": range(28_709, 32_298),
-    "PrivateTest": range(32_298, 35_887),
-}
+_ROWS_OF_USAGE = dict(
+    zip(FER2013_NAMES.values(), (range(28_709), range(28_709, 32_298), range(32_298, 35_887)), strict=True)
+)
 _PARQUET_COLUMNS = ("row", "usage", "emotion", "image", *_VOTES)
 
 
-def read_parquet(path: Path, split: str | None, classes: Mapping[str, str]) -> LabelledFaces:
-    """The faces of one Parquet file whose `usage` is `split`, or all of them; possibly none.
+def read_parquet(path: Path, split: Split | None, classes: Mapping[str, str]) -> LabelledFaces:
+    """The faces of one Parquet file whose `usage` is that of `split`, or all of them; possibly none.
 
     `classes` maps other labels than FER7's, as in `mien.data.class_mapping.fer7_position`. The source is FER2013 or not
     known.
@@ -120,7 +119,7 @@ def read_parquet(path: Path, split: str | None, classes: Mapping[str, str]) -> L
     table = _read_table(path)
     if split is not None:
         usage = np.array(table["usage"].to_pylist(), dtype=object)
-        table = table.take(np.flatnonzero(usage == split))
+        table = table.take(np.flatnonzero(usage == FER2013_NAMES[split]))
     labels = _labels(table["emotion"].to_pylist(), _integers(table, "row", path), path, classes)
     wanted = np.flatnonzero(labels != NO_LABEL)
     table, labels = table.take(wanted), labels[wanted]
@@ -142,7 +141,7 @@ def _is_fer2013(usage: list[Any], rows: NDArray[np.int64], votes: NDArray[np.int
 
     Some rows of FER2013 are to be known as such, too, so no checksum of the whole can tell.
     """
-    in_place = [row in _ROWS_OF_SPLIT.get(split, ()) for split, row in zip(usage, rows.tolist(), strict=True)]
+    in_place = [row in _ROWS_OF_USAGE.get(name, ()) for name, row in zip(usage, rows.tolist(), strict=True)]
     return len(rows) > 0 and all(in_place) and bool(np.median(votes.sum(axis=1)) == VOTERS)
 
 

@@ -14,9 +14,10 @@ from mien.audit.duplicates import CopyCount, copies, group_numbers
 from mien.audit.outliers import MOST_UNLIKE, face_features, oddities, oriented_gradients
 from mien.data.collection import Collection, Reference, collection_of, read_collection
 from mien.data.labelled_faces import NO_LABEL, VOTE_COLUMNS, LabelledFaces
+from mien.data.split import Split
 from mien.errors import DataError
 from mien.expressions import FER7
-from mien.stats import Share
+from mien.stats import Proportion
 
 HAPPY, SAD, NEUTRAL = (FER7.index(label) for label in ("happy", "sad", "neutral"))
 
@@ -49,9 +50,9 @@ def test_splits_are_read_one_after_the_other_and_those_absent_say_why(tmp_path: 
 
 def test_a_split_that_is_asked_for_must_be_there(tmp_path: Path) -> None:
     write_csv(tmp_path / "fer2013.csv", {"Training": 3})
-    assert read_collection(tmp_path, ["Training"]).absent == {}
+    assert read_collection(tmp_path, [Split.TRAIN]).absent == {}
     with pytest.raises(DataError, match="no PublicTest faces"):
-        read_collection(tmp_path, ["Training", "PublicTest"])
+        read_collection(tmp_path, [Split.TRAIN, Split.VALIDATION])
     with pytest.raises(DataError, match="no file or folder"):
         read_collection(tmp_path / "nothing")
 
@@ -79,21 +80,21 @@ def test_faces_of_a_folder_are_named_by_their_files(folder: Path) -> None:
         "test/joy/d.jpg",
     ]
     named = data.reference(3)
-    assert named.to_dict() == {"split": "PrivateTest", "row": 0, "label": "happy", "file": "test/joy/d.jpg"}
+    assert named.to_dict() == {"split": "test", "row": 0, "label": "happy", "file": "test/joy/d.jpg"}
     assert (named.place, replace(named, file=None).place) == ("test/joy/d.jpg", "row 0")
     with pytest.raises(DataError, match="'joy'"):
-        read_collection(folder, ["PrivateTest"])
+        read_collection(folder, [Split.TEST])
 
 
 def test_sizes_are_of_the_pictures_and_not_of_the_faces(folder: Path) -> None:
     training, test = composition(read_collection(folder, classes={"joy": "happy"})).sizes
-    assert (training.split, training.width[2], training.height[2]) == ("Training", 48, 60)
-    assert (training.enlarged, training.squeezed) == (Share(1, 3), Share(2, 3))
+    assert (training.split, training.width[2], training.height[2]) == ("train", 48, 60)
+    assert (training.enlarged, training.squeezed) == (Proportion.of(1, 3), Proportion.of(2, 3))
     assert (test.split, test.width, test.enlarged, test.squeezed) == (
-        "PrivateTest",
+        "test",
         (20,) * 5,
-        Share(1, 1),
-        Share(0, 1),
+        Proportion.of(1, 1),
+        Proportion.of(0, 1),
     )
     assert training.to_dict()["width"]["p50"] == 48
 

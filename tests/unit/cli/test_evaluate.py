@@ -213,7 +213,7 @@ def test_a_model_is_selected_on_its_own_data_under_whatever_name(monkeypatch: py
     seen = fingerprint(read_faces(folder, classes=classes))
     for data in ({"source": "Ours", "held_out_sha256": seen}, {"source": "ours", "held_out_sha256": "0"}):
         training = {"config": {"data": {"classes": classes}}, "data": data}
-        assert "selected on PublicTest" in run(monkeypatch, folder, model=EvenModel("PublicTest", training)).stdout
+        assert "selected on validation" in run(monkeypatch, folder, model=EvenModel("PublicTest", training)).stdout
 
 
 def test_own_class_names_are_mapped_or_left_out(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

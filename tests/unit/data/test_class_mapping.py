@@ -42,7 +42,7 @@ def test_an_unknown_class_names_the_nearest() -> None:
         (
             ("happy", "sad", "fear"),
             ("happy", "sad"),
-            "PublicTest of some has no picture of fear, which the other split",
+            "val of some has no picture of fear, which the other split",
         ),
         (("happy", "sad"), ("sad", "fear", "happy", "angry"), "Training of some has no picture of angry, fear"),
         (("happy",), ("happy",), r"one class only \(happy\)"),
@@ -51,11 +51,11 @@ def test_an_unknown_class_names_the_nearest() -> None:
 )
 def test_classes_that_cannot_be_learnt(training: tuple[str, ...], held_out: tuple[str, ...], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        check_classes(positions(*training), positions(*held_out), PLACE)
+        check_classes(positions(*training), positions(*held_out), PLACE, ("Training", "val"))
 
 
 def test_two_classes_are_enough() -> None:
-    check_classes(positions("happy", "angry"), positions("angry", "happy"), PLACE)
+    check_classes(positions("happy", "angry"), positions("angry", "happy"), PLACE, ("Training", "val"))
 
 
 def test_unreadable_pictures_are_counted_and_the_first_listed() -> None:

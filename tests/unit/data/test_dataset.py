@@ -15,6 +15,7 @@ from PIL import Image
 
 from mien.data.dataset import read_faces, read_seen
 from mien.data.labelled_faces import VOTE_COLUMNS, LabelledFaces
+from mien.data.split import Split
 from mien.errors import DataError, MissingExtra
 from mien.expressions import FER7
 
@@ -70,21 +71,21 @@ def assert_faces(faces: LabelledFaces, rows: list[int]) -> None:
     assert np.array_equal(faces.votes, VOTES[rows])
 
 
-SPLITS = [(None, [0, 1, 2, 3]), ("Training", [0, 1]), ("PublicTest", [2]), ("PrivateTest", [3])]
+SPLITS = [(None, [0, 1, 2, 3]), (Split.TRAIN, [0, 1]), (Split.VALIDATION, [2]), (Split.TEST, [3])]
 
 
 @pytest.mark.parametrize(("split", "rows"), SPLITS)
-def test_parquet_file_gives_the_faces_of_a_split(tmp_path: Path, split: str | None, rows: list[int]) -> None:
+def test_parquet_file_gives_the_faces_of_a_split(tmp_path: Path, split: Split | None, rows: list[int]) -> None:
     assert_faces(read_faces(write_parquet(tmp_path / "all.parquet", columns()), split=split), rows)
 
 
 @pytest.mark.parametrize(("split", "rows"), SPLITS)
-def test_csv_gives_the_faces_and_votes_of_a_split(tmp_path: Path, split: str | None, rows: list[int]) -> None:
+def test_csv_gives_the_faces_and_votes_of_a_split(tmp_path: Path, split: Split | None, rows: list[int]) -> None:
     assert_faces(read_faces(write_csv(tmp_path, csv_lines(), ferplus_lines()), split=split), rows)
 
 
 @pytest.mark.parametrize(("split", "rows"), SPLITS)
-def test_folder_gives_the_faces_of_a_split(tmp_path: Path, split: str | None, rows: list[int]) -> None:
+def test_folder_gives_the_faces_of_a_split(tmp_path: Path, split: Split | None, rows: list[int]) -> None:
     write_parquet(tmp_path / "train.parquet", columns(), slice(0, 2))
     write_parquet(tmp_path / "public_test.parquet", columns(), slice(2, 3))
     write_parquet(tmp_path / "private_test.parquet", columns(), slice(3, 4))
@@ -93,7 +94,7 @@ def test_folder_gives_the_faces_of_a_split(tmp_path: Path, split: str | None, ro
 
 def test_folder_may_hold_the_csv(tmp_path: Path) -> None:
     write_csv(tmp_path, csv_lines(), ferplus_lines())
-    assert_faces(read_faces(tmp_path, split="PrivateTest"), [3])
+    assert_faces(read_faces(tmp_path, split=Split.TEST), [3])
 
 
 def test_csv_without_votes_has_zero_votes_and_pixels_that_can_be_written(tmp_path: Path) -> None:
@@ -207,44 +208,39 @@ def test_missing_files_and_empty_folders_are_clear_errors(tmp_path: Path) -> Non
     with pytest.raises(DataError, match="no file or folder"):
         read_faces(tmp_path / "nothing.parquet")
     with pytest.raises(DataError, match=r"neither private_test\.parquet nor fer2013\.csv nor a folder named test"):
-        read_faces(tmp_path, split="PrivateTest")
-
-
-def test_an_unknown_split_names_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no split 'publictest' \(did you mean 'PublicTest'\?\)"):
-        read_faces(tmp_path, split="publictest")
+        read_faces(tmp_path, split=Split.TEST)
 
 
 def test_a_split_without_faces_is_an_error(tmp_path: Path) -> None:
     parquet = write_parquet(tmp_path / "train.parquet", columns(), slice(0, 2))
     with pytest.raises(DataError, match="no PublicTest faces in"):
-        read_faces(parquet, split="PublicTest")
+        read_faces(parquet, split=Split.VALIDATION)
     with pytest.raises(DataError, match="no PrivateTest faces in"):
-        read_faces(write_csv(tmp_path, csv_lines()[:3]), split="PrivateTest")
+        read_faces(write_csv(tmp_path, csv_lines()[:3]), split=Split.TEST)
 
 
 def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_parquet(tmp_path / "all.parquet", columns())
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(MissingExtra, match=r"pip install 'mien\[train\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'mien\[evaluate\]'"):
         read_faces(path)
 
 
 def test_what_was_seen_before_a_split_is_what_comes_before_it(tmp_path: Path) -> None:
     path = write_csv(tmp_path, csv_lines(), ferplus_lines())
-    assert_faces(read_seen(path, "PublicTest"), [0, 1])
-    assert_faces(read_seen(path, "PrivateTest"), [0, 1, 2])
+    assert_faces(read_seen(path, Split.VALIDATION), [0, 1])
+    assert_faces(read_seen(path, Split.TEST), [0, 1, 2])
     parquet = write_parquet(tmp_path / "any.parquet", columns(), slice(1, 3))
-    assert_faces(read_seen(parquet, "PublicTest"), [1])  # not the tested split, which stands there too
-    assert_faces(read_seen(parquet, "PrivateTest"), [1, 2])
+    assert_faces(read_seen(parquet, Split.VALIDATION), [1])  # not the tested split, which stands there too
+    assert_faces(read_seen(parquet, Split.TEST), [1, 2])
     other = write_parquet(tmp_path / "other.parquet", columns(), slice(2, 4))
-    assert_faces(read_seen(other, "PublicTest"), [2, 3])
-    with pytest.raises(DataError, match="nothing comes before Training"):
-        read_seen(path, "Training")
+    assert_faces(read_seen(other, Split.VALIDATION), [2, 3])
+    with pytest.raises(DataError, match="nothing comes before train;"):
+        read_seen(path, Split.TRAIN)
 
 
 @pytest.mark.data
 def test_the_real_public_test_holds_the_published_counts(shared_data: Path) -> None:
-    public = read_faces(shared_data / "fer2013" / "public_test.parquet", split="PublicTest")
+    public = read_faces(shared_data / "fer2013" / "public_test.parquet", split=Split.VALIDATION)
     assert np.bincount(public.fer7).tolist() == [467, 56, 496, 895, 653, 415, 607]
     assert public.rows.tolist() == list(range(28709, 28709 + 3589))

@@ -19,6 +19,7 @@ from mien.data.duplicates import (
     training_rows_to_keep,
 )
 from mien.data.labelled_faces import VOTE_COLUMNS, LabelledFaces
+from mien.data.split import Split
 
 
 def pictures(seed: int, count: int) -> NDArray[np.uint8]:
@@ -105,12 +106,12 @@ def test_training_rows_to_keep_counts_every_reason() -> None:
 
 @pytest.fixture(scope="module")
 def training(shared_data: Path) -> LabelledFaces:
-    return read_faces(shared_data / "fer2013", split="Training")
+    return read_faces(shared_data / "fer2013", split=Split.TRAIN)
 
 
 @pytest.fixture(scope="module")
 def public_test(shared_data: Path) -> LabelledFaces:
-    return read_faces(shared_data / "fer2013", split="PublicTest")
+    return read_faces(shared_data / "fer2013", split=Split.VALIDATION)
 
 
 @pytest.mark.data
