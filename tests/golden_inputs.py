@@ -245,13 +245,13 @@ def write_study_runs(folder: Path, right_of_16: dict[str, Sequence[int]]) -> Non
                 name: _answers(measured, truth, (arm, seed, name), share)
                 for name, truth in (("fer7", lambda one: one.number % 7), ("ferplus8", _seen))
             }
-            np.savez_compressed(run / "answers.npz", **logits)
+            np.savez_compressed(run / "predictions.npz", **logits)
             result = {
                 "weights": 1000 * len(arm),
                 "multiply_adds": 250_000 * len(arm),
                 "elapsed_s": 10.0 + seed,
                 "commit": f"{'b' if arm == 'none' and seed == 3 else 'a'}bc1234",
-                "learnt_from": {"teacher.onnx": str(seed > 1)} if arm == "teacher" else {},
+                "origins": {"teacher.onnx": str(seed > 1)} if arm == "teacher" else {},
             }
             (run / "result.json").write_text(json.dumps(result) + "\n", "utf-8")
 

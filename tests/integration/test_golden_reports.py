@@ -66,7 +66,7 @@ batch_size = 16
 precision = "32-true"
 network = { family = "mlp", dense = [16] }
 [space]
-"optimiser.peak_learning_rate" = { low = 0.01, high = 1.0 }
+"optimizer.peak_learning_rate" = { low = 0.01, high = 1.0 }
 "network.dense" = { choices = [[16], [32, 16]] }
 """
 Run = Callable[..., Result]
@@ -223,7 +223,7 @@ def write_trials(database: Path) -> None:
 
     widths = ("[16]", "[32, 16]")
     space = {
-        "optimiser.peak_learning_rate": FloatDistribution(0.01, 1.0),
+        "optimizer.peak_learning_rate": FloatDistribution(0.01, 1.0),
         "network.dense": CategoricalDistribution(widths),
     }
     study = optuna.create_study(storage=f"sqlite:///{database}", study_name="toy", direction="minimize")
@@ -240,7 +240,7 @@ def write_trials(database: Path) -> None:
                 user_attrs={
                     "elapsed_s": 10.5 + number,
                     **({"reason": "the training diverged | stopped"} if state == TrialState.FAIL else {}),
-                    **({"figures": figures} if state != TrialState.FAIL else {}),
+                    **({"metrics": figures} if state != TrialState.FAIL else {}),
                 },
             )
         )
