@@ -36,6 +36,7 @@ def show(
     from rich.console import Console
 
     from mien.errors import MissingExtra
+    from mien.evaluate.analysis.plain import plain as to_jsonable
     from mien.model.package import find_model
 
     check_outputs((svg_file, json_file), Path(name))
@@ -43,14 +44,15 @@ def show(
         from mien.model.onnx_layers import read_architecture
     except ImportError as missing:
         raise MissingExtra.for_feature("a look into a model", "evaluate", missing) from missing
-    from mien.model.drawing import svg
+    from mien.model.drawing import architecture_svg
 
     architecture = read_architecture(find_model(name))
     Console().print(_table(architecture))
     if svg_file:
-        write_text(svg_file, svg(architecture))
+        write_text(svg_file, architecture_svg(architecture).decode())
     if json_file:
-        write_text(json_file, json.dumps(architecture.to_dict(), indent=1) + "\n")
+        totals = {"weights": architecture.weights, "multiply_adds": architecture.multiply_adds}
+        write_text(json_file, json.dumps(to_jsonable(architecture) | totals, indent=1) + "\n")
 
 
 def _table(architecture: "Architecture") -> "Table":

@@ -1,7 +1,7 @@
 """The layers of a network, what each costs, and where it gets its input from."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,14 @@ class Architecture:
         precision: What its weights are stored in, if the file says so.
         input_shape: One face without the batch: channels, height, width.
         layers: At least one.
+        heads: Labels by the name of each head, if they are known; its output is `{head}_logits`.
     """
 
     name: str
     precision: str
     input_shape: tuple[int, ...]
     layers: tuple[Layer, ...]
+    heads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def weights(self) -> int:
@@ -61,10 +63,6 @@ class Architecture:
     def multiply_adds(self) -> int:
         """Multiplications with addition for one face."""
         return sum(layer.multiply_adds for layer in self.layers)
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it as plain numbers, strings, lists and dicts, ready for JSON."""
-        return {**asdict(self), "weights": self.weights, "multiply_adds": self.multiply_adds}
 
 
 def sides(shape: tuple[int, ...]) -> str:

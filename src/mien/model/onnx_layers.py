@@ -13,10 +13,12 @@ import onnx
 from onnx import numpy_helper
 
 from mien.errors import ModelError, first_line
+from mien.model.calibration import HEADS
 from mien.model.layers import Architecture, Layer
 from mien.model.metadata import METADATA_KEY
 from mien.model.package import ModelFile
 
+HEAD_LABELS = {head.name: head.labels for head in HEADS}
 FACE = -1
 """The position of what the first layer reads."""
 
@@ -72,7 +74,7 @@ def read_architecture(file: ModelFile) -> Architecture:
         layers = reader.layers()
     except (KeyError, IndexError) as fault:
         raise ModelError(f"{file.path} has a layer that cannot be followed ({fault!r})") from fault
-    return Architecture(file.name, export.get("precision", ""), reader.shapes[reader.face], layers)
+    return Architecture(file.name, export.get("precision", ""), reader.shapes[reader.face], layers, HEAD_LABELS)
 
 
 class _Reader:

@@ -24,7 +24,7 @@ def test_shows_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "conv 3×3 /2, ReLU" in out
     assert "380,303" in out
     assert max(map(len, out.splitlines())) <= 80
-    assert drawing.read_text("utf-8").startswith("<svg")
+    assert "conv 3×3 /2, ReLU" in drawing.read_text("utf-8")
     assert json.loads(layers.read_text("utf-8"))["multiply_adds"] == 40_542_384
 
 
