@@ -5,7 +5,8 @@ from math import sqrt
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from mien.model.layers import Architecture, Layer, sides
+from mien.model.layers import Layer, sides, total_multiply_adds, total_weights
+from mien.model.metadata import ModelMetadata
 from mien.report.plots import BAND, GUIDE, INK, require_matplotlib, svg_figure
 
 if TYPE_CHECKING:
@@ -18,25 +19,25 @@ _HEAD_ROWS = 1.7  # a head has its labels below
 _SIGNS = {"add": "+", "multiply": "×"}
 
 
-def architecture_svg(architecture: Architecture) -> bytes:
+def architecture_svg(model: ModelMetadata) -> bytes:
     """The drawing: feature maps are as wide as their resolution and as high as the root of their channels.
 
     Raises:
         MissingExtra: If matplotlib is not installed.
     """
     require_matplotlib("a drawing of a model")
-    height = _rows(architecture.layers)[-1] + 3
-    return svg_figure(lambda figure: _draw(figure.add_subplot(), architecture), (_WIDTH_IN, height * _ROW_IN))
+    height = _rows(model.layers)[-1] + 3
+    return svg_figure(lambda figure: _draw(figure.add_subplot(), model), (_WIDTH_IN, height * _ROW_IN))
 
 
-def _draw(axes: "Axes", architecture: Architecture) -> None:
-    layers, face = architecture.layers, architecture.input_shape
+def _draw(axes: "Axes", model: ModelMetadata) -> None:
+    layers, face = model.layers, model.input.input_shape
     axes.set_axis_off()
     ys = _rows(layers)
     axes.set(xlim=(0, 10), ylim=(ys[-1] + 1.6, -1.4))
-    title = f"{architecture.name}: {short(architecture.weights)} weights"
+    title = f"{model.name}: {short(total_weights(layers))} weights"
     axes.text(0, -1.1, title, fontsize=12, fontweight="bold")
-    axes.text(0, -0.7, f"{short(architecture.multiply_adds)} multiply-adds for one face", fontsize=8, color=GUIDE)
+    axes.text(0, -0.7, f"{short(total_multiply_adds(layers))} multiply-adds for one face", fontsize=8, color=GUIDE)
     for block, inside in groupby(range(len(layers)), key=lambda at: layers[at].block):
         first, *_, last = [*inside] * 2
         if block:
@@ -52,7 +53,7 @@ def _draw(axes: "Axes", architecture: Architecture) -> None:
         else:
             height = max(0.1, 0.7 * sqrt(layer.shape[0] / deepest))
             _box(axes, y, _width(layer.shape, face), height, filled=bool(layer.weights))
-        _words(axes, y, _description(layer, architecture))
+        _words(axes, y, _description(layer, model))
     _arrows(axes, layers, ys)
     axes.text(0, ys[-1] + 0.5, "Filled: has weights; dashed: has none. /2 halves the resolution.", fontsize=7.5)
 
@@ -89,9 +90,9 @@ def _words(axes: "Axes", y: float, lines: tuple[str, ...]) -> None:
     axes.text(_TEXT_X, y + 0.02, "\n".join(lines[1:]), fontsize=7, color=GUIDE, va="top")
 
 
-def _description(layer: Layer, architecture: Architecture) -> tuple[str, ...]:
+def _description(layer: Layer, model: ModelMetadata) -> tuple[str, ...]:
     weights = f", {short(layer.weights)} weights" if layer.weights else ""
-    labels = architecture.heads.get(layer.output.removesuffix("_logits"), ())
+    labels = model.heads.get(layer.output.removesuffix("_logits"), ())
     return (layer.text, f"{sides(layer.shape)}{weights}", *wrap(", ".join(labels), 38)[:2])
 
 

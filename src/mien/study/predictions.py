@@ -17,8 +17,11 @@ from mien.evaluate.protocols import P1, P2, P3, P4, Protocol
 from mien.export.calibrate import best_temperature
 from mien.export.onnx_graph import network_logits, trained_network
 from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8, ExpressionSet
-from mien.model.calibration import HEADS, Logits, scores, softmax
+from mien.model.calibration import Logits, scores, softmax
+from mien.model.layers import total_multiply_adds, total_weights
 from mien.train.config import LossConfig
+from mien.train.heads import ANSWERS as HEAD_ANSWERS
+from mien.train.heads import HEADS
 from mien.train.run.files import replace_file
 from mien.train.run_record import run_facts
 
@@ -63,8 +66,8 @@ def keep_predictions(run: Path, faces: LabelledFaces) -> None:
     module.network.merge()
     layers = module.network.layers(faces.pixels.shape[-1])
     result = RunResult(
-        weights=sum(layer.weights for layer in layers),
-        multiply_adds=sum(layer.multiply_adds for layer in layers),
+        weights=total_weights(layers),
+        multiply_adds=total_multiply_adds(layers),
         elapsed_s=facts["elapsed_s"],
         commit=", ".join(dict.fromkeys(start["commit"] for start in facts["starts"] if start["commit"])) or None,
         origins=facts["learnt_from"],
@@ -110,7 +113,7 @@ def correct_and_loss(
         if expressions is None:
             continue
         counts = protocol.counts(faces)
-        raw, target = scores(logits, expressions)[counts], protocol.truth(faces)[counts]
+        raw, target = scores(logits, HEAD_ANSWERS[expressions.name])[counts], protocol.truth(faces)[counts]
         probabilities = softmax(raw / best_temperature(raw, target))
         likelihood = probabilities[np.arange(len(target)), target]
         found[protocol.code] = (

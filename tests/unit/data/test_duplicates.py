@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from mien.data import duplicates
 from mien.data.dataset import read_faces
 from mien.data.duplicates import (
-    LeftOut,
     exact_duplicates,
     flat,
     has_duplicate,
@@ -20,6 +19,7 @@ from mien.data.duplicates import (
 )
 from mien.data.labelled_faces import VOTE_COLUMNS, LabelledFaces
 from mien.data.split import Split
+from mien.model.facts import LeftOut
 
 
 def pictures(seed: int, count: int) -> NDArray[np.uint8]:

@@ -1,10 +1,14 @@
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 
+from mien.model.calibration import whole_head
 from mien.model.drawing import architecture_svg, short
-from mien.model.layers import Architecture, Layer
+from mien.model.layers import Layer
+from mien.model.metadata import ModelMetadata
+from mien.preprocess import Preprocessing
 
 
 def layer(text: str, inputs: tuple[int, ...], weights: int = 0, output: str = "") -> Layer:
@@ -13,10 +17,11 @@ def layer(text: str, inputs: tuple[int, ...], weights: int = 0, output: str = ""
     return Layer("trunk.0", "", operation, activation, shape, weights, 0, inputs, output)
 
 
-NETWORK = Architecture(
+NETWORK = ModelMetadata(
     name="<x>",
-    precision="fp32",
-    input_shape=(1, 24, 24),
+    input=Preprocessing(24, 24, "gray", (127.0,), (64.0,)),
+    heads={"fer7": ("angry", "happy"), "other": ("one", "two", "three")},
+    answers={"fer7": whole_head("fer7", ("angry", "happy"))},
     layers=(
         layer("conv 3×3 /2, ReLU", (-1,), 80),
         layer("conv 3×3", (0,), 584),
@@ -25,7 +30,6 @@ NETWORK = Architecture(
         layer("linear", (3,), 567, "fer7_logits"),
         layer("linear", (3,), 648, "other_logits"),
     ),
-    heads={"fer7": ("angry", "happy")},
 )
 
 
@@ -42,7 +46,7 @@ def test_every_layer_is_there_with_its_shape_and_weights() -> None:
     assert "one gray face" in shown
     assert shown.count("+") == 1
     assert "8 × 12 × 12, 584 weights" in shown
-    assert shown.count("angry, happy") == 1  # the labels of the other head are not known
+    assert shown.count("angry, happy") == shown.count("one, two, three") == 1
     assert shown.count("trunk.0") == 1
 
 
@@ -55,7 +59,8 @@ def test_the_drawing_is_the_same_each_time_and_asks_for_nothing_else() -> None:
 
 
 def test_a_network_of_one_layer_can_be_drawn() -> None:
-    one = Architecture("one", "", (3, 8, 8), (layer("mean over places", (-1,), output="pooled"),))
+    color = Preprocessing(8, 8, "rgb", (0.0,) * 3, (255.0,) * 3)
+    one = replace(NETWORK, input=color, layers=(layer("mean over places", (-1,), output="fer7_logits"),))
     assert "one face in color" in texts(architecture_svg(one))
 
 
