@@ -113,7 +113,7 @@ def _facts(result: StudyResult) -> dict[str, Any]:
         "reference": result.study.reference,
         "protocol": config.protocol,
     }
-    return about | {each.name: to_jsonable(getattr(result, each.name)) for each in fields(result)[1:]}
+    return about | {each.name: to_jsonable(getattr(result, each.name), digits=7) for each in fields(result)[1:]}
 
 
 def _arm_row(name: str, arm: ArmResult, codes: list[str], protocol: str) -> tuple[str, ...]:
