@@ -232,9 +232,7 @@ def _metadata() -> str:
                     "held_out_sha256": "0" * 64,
                     "training_by_label": {label: 0 if label == "disgust" else 14 for label in FER7},
                     "training_by_majority": {},
-                    "left_out": dict.fromkeys(
-                        ("total", "exact", "near", "conflicting", "flat", "not_a_face", "kept"), 0
-                    ),
+                    "left_out": dict.fromkeys(_REASONS, 0),
                     "near_duplicate_correlation": 0.99,
                     "flat_below": 1.0,
                     "not_a_face": "never",
