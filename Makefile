@@ -10,8 +10,8 @@ ANNOTATED := out/demo
 MEASURED := benchmarks/results/$(shell date +%F)
 # Tests that need the light runtime and nothing else.
 LIGHT_TESTS := $(addprefix tests/integration/test_,command.py imports.py golden.py batch_equals_single.py) \
-	$(addprefix tests/unit/test_,annotate.py calibration.py errors.py expressions.py find.py images.py metadata.py \
-	model.py packaging.py preprocess.py recognizer.py results.py runtime.py shipped.py) tests/unit/detect tests/unit/cli
+	$(addprefix tests/unit/test_,calibration.py drawing.py errors.py expressions.py files.py find.py images.py metadata.py \
+	model.py packaging.py preprocess.py recognizer.py results.py runtime.py shipped.py writers.py) tests/unit/detect tests/unit/cli
 DATA ?= data/fer2013
 SOURCES := $(shell find src -type f ! -name '*.pyc')
 

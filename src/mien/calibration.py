@@ -10,7 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.expressions import CORE4, CORE4_FER2013, EXPRESSION_SETS, FER7, FERPLUS8, ExpressionSet, core4_positions
+from mien.expressions import (
+    CORE4,
+    CORE4_FER2013,
+    EXPRESSION_SETS,
+    FER7,
+    FER7_OF_NAME,
+    FERPLUS8,
+    ExpressionSet,
+    core4_positions,
+)
 
 Logits = Mapping[str, NDArray[np.float32]]
 """Logits of shape (N, K) by the name of the head's set of expressions."""
@@ -64,6 +73,22 @@ def support(
     head = _HEAD_OF_CORE[expressions.name]
     inside: NDArray[np.float64] = probabilities(logits, head, calibration)[:, core4_positions(head)].sum(axis=1)
     return top * inside
+
+
+def others(
+    logits: Logits, expressions: ExpressionSet, calibration: Calibration
+) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """The expressions outside a core set: names as FER2013 has them, and probabilities of shape (N, len(names)).
+
+    Other sets are all that their head knows, so that there are none.
+    """
+    if expressions.name not in _HEAD_OF_CORE:
+        return (), np.empty((len(logits[expressions.name]), 0))
+    head = _HEAD_OF_CORE[expressions.name]
+    outside = [position for position in range(len(head)) if position not in core4_positions(head)]
+    words = {noun: FER7.labels[position] for noun, position in FER7_OF_NAME.items()}
+    names = tuple(words.get(head.labels[position], head.labels[position]) for position in outside)
+    return names, probabilities(logits, head, calibration)[:, outside]
 
 
 def scores(logits: Logits, expressions: ExpressionSet) -> NDArray[np.float64]:

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.calibration import HEADS, probabilities, support
+from mien.calibration import HEADS, others, probabilities, support
 from mien.errors import MienError, ModelError, UnknownModel, choose_from
 from mien.expressions import ExpressionSet
 from mien.metadata import METADATA_KEY, ModelMetadata, parse_metadata
 from mien.preprocess import model_input
-from mien.results import Prediction
+from mien.results import OtherExpression, Prediction
 from mien.runtime import new_session
 from mien.shipped import read_shipped, shipped_checksums, shipped_path
 
@@ -53,7 +53,7 @@ class ExpressionModel:
         self.file = file
         try:
             self._session = new_session(file.content, threads=threads)
-        except MienError:
+        except (MienError, MemoryError):
             raise
         except Exception as fault:  # ONNX Runtime's errors share no base class, and speak of its own insides
             raise ModelError(
@@ -87,11 +87,16 @@ class ExpressionModel:
         calibration = self.metadata.calibration
         logits = self.logits(crops)
         given = probabilities(logits, expressions, calibration)
-        uncertain = support(logits, given, expressions, calibration) < calibration.least_support[expressions.name]
-        return tuple(
-            Prediction(expressions.labels, tuple(row), bool(unsure))
-            for row, unsure in zip(given.tolist(), uncertain, strict=True)
-        )
+        supports = support(logits, given, expressions, calibration)
+        names, outside = others(logits, expressions, calibration)
+        predictions = []
+        for row, strength, beyond in zip(given.tolist(), supports.tolist(), outside, strict=True):
+            uncertain = strength < calibration.least_support[expressions.name]
+            other = None
+            if uncertain and beyond.sum() > 0.5:
+                other = OtherExpression(names[beyond.argmax()], float(beyond.max()))
+            predictions.append(Prediction(expressions.labels, tuple(row), uncertain, strength, other))
+        return tuple(predictions)
 
     def _run(self, crops: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         faces = model_input(crops, self.metadata.preprocessing)

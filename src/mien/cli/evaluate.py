@@ -81,7 +81,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
 
     from rich.console import Console
 
-    from mien.cli.output.findings import print_findings, refuse_what_cannot_be_written, write_findings
+    from mien.cli.findings import print_findings, refuse_what_cannot_be_written, write_findings
     from mien.data.checks import class_names
     from mien.data.faces import FER2013
     from mien.data.image_folder import split_named

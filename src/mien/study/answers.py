@@ -16,12 +16,12 @@ from mien.data.faces import LabelledFaces
 from mien.errors import MienError
 from mien.evaluate.protocols import P1, P2, P3, P4, Protocol
 from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8, ExpressionSet
+from mien.files import replace_file
 from mien.train.config import LossConfig
 from mien.train.networks.network import multiply_adds
 from mien.train.package.calibrate import best_temperature
 from mien.train.package.graph import network_logits, trained_network
 from mien.train.run.facts import run_facts
-from mien.train.run.files import replace_file
 
 ANSWERS, RESULT = "answers.npz", "result.json"
 PROTOCOLS = (P1, P2, P3, P4)

@@ -8,9 +8,9 @@ from pathlib import Path
 from mien.errors import OutputError
 from mien.evaluate.metrics import Estimate
 from mien.evaluate.report import share, table
+from mien.files import replace_file
 from mien.study.plot import plot
 from mien.study.results import ArmResult, StudyResult
-from mien.train.run.files import replace_file
 
 REPORT = "report"
 

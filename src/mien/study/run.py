@@ -10,6 +10,7 @@ from typing import Any
 
 from mien.data.manifest import fingerprint
 from mien.errors import ConfigError, MienError, OutputError, first_line
+from mien.files import replace_file
 from mien.study.answers import keep_answers, kept_result
 from mien.study.config import Study
 from mien.study.faces import StudyFaces
@@ -17,7 +18,6 @@ from mien.study.report import write_report
 from mien.study.results import StudyResult, gather
 from mien.train.config import TrainingConfig
 from mien.train.fit import FitOptions, fit
-from mien.train.run.files import replace_file
 from mien.train.run.trainer import CHECKPOINT
 
 STATE, FAILED = "study.json", "failed.txt"

@@ -14,11 +14,11 @@ from optuna.importance import get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
 from mien.errors import OutputError
+from mien.files import replace_file
 from mien.study.search.config import SearchConfig
 from mien.study.search.plots import history, importance
 from mien.study.search.storage import counted
 from mien.study.search.trial import ELAPSED, FIGURES, REASON, config_of, values_of
-from mien.train.run.files import replace_file
 
 BEST = "best.toml"
 STATES = {

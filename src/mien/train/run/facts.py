@@ -18,11 +18,11 @@ from mien.data.duplicates import LeftOut
 from mien.data.faces import LabelledFaces
 from mien.data.manifest import manifest
 from mien.errors import ConfigError, first_line
+from mien.files import replace_file
 from mien.preprocess import Framing, Preprocessing
 from mien.train.config import TrainingConfig, is_published
 from mien.train.distil import checksums
 from mien.train.run.commit import source_commit
-from mien.train.run.files import replace_file
 from mien.train.run.machine import Machine
 from mien.train.run.trainer import CHECKPOINT, Reached, read_checkpoint
 

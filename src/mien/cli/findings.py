@@ -6,12 +6,12 @@ from pathlib import Path
 
 import typer
 
-from mien.cli.output.files import check_outputs, write_text
 from mien.evaluate.evaluation import Evaluation
 from mien.evaluate.findings import Findings
 from mien.evaluate.pages.contents import never_learnt, nothing_left, sections
 from mien.evaluate.pages.markdown import markdown
 from mien.evaluate.report import percent, share
+from mien.files import check_outputs, write_text
 from mien.page.document import Text
 from mien.page.html import page
 from mien.page.pictures import require_matplotlib

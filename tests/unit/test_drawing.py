@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFont
 
-from mien.annotate import COLOURS, _font, annotate, save_picture
+from mien.drawing import COLORS, _font, annotate, save_picture
 from mien.errors import MienError, MissingExtra, OutputError
 from mien.expressions import CORE4, EXPRESSION_SETS, FER7, ExpressionSet
 from mien.images import SUFFIXES, read_picture
-from mien.results import Box, Face, Landmarks, Prediction
+from mien.results import Box, Face, Landmarks, OtherExpression, Prediction
 
 GRAY = (120, 120, 120)
 
@@ -23,12 +23,13 @@ def face(
     uncertain: bool = False,
     of: ExpressionSet = CORE4,
     landmarks: bool = True,
+    other: OtherExpression | None = None,
 ) -> Face:
     left, top, right, bottom = box
     middle = ((left + right) / 2, (top + bottom) / 2)
     probabilities = tuple(0.91 if label == expression else 0.09 / (len(of) - 1) for label in of.labels)
     points = Landmarks(middle, middle, middle, middle, middle) if landmarks else None
-    return Face(Box(left, top, right, bottom), points, 0.99, Prediction(of.labels, probabilities, uncertain))
+    return Face(Box(left, top, right, bottom), points, 0.99, Prediction(of.labels, probabilities, uncertain, 0.5, other))
 
 
 def gray(width: int, height: int) -> np.ndarray:
@@ -76,25 +77,25 @@ def test_landmarks_are_optional() -> None:
     assert not changed(400, 400, face((100, 150, 220, 300), landmarks=False))[200:250, 120:200].any()
 
 
-def test_colours_name_the_expression() -> None:
+def test_colors_name_the_expression() -> None:
     for label in CORE4.labels:
         drawn = np.asarray(annotate(gray(300, 300), [face((100, 100, 200, 200), label)]))
-        assert (drawn == COLOURS[label]).all(axis=2).sum() > 300
+        assert (drawn == COLORS[label]).all(axis=2).sum() > 300
 
 
-def test_every_expression_has_a_colour_of_its_own_in_its_set() -> None:
+def test_every_expression_has_a_color_of_its_own_in_its_set() -> None:
     for expressions in EXPRESSION_SETS:
-        assert len({COLOURS[label] for label in expressions.labels}) == len(expressions)
+        assert len({COLORS[label] for label in expressions.labels}) == len(expressions)
 
 
 def test_an_uncertain_face_has_gaps_in_its_box() -> None:
-    def colour_share(*, uncertain: bool) -> float:
+    def color_share(*, uncertain: bool) -> float:
         one = face((50, 200, 350, 500), uncertain=uncertain)
         drawn = np.asarray(annotate(gray(600, 600), [one]))
-        return float((drawn[490:500, 60:340] == COLOURS["happy"]).all(axis=2).max(axis=0).mean())
+        return float((drawn[490:500, 60:340] == COLORS["happy"]).all(axis=2).max(axis=0).mean())
 
-    assert colour_share(uncertain=False) == 1
-    assert 0.3 < colour_share(uncertain=True) < 0.7
+    assert color_share(uncertain=False) == 1
+    assert 0.3 < color_share(uncertain=True) < 0.7
 
 
 @pytest.mark.parametrize("size", [(48, 48), (120, 90), (640, 480), (4000, 3000)])
