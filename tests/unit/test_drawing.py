@@ -1,3 +1,4 @@
+import io
 from pathlib import Path
 from typing import IO
 
@@ -8,10 +9,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFont
 
 from mien.drawing import COLORS, _font, annotate, save_picture
-from mien.errors import MienError, MissingExtra, OutputError
+from mien.errors import MienError, MissingExtra, OutputError, PictureError, PictureTooLarge
 from mien.expressions import CORE4, EXPRESSION_SETS, FER7, ExpressionSet
 from mien.images import SUFFIXES, read_picture
-from mien.results import Box, Face, Landmarks, OtherExpression, Prediction
+from mien.results import Box, Face, Landmarks, OtherExpression, PictureResult, Prediction
 
 GRAY = (120, 120, 120)
 
@@ -29,7 +30,9 @@ def face(
     middle = ((left + right) / 2, (top + bottom) / 2)
     probabilities = tuple(0.91 if label == expression else 0.09 / (len(of) - 1) for label in of.labels)
     points = Landmarks(middle, middle, middle, middle, middle) if landmarks else None
-    return Face(Box(left, top, right, bottom), points, 0.99, Prediction(of.labels, probabilities, uncertain, 0.5, other))
+    return Face(
+        Box(left, top, right, bottom), points, 0.99, Prediction(of.labels, probabilities, uncertain, 0.5, other)
+    )
 
 
 def gray(width: int, height: int) -> np.ndarray:
@@ -81,6 +84,36 @@ def test_colors_name_the_expression() -> None:
     for label in CORE4.labels:
         drawn = np.asarray(annotate(gray(300, 300), [face((100, 100, 200, 200), label)]))
         assert (drawn == COLORS[label]).all(axis=2).sum() > 300
+
+
+def test_every_kind_of_picture_is_annotated(tmp_path: Path) -> None:
+    faces = PictureResult(None, 200, 200, (face((50, 50, 120, 130)),))
+    path = tmp_path / "a.png"
+    save_picture(gray(200, 200), path)
+    expected = np.asarray(annotate(gray(200, 200), faces))
+    for picture in (path, str(path), path.read_bytes(), io.BytesIO(path.read_bytes()), Image.open(path)):
+        np.testing.assert_array_equal(np.asarray(annotate(picture, faces)), expected)
+    with pytest.raises(PictureError, match="no such file"):
+        annotate(tmp_path / "gone.png", faces)
+    with pytest.raises(PictureTooLarge):
+        annotate(path, faces, max_pixels=100)
+
+
+def test_pictures_are_annotated_upright(tmp_path: Path) -> None:
+    Image.fromarray(gray(40, 20)).save(tmp_path / "turned.jpg", exif=turned_by_90())
+    assert annotate(tmp_path / "turned.jpg", ()).size == (20, 40)
+
+
+def turned_by_90() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return exif
+
+
+def test_what_a_face_shows_instead_is_named() -> None:
+    plain = face((100, 150, 220, 300), uncertain=True)
+    other = face((100, 150, 220, 300), uncertain=True, other=OtherExpression("angry", 0.8))
+    assert changed(400, 400, other)[:149].sum() > changed(400, 400, plain)[:149].sum()
 
 
 def test_every_expression_has_a_color_of_its_own_in_its_set() -> None:

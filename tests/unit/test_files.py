@@ -107,5 +107,5 @@ def test_folders_are_made_or_refused(tmp_path: Path) -> None:
     make_folder(tmp_path / "a/b")
     make_folder(tmp_path / "a/b")
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot make the folder .*: Not a directory"):
+    with pytest.raises(OutputError, match=r"cannot make the folder .*: Not a directory"):
         make_folder(tmp_path / "file/b")
