@@ -16,17 +16,17 @@ import torch
 from _measure import summary, times_ms
 from torch import Tensor
 
-from mien.data.faces import LabelledFaces
-from mien.data.readers import read_for_training
-from mien.model import shipped_models
+from mien.data.dataset import read_for_training
+from mien.data.labelled_faces import LabelledFaces
+from mien.model.package import shipped_models
 from mien.preprocess import Preprocessing
-from mien.train.augmentation import augment
-from mien.train.batches import training_batches
+from mien.train.augment import augment
 from mien.train.config import DistillationConfig, TrainingConfig, load_config
-from mien.train.fit import FitOptions, Run, fit
+from mien.train.dataloaders import training_batches
+from mien.train.device import Machine
 from mien.train.losses import joint_loss
 from mien.train.module import ExpressionTraining, channels_last
-from mien.train.run.machine import Machine
+from mien.train.training import FitOptions, Run, fit
 
 WARM_UP = 1
 PREPROCESSING = Preprocessing(size_px=48, mean=128.0, std=64.0)  # about FER2013's; no figure here depends on it
@@ -34,7 +34,7 @@ PREPROCESSING = Preprocessing(size_px=48, mean=128.0, std=64.0)  # about FER2013
 
 def read(data: Path, config: TrainingConfig) -> tuple[LabelledFaces, LabelledFaces]:
     return read_for_training(
-        data, classes=config.data.classes, source=config.data.name, colour=config.network.channels == 3
+        data, classes=config.data.classes, source=config.data.name, color=config.network.channels == 3
     )
 
 
@@ -99,7 +99,7 @@ def rates(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def step(module: ExpressionTraining, batch: tuple[Tensor, Tensor, Tensor]) -> None:
-    """Forward, loss and backward of the network, without augmentation and without the optimiser's update."""
+    """Forward, loss and backward of the network, without augmentation and without the optimizer's update."""
     pixels, fer7, ferplus8 = batch
     module.zero_grad()
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision(module.config) == "bf16-mixed"):

@@ -1,6 +1,6 @@
 """How a model that is right on single images comes to be wrong on batches, or seems to: each cause on the same faces.
 
-See docs/batch-or-single.md. Needs the extra `train`, FER2013 and, for batch normalisation, the run that `base` was
+See docs/batch-or-single.md. Needs the extra `train`, FER2013 and, for batch normalization, the run that `base` was
 exported from.
 """
 
@@ -14,14 +14,15 @@ import numpy as np
 from _measure import machine, report
 from numpy.typing import NDArray
 
-from mien.calibration import HEADS, probabilities
-from mien.data.readers import read_faces
-from mien.evaluate.metrics import SEED, proportion
+from mien.data.dataset import read_faces, split_name
+from mien.data.split import Split, split_named
 from mien.evaluate.protocols import P1
 from mien.expressions import CORE4
-from mien.model import ExpressionModel, load_model
-from mien.preprocess import Preprocessing, normalise
-from mien.runtime import new_session
+from mien.model.calibration import HEADS, probabilities
+from mien.model.package import ExpressionModel, load_model
+from mien.model.session import new_session
+from mien.preprocess import Preprocessing, normalize
+from mien.stats import SEED, Estimate
 
 Labels = NDArray[np.int64]
 
@@ -35,8 +36,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="fer2013.csv, a Parquet file or a folder of either")
     parser.add_argument("--model", default="base", help="a shipped model or a model file")
-    parser.add_argument("--run", type=Path, help="folder of the training run, for batch normalisation")
-    parser.add_argument("--split", default="PublicTest")
+    parser.add_argument("--run", type=Path, help="folder of the training run, for batch normalization")
+    parser.add_argument("--split", type=split_named, default=Split.VALIDATION)
     parser.add_argument("--out", type=Path, help="write the figures to this file as JSON")
     parser.add_argument("--svg", type=Path, help="draw the figures into this file")
     arguments = parser.parse_args()
@@ -46,7 +47,7 @@ def main() -> None:
         draw(figures, arguments.svg)
 
 
-def measured(data: Path, model_name: str, run: Path | None, split: str) -> dict[str, Any]:
+def measured(data: Path, model_name: str, run: Path | None, split: Split) -> dict[str, Any]:
     """Accuracy by P1 done rightly and with each mistake."""
     faces = read_faces(data, split=split)
     faces = faces[P1.counts(faces)]
@@ -75,7 +76,7 @@ def measured(data: Path, model_name: str, run: Path | None, split: str) -> dict[
     return {
         "machine": machine(["numpy", "onnxruntime", "torch"]),
         "model": {"name": model.file.name, "sha256": model.file.sha256},
-        "data": {"split": split, "protocol": f"{P1.code} {P1.name}", "images": len(truth)},
+        "data": {"split": split_name(data, split), "protocol": f"{P1.code} {P1.name}", "images": len(truth)},
         "rows": rows,
         "handfuls": [handful(size, answers == truth) for size in HANDFULS],
     }
@@ -89,7 +90,7 @@ def row(mistake: str, answers: Labels, truth: Labels) -> dict[str, Any]:
         "mistake": mistake,
         "images": len(truth),
         "right": right,
-        "accuracy": asdict(proportion(right, len(truth))),
+        "accuracy": asdict(Estimate.of_proportion(right, len(truth))),
         "answered": {label: round(float(share), 4) for label, share in zip(CORE4.labels, shares, strict=True)},
     }
 
@@ -122,31 +123,31 @@ def handful(size: int, right: NDArray[np.bool_]) -> dict[str, Any]:
         "images": size,
         "accuracy_95": [low / size, high / size],
         "two_draws_apart_95": int(np.argmax(within >= 0.95)) / size,
-        "interval_if_all_right": asdict(proportion(size, size)),
+        "interval_if_all_right": asdict(Estimate.of_proportion(size, size)),
     }
 
 
 def _logits(model: ExpressionModel, values: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
-    """Logits for grey values of shape (N, H, W) on whatever scale they are, which mien itself does not offer."""
+    """Logits for gray values of shape (N, H, W) on whatever scale they are, which mien itself does not offer."""
     session = new_session(model.file.content, threads=None)
     names = [f"{head.name}_logits" for head in HEADS]
-    faces = _normalised(values, model.metadata.preprocessing)
+    faces = _normalized(values, model.metadata.preprocessing)
     parts = [session.run(names, {"faces": faces[start : start + 64]}) for start in range(0, len(faces), 64)]
     return {head.name: np.concatenate([part[i] for part in parts]) for i, head in enumerate(HEADS)}
 
 
-def _normalised(values: NDArray[np.float64], preprocessing: Preprocessing) -> NDArray[np.float32]:
-    return np.asarray(normalise(values[:, None], preprocessing), dtype=np.float32)
+def _normalized(values: NDArray[np.float64], preprocessing: Preprocessing) -> NDArray[np.float32]:
+    return np.asarray(normalize(values[:, None], preprocessing), dtype=np.float32)
 
 
 def _training_mode(run: Path, pixels: NDArray[np.uint8], truth: Labels, order: Labels) -> list[dict[str, Any]]:
-    """With normalisation by the batch's own statistics; dropout is off, so that nothing else differs."""
+    """With normalization by the batch's own statistics; dropout is off, so that nothing else differs."""
     import torch  # noqa: PLC0415
     from torch import nn  # noqa: PLC0415
 
+    from mien.export.onnx_graph import trained_network  # noqa: PLC0415
     from mien.expressions import FER7, core4_positions  # noqa: PLC0415
-    from mien.train.package.graph import trained_network  # noqa: PLC0415
-    from mien.train.run.facts import run_facts  # noqa: PLC0415
+    from mien.train.run_record import run_facts  # noqa: PLC0415
 
     network = trained_network(run, run_facts(run))
 

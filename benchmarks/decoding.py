@@ -101,7 +101,7 @@ def resampling_times() -> dict[str, dict[str, float]]:
 
 
 def unusual_files() -> dict[str, dict[str, str]]:
-    """What each decoder makes of each file: right, wrong (colours or shape off), or the refusal."""
+    """What each decoder makes of each file: right, wrong (colors or shape off), or the refusal."""
     pixels = np.empty((64, 96, 3), np.uint8)
     pixels[:] = (200, 40, 90)
     pixels[:32, :48] = (20, 220, 60)

@@ -22,7 +22,7 @@ from PIL import Image
 from mien.detect import load_detector
 from mien.expressions import CORE4
 from mien.images import read_picture
-from mien.model import ExpressionModel, load_model
+from mien.model.package import ExpressionModel, load_model
 from mien.preprocess import Framing, crop_face
 from mien.results import Detection
 

@@ -2,7 +2,7 @@
 
     python benchmarks/model.py [--threads 1 2] [--batches 1 8 64] [--faces 960] [--model base] [--out FILE.json]
 
-What is timed is `ExpressionModel.logits` on crops that are ready: normalising, running the network, both heads. Every
+What is timed is `ExpressionModel.logits` on crops that are ready: normalizing, running the network, both heads. Every
 setting sees about the same number of faces, in many small calls or few large ones.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from _measure import machine, print_table, save, spread, summary, times_ms
 
-from mien.model import ExpressionModel, load_model
+from mien.model.package import ExpressionModel, load_model
 
 LEAST_CALLS = 15
 

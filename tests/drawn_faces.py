@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from mien.data.faces import VOTE_COLUMNS, LabelledFaces
+from mien.data.labelled_faces import VOTE_COLUMNS, LabelledFaces
 from mien.expressions import CORE4, FER7, FERPLUS8, core4_positions
 
 
@@ -41,5 +41,5 @@ def drawn_face(expression: str, rng: np.random.Generator) -> NDArray[np.uint8]:
         draw.ellipse((x - 8, y + 8, x + 8, y + 30), fill=10)
     else:
         draw.line((x - 14, y + 20, x + 14, y + 20), fill=10, width=4)
-    grey = np.asarray(picture.resize((48, 48), Image.Resampling.BOX), dtype=np.float64)
-    return np.clip(grey + rng.normal(0, 6, grey.shape), 0, 255).astype(np.uint8)
+    gray = np.asarray(picture.resize((48, 48), Image.Resampling.BOX), dtype=np.float64)
+    return np.clip(gray + rng.normal(0, 6, gray.shape), 0, 255).astype(np.uint8)

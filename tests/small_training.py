@@ -1,7 +1,7 @@
 """A training on drawn faces that takes a few seconds."""
 
 from mien.train.config import TrainingConfig
-from mien.train.fit import FitOptions
+from mien.train.training import FitOptions
 
 QUIET = FitOptions(quiet=True)
 RESUME = FitOptions(quiet=True, resume=True)
@@ -12,6 +12,6 @@ CONFIG = TrainingConfig.model_validate(
         "precision": "32-true",
         "network": {"stem_width": 8, "widths": [16, 32, 64], "depths": [1, 1, 1], "dropout": 0},
         "augmentation": {"mixup_share": 0, "erase_share": 0, "low_resolution_share": 0, "gamma": 0, "contrast": 0.1},
-        "optimiser": {"averaging_decay": 0.8},
+        "optimizer": {"averaging_decay": 0.8},
     }
 )

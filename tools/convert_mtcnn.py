@@ -2,15 +2,15 @@
 
     pip download --no-deps mtcnn==1.0.0
     pip install joblib lz4 numpy onnx
-    python tools/convert_mtcnn.py mtcnn-1.0.0-py3-none-any.whl src/mien/models
+    python tools/convert_mtcnn.py mtcnn-1.0.0-py3-none-any.whl src/mien/weights
 
 The weights are joblib files, which run code when loaded; so they are read here, once, from a wheel whose SHA-256 is
 checked first, and never by mien itself. The same wheel gives the same bytes.
 
 What the networks compute is that of the package (Zhang et al., "Joint Face Detection and Alignment Using Multitask
 Cascaded Convolutional Networks", 2016). Four things stand in another place, none changes a result:
-- inputs are uint8 pictures of shape (H, W, 3); the normalisation (x - 127.5) / 128 is folded into the first layer;
-- the second and third network cut their own crops out of the picture, given boxes (RoiAlign), mid-grey outside it;
+- inputs are uint8 pictures of shape (H, W, 3); the normalization (x - 127.5) / 128 is folded into the first layer;
+- the second and third network cut their own crops out of the picture, given boxes (RoiAlign), mid-gray outside it;
 - rows of the first dense layer are reordered, so that no transpose is needed before it;
 - the softmax over two classes is a sigmoid of their difference.
 """
@@ -67,7 +67,7 @@ class Network:
         return output
 
     def picture(self) -> str:
-        """The input picture as float NCHW, values -127.5 to 127.5, so that 0 is mid-grey."""
+        """The input picture as float NCHW, values -127.5 to 127.5, so that 0 is mid-gray."""
         channels_first = self.node("Transpose", ["image"], perm=[2, 0, 1])
         batch = self.node("Unsqueeze", [channels_first, self.constant(np.array([0], dtype=np.int64))])
         values = self.node("Cast", [batch], to=TensorProto.FLOAT)
@@ -92,9 +92,9 @@ class Network:
             coordinate_transformation_mode="half_pixel",
         )
 
-    def conv(self, x: str, *, normalises: bool = False, output: str | None = None) -> str:
+    def conv(self, x: str, *, normalizes: bool = False, output: str | None = None) -> str:
         kernel, bias = self.weights.pop(0).transpose(3, 2, 0, 1), self.weights.pop(0)
-        if normalises:
+        if normalizes:
             kernel = kernel / np.float32(128)
         return self.node("Conv", [x, self.constant(kernel), self.constant(bias)], output)
 
@@ -146,7 +146,7 @@ class Network:
 def proposal_network(weights: Weights) -> bytes:
     """P-net: a score and a box regression for every second pixel's window of 12 × 12."""
     net = Network("mtcnn-pnet", weights)
-    x = net.max_pool(net.prelu(net.conv(net.padded(net.picture()), normalises=True)), 2, covers_rest=True)
+    x = net.max_pool(net.prelu(net.conv(net.padded(net.picture()), normalizes=True)), 2, covers_rest=True)
     x = net.prelu(net.conv(net.prelu(net.conv(x))))
     net.conv(x, output="offsets")
     net.face_probability("conv", x)
@@ -156,7 +156,7 @@ def proposal_network(weights: Weights) -> bytes:
 def refinement_network(weights: Weights) -> bytes:
     """R-net: a score and a box regression for each box."""
     net = Network("mtcnn-rnet", weights)
-    x = net.max_pool(net.prelu(net.conv(net.crops(24), normalises=True)), 3, covers_rest=True)
+    x = net.max_pool(net.prelu(net.conv(net.crops(24), normalizes=True)), 3, covers_rest=True)
     x = net.max_pool(net.prelu(net.conv(x)), 3, covers_rest=False)
     x = net.prelu(net.conv(x))
     x = net.prelu(net.dense(x, channels=64))
@@ -168,7 +168,7 @@ def refinement_network(weights: Weights) -> bytes:
 def output_network(weights: Weights) -> bytes:
     """O-net: a score, a box regression and five landmarks (five x, then five y) for each box."""
     net = Network("mtcnn-onet", weights)
-    x = net.max_pool(net.prelu(net.conv(net.crops(48), normalises=True)), 3, covers_rest=True)
+    x = net.max_pool(net.prelu(net.conv(net.crops(48), normalizes=True)), 3, covers_rest=True)
     x = net.max_pool(net.prelu(net.conv(x)), 3, covers_rest=False)
     x = net.max_pool(net.prelu(net.conv(x)), 2, covers_rest=True)
     x = net.prelu(net.conv(x))

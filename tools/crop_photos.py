@@ -1,4 +1,4 @@
-"""Crops the greatest face of each labelled photo, in colour, into a data set for `mien train` and `mien study`.
+"""Crops the greatest face of each labelled photo, in color, into a data set for `mien train` and `mien study`.
 
 `python tools/crop_photos.py PHOTOS LEGEND OUTPUT`: LEGEND is a CSV file of two columns, `image` and `emotion`.
 Faces are found and framed as the shipped model has it. Every fifth photo of a class goes to `validation`, the others
@@ -15,7 +15,7 @@ from PIL import Image
 
 from mien.detect import load_detector
 from mien.images import read_picture
-from mien.model import load_model
+from mien.model.package import load_model
 from mien.preprocess import crop_face
 
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 WALL_SIZE = (960, 640)
-WALL_COLOUR = (226, 222, 214)
+WALL_COLOR = (226, 222, 214)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def inside(package: str, file: str) -> Path:
 
 def wall(tiles: tuple[Tile, ...]) -> Image.Image:
     """The portraits hung side by side, as on a wall of photographs."""
-    canvas = Image.new("RGB", WALL_SIZE, WALL_COLOUR)
+    canvas = Image.new("RGB", WALL_SIZE, WALL_COLOR)
     for tile in tiles:
         left, top, crop_width = tile.crop
         x, y, width, height = tile.place

@@ -15,7 +15,7 @@ from PIL import Image
 from mien import Recognizer
 from mien.expressions import EXPRESSION_SETS
 from mien.images import read_picture
-from mien.model import shipped_models
+from mien.model.package import shipped_models
 from mien.preprocess import crop_face
 from mien.results import Detection
 

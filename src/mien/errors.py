@@ -18,6 +18,7 @@ Each message is one line: what was wrong, what was got and what to do. It speaks
 options: a command that catches one adds those.
 """
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Self
 
@@ -89,9 +90,14 @@ class MissingExtra(MienError):
 
 def choose_from(what: str, got: object, known: tuple[str, ...]) -> str:
     """A message for an unknown name: what was got, the nearest known name and all of them."""
-    nearest = get_close_matches(got, known, n=1) if isinstance(got, str) else []
-    hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
-    return f"no {what} {got!r}{hint}; choose from {', '.join(known)}"
+    hint = did_you_mean(got, known)
+    return f"no {what} {got!r}{f' ({hint})' if hint else ''}; choose from {', '.join(known)}"
+
+
+def did_you_mean(got: object, known: Iterable[str]) -> str:
+    """The question whether the nearest known name was meant; empty if none is near."""
+    nearest = get_close_matches(got, tuple(known), n=1) if isinstance(got, str) else []
+    return f"did you mean {nearest[0]!r}?" if nearest else ""
 
 
 def first_line(fault: Exception) -> str:

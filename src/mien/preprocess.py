@@ -97,14 +97,14 @@ def fit_crop(image_rgb: NDArray[np.uint8], preprocessing: Preprocessing) -> NDAr
     return np.asarray(grey if grey.size == sides else grey.resize(sides, Image.Resampling.BOX))
 
 
-def normalise(pixels: Any, preprocessing: Preprocessing) -> Any:
+def normalize(pixels: Any, preprocessing: Preprocessing) -> Any:
     """Pixel values of 0 to 255 on the scale that the model was trained on; floats, in an array or a tensor."""
     return (pixels - preprocessing.mean) / preprocessing.std
 
 
 def model_input(crops: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.float32]:
     """Crops of shape (N, size_px, size_px), uint8, as a float32 batch of shape (N, 1, size_px, size_px)."""
-    faces: NDArray[np.float32] = normalise(crops[:, None].astype(np.float32), preprocessing)
+    faces: NDArray[np.float32] = normalize(crops[:, None].astype(np.float32), preprocessing)
     return faces
 
 

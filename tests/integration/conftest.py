@@ -1,14 +1,18 @@
-"""One small training, its model file, and the faces of both, for all tests that only look at them."""
+"""One small training, its model file, and the faces of both, for all tests that only look at them.
+
+What needs PyTorch is imported by the fixtures, since the tests of the light runtime are here, too.
+"""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from drawn_faces import drawn_faces
-from small_training import CONFIG, QUIET
 
-from mien.data.faces import LabelledFaces
-from mien.train.export import export
-from mien.train.fit import Run, fit
+from mien.data.labelled_faces import LabelledFaces
+
+if TYPE_CHECKING:
+    from mien.train.training import Run
 
 
 @pytest.fixture(scope="session")
@@ -22,10 +26,16 @@ def training() -> LabelledFaces:
 
 
 @pytest.fixture(scope="session")
-def run(training: LabelledFaces, held_out: LabelledFaces, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(training: LabelledFaces, held_out: LabelledFaces, tmp_path_factory: pytest.TempPathFactory) -> "Run":
+    from small_training import CONFIG, QUIET
+
+    from mien.train.training import fit
+
     return fit(training, held_out, CONFIG, tmp_path_factory.mktemp("run"), QUIET)
 
 
 @pytest.fixture(scope="session")
-def package(run: Run, held_out: LabelledFaces, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def package(run: "Run", held_out: LabelledFaces, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from mien.export.pipeline import export
+
     return export(run.folder, held_out, tmp_path_factory.mktemp("models") / "drawn.onnx").path

@@ -72,7 +72,7 @@ def test_a_model_judges_what_it_has_not_seen(data: Path, tmp_path: Path) -> None
         (["--unseen", "PublicTest"], MienError, "name the model with --model"),
         (["--split", "Training", "--model", "base"], MienError, "say --unseen Training"),
         (["--model", "base", "--unseen", "PublikTest"], DataError, "did you mean 'PublicTest'"),
-        (["--split", "dev"], DataError, "choose from Training, PublicTest, PrivateTest, train, validation, test"),
+        (["--split", "dev"], DataError, "choose from train, validation, test, Training, PublicTest, PrivateTest"),
         (["--json", "fer2013.csv"], OutputError, "read or written already"),
         (["--json", "a.html"], OutputError, "read or written already"),
         (["--class", "joy"], DataError, "needs NAME=LABEL; got 'joy'"),
@@ -97,7 +97,7 @@ def test_own_class_names_are_mapped_or_left_out(tmp_path: Path, monkeypatch: pyt
     assert isinstance(run("faces").exception, DataError)
     ran = run("faces", "--class", "joy=happy", "--class", "unclear=", "--json", "audit.json")
     assert ran.exit_code == 0, ran.output
-    counts = json.loads(Path("audit.json").read_text("utf-8"))["composition"]["counts"]["Training"]
+    counts = json.loads(Path("audit.json").read_text("utf-8"))["composition"]["counts"]["train"]
     assert {label: count for label, count in counts.items() if count} == {"happy": 1, "sad": 1}
 
 
@@ -111,12 +111,12 @@ def test_files_that_cannot_be_written_are_refused_before_the_work(tmp_path: Path
 
 @pytest.mark.parametrize("package", ["matplotlib", "sklearn.linear_model"])
 def test_a_missing_package_names_the_extra(data: Path, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("mien.data.audit")]:
+    for name in [name for name in sys.modules if name.startswith("mien.audit")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
     ran = run(data)
     assert isinstance(ran.exception, MissingExtra)
-    assert "mien[report]" in str(ran.exception)
+    assert "mien[evaluate]" in str(ran.exception)
 
 
 def test_help_says_what_it_does() -> None:

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.evaluate.parity import parity
-from mien.evaluate.subjects.load import load_subject
+from mien.evaluate.analysis.invariance import parity
+from mien.evaluate.load import load_subject
 from mien.expressions import CORE4, EXPRESSION_SETS
 from mien.images import read_picture
-from mien.model import ExpressionModel, load_model, shipped_models
+from mien.model.package import ExpressionModel, load_model, shipped_models
 from mien.preprocess import crop_face
 from mien.recognizer import Recognizer
 from mien.results import Box, Detection

@@ -17,7 +17,7 @@ from mien.detect import DETECTORS
 from mien.expressions import CORE4
 
 MIEN = [sys.executable, "-m", "mien"]
-COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-9]")
+COLOR = re.compile(r"\x1b\[[0-9;]*3[0-9]")
 
 
 def mien(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
@@ -130,13 +130,13 @@ def test_ctrl_c_ends_with_130_and_keeps_what_was_done(tmp_path: Path) -> None:
     assert err.rstrip().endswith("mien: interrupted")
 
 
-def test_a_terminal_gets_a_table_in_colour(examples: Path, tmp_path: Path) -> None:
+def test_a_terminal_gets_a_table_in_color(examples: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8\xff nothing")
     paths = (examples / "astronaut.jpg", tmp_path / "bad.jpg")
     shown = on_terminal("recognize", *paths)
     assert "Expression" in shown
-    assert COLOUR.search(shown)
-    assert not COLOUR.search(on_terminal("recognize", *paths, NO_COLOR="1"))
+    assert COLOR.search(shown)
+    assert not COLOR.search(on_terminal("recognize", *paths, NO_COLOR="1"))
 
 
 def test_a_terminal_gets_a_progress_bar_for_many_pictures_only(examples: Path, tmp_path: Path) -> None:

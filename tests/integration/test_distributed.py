@@ -11,12 +11,12 @@ import pytest
 import torch
 from drawn_faces import drawn_faces
 
-from mien.data.faces import NO_LABEL, LabelledFaces
+from mien.data.labelled_faces import NO_LABEL, LabelledFaces
+from mien.export.onnx_graph import network_logits, trained_network
 from mien.expressions import FER7, FERPLUS8, core4_positions
-from mien.train.batches import held_out_truths
 from mien.train.config import TrainingConfig
-from mien.train.package.graph import network_logits, trained_network
-from mien.train.run.facts import run_facts
+from mien.train.dataloaders import held_out_truths
+from mien.train.run_record import run_facts
 
 CONFIG = TrainingConfig.model_validate(
     {
@@ -32,8 +32,8 @@ from pathlib import Path
 import torch
 from test_distributed import CONFIG, held_out
 from drawn_faces import drawn_faces
-from mien.train import fit as fitting
-from mien.train.run.machine import Machine
+from mien.train import training as fitting
+from mien.train.device import Machine
 from mien.train.module import ExpressionTraining
 
 networks = []

@@ -9,21 +9,21 @@ import pytest
 from drawn_faces import drawn_faces
 from small_training import QUIET, RESUME
 
-from mien.data.faces import LabelledFaces
+from mien.data.labelled_faces import LabelledFaces
 from mien.data.manifest import fingerprint
 from mien.errors import ConfigError
-from mien.model import load_model
+from mien.export.pipeline import export
+from mien.model.package import load_model
 from mien.train.config import TrainingConfig
-from mien.train.export import export
-from mien.train.fit import Run, fit
-from mien.train.run.facts import FACTS, run_facts
+from mien.train.run_record import FACTS, run_facts
+from mien.train.training import Run, fit
 
 CONFIG = TrainingConfig.model_validate(
     {
         "epochs": 9,
         "batch_size": 16,
         "network": {"stem_width": 4, "widths": [8], "depths": [1]},
-        "optimiser": {"peak_learning_rate": 1e-9, "averaging_decay": 0},
+        "optimizer": {"peak_learning_rate": 1e-9, "averaging_decay": 0},
         "early_stop": {"monitor": "P3", "patience": 2},
     }
 )

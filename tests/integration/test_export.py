@@ -14,19 +14,18 @@ from drawn_faces import drawn_faces
 from small_training import CONFIG
 from torch import nn
 
-from mien.architecture.reader import read_architecture
-from mien.data.faces import LabelledFaces
+from mien.data.labelled_faces import LabelledFaces
 from mien.errors import ConfigError, ModelError, OutputError
+from mien.export import pipeline as exporting
+from mien.export.onnx_graph import trained_network
+from mien.export.pipeline import Export, check_places, export, export_all
 from mien.expressions import CORE4, FER7, FERPLUS8
-from mien.model import find_model, load_model
+from mien.model.onnx_layers import read_architecture
+from mien.model.package import find_model, load_model
 from mien.recognizer import Recognizer
-from mien.train import export as exporting
-from mien.train.export import Export, export, export_all
-from mien.train.fit import Run
-from mien.train.networks.network import multiply_adds
-from mien.train.package.graph import trained_network
-from mien.train.package.places import check_places
-from mien.train.run.facts import FACTS, run_facts
+from mien.train.networks.expression import multiply_adds
+from mien.train.run_record import FACTS, run_facts
+from mien.train.training import Run
 
 
 def test_export_takes_the_held_out_faces_of_the_run_alone(run: Run, tmp_path: Path) -> None:
@@ -35,7 +34,7 @@ def test_export_takes_the_held_out_faces_of_the_run_alone(run: Run, tmp_path: Pa
     assert not list(tmp_path.iterdir())
 
 
-def test_network_of_colours_is_not_exported(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
+def test_network_of_colors_is_not_exported(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
     (tmp_path / "rgb").mkdir()
     facts = run_facts(run.folder)
     facts["config"]["network"]["channels"] = 3
@@ -131,7 +130,7 @@ def test_a_look_into_each_precision_counts_what_the_network_has(run: Run, packag
     found = {precision: read_architecture(find_model(p.path)) for precision, p in packages.items()}
     assert {one.precision for one in found.values()} == {"fp32", "fp16", "int8"}
     assert {one.multiply_adds for one in found.values()} == {multiply_adds(network, 48)}
-    # Normalisation has become part of the convolutions: what it scales by is in their weights, one bias is left of it.
+    # Normalization has become part of the convolutions: what it scales by is in their weights, one bias is left of it.
     weights = sum(layer.weight.numel() for layer in network.modules() if isinstance(layer, (nn.Conv2d, nn.Linear)))
     biases = sum(layer.weight.shape[0] for layer in network.modules() if isinstance(layer, (nn.Conv2d, nn.Linear)))
     assert {one.weights for one in found.values()} == {weights + biases}

@@ -11,7 +11,7 @@ from PIL import Image
 
 from mien.expressions import EXPRESSION_SETS, expression_set
 from mien.images import read_picture
-from mien.model import find_model, load_model, shipped_models
+from mien.model.package import find_model, load_model, shipped_models
 from mien.recognizer import Recognizer
 from mien.results import PictureResult
 
@@ -52,7 +52,7 @@ def assert_alike(faces: PictureResult, expected: list[Any], *, box_px: float, pr
 
 @pytest.mark.parametrize("name", ["astronaut.jpg", "grace_hopper.jpg", "group.jpg"])
 def test_example_pictures_give_the_stored_faces(name: str, model: str, expected: Any, examples: Path) -> None:
-    # JPEG decoders may differ by a grey level or two, so this is looser than for stored crops.
+    # JPEG decoders may differ by a gray level or two, so this is looser than for stored crops.
     assert_alike(Recognizer(model).recognize(examples / name), expected["pictures"][name], box_px=2, probability=0.03)
 
 

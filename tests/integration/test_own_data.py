@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from mien.cli import app
 from mien.errors import DataError
 from mien.expressions import CORE4, FER7, FERPLUS8
-from mien.model import load_model
+from mien.model.package import load_model
 
 CONFIG = """
 epochs = 1
@@ -92,7 +92,7 @@ def test_folder_of_pictures_becomes_a_model_that_says_so(place: Path) -> None:
     evaluated = mien("evaluate", "faces", "--model", "own.onnx")
     assert evaluated.exit_code == 0, evaluated.output
     assert "P1 core4/fer2013" in evaluated.stdout
-    assert "selected on PublicTest" in evaluated.stdout
+    assert "selected on val" in evaluated.stdout
     assert "the truth is the labels of faces" in evaluated.stderr
 
 

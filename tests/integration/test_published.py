@@ -8,16 +8,15 @@ import torch
 from drawn_faces import drawn_faces
 from small_training import QUIET
 
-from mien.architecture.drawing import svg
-from mien.architecture.reader import read_architecture
-from mien.model import find_model, load_model
+from mien.export.pipeline import export
+from mien.model.drawing import svg
+from mien.model.onnx_layers import read_architecture
+from mien.model.package import find_model, load_model
 from mien.train.config import TrainingConfig
-from mien.train.export import export
-from mien.train.fit import fit
-from mien.train.networks.network import ExpressionNetwork, multiply_adds
-from mien.train.published.trunk import PublishedTrunk
-from mien.train.published.weights import load_imagenet_weights, weights_file
-from mien.train.run.trainer import CHECKPOINT
+from mien.train.networks.expression import ExpressionNetwork, multiply_adds
+from mien.train.networks.pretrained import PublishedTrunk, load_imagenet_weights, weights_file
+from mien.train.trainer import CHECKPOINT
+from mien.train.training import fit
 
 CONFIG = TrainingConfig.model_validate(
     {

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from drawn_faces import drawn_faces
 
+from mien.export.pipeline import stated
 from mien.train.config import TrainingConfig
-from mien.train.fit import FitOptions, Run, fit
-from mien.train.package.places import stated
-from mien.train.run.facts import is_finished, run_facts, write_facts
+from mien.train.run_record import is_finished, run_facts, write_facts
+from mien.train.training import FitOptions, Run, fit
 
 CONFIG = TrainingConfig.model_validate(
     {
@@ -28,7 +28,7 @@ from pathlib import Path
 import torch
 from drawn_faces import drawn_faces
 from test_resume import CONFIG
-from mien.train.fit import FitOptions, fit
+from mien.train.training import FitOptions, fit
 from mien.train.module import ExpressionTraining
 
 def killed():

@@ -1,4 +1,4 @@
-"""A search on drawn faces: given up, failed, interrupted, gone on with, killed, and shared by two processes."""
+"""A search on drawn faces: pruned, failed, interrupted, continued, killed, and shared by two processes."""
 
 import csv
 import json
@@ -14,14 +14,14 @@ from drawn_faces import drawn_faces
 from optuna.trial import TrialState
 
 from mien.errors import ConfigError, OutputError
-from mien.study.search import search as searching
-from mien.study.search import trial as trials_of
-from mien.study.search.config import SearchConfig
-from mien.study.search.search import Search
-from mien.study.search.storage import counted, open_study, try_again
-from mien.study.search.trial import REASON
+from mien.search import search as searching
+from mien.search import trial as trials_of
+from mien.search.config import SearchConfig
+from mien.search.search import Search, SearchOptions
+from mien.search.storage import counted, open_study, try_again
+from mien.search.trial import REASON
 from mien.train.config import load_config
-from mien.train.fit import Run
+from mien.train.training import Run
 
 FACES = drawn_faces(32, seed=0), drawn_faces(16, seed=1)
 SETTINGS: dict[str, Any] = {
@@ -33,7 +33,7 @@ SETTINGS: dict[str, Any] = {
         "network": {"stem_width": 4, "widths": [8], "depths": [1]},
     },
     "space": {
-        "optimiser.peak_learning_rate": {"low": 0.001, "high": 0.1, "log": True},
+        "optimizer.peak_learning_rate": {"low": 0.001, "high": 0.1, "log": True},
         "network.widths": {"choices": [[4], [8]]},
     },
     "pruner": {"whole_trials": 1, "warmup_epochs": 0},
@@ -71,21 +71,24 @@ def test_trains_and_leaves_a_configuration_that_can_be_trained(tmp_path: Path) -
     search.run(1, quiet)
     assert states(search) == ["COMPLETE"]
     best = load_config(tmp_path / "best.toml")
-    assert best.optimiser.peak_learning_rate == search.study.best_params["optimiser.peak_learning_rate"]
+    assert best.optimizer.peak_learning_rate == search.study.best_params["optimizer.peak_learning_rate"]
     assert (best.epochs, best.batch_size) == (2, 8)
-    assert "selected on PublicTest (16 faces), after 2 epochs on 24 faces" in (tmp_path / "best.toml").read_text()
+    assert "selected on validation (16 faces), after 2 epochs on 24 faces" in (tmp_path / "best.toml").read_text()
     facts = json.loads((tmp_path / "trials.json").read_text())
-    assert facts["selected_on"] == "PublicTest"
-    assert set(facts["trials"][0]["figures"]) >= {"P1", "P2", "nll_P2"}
+    assert facts["selected_on"] == "validation"
+    assert set(facts["trials"][0]["metrics"]) >= {"P1", "P2", "nll_P2"}
     space = SETTINGS["space"] | {"network.widths": {"choices": [[4]]}}
     changed = SearchConfig.model_validate(SETTINGS | {"images": 20, "space": space})
-    with pytest.raises(ConfigError, match=r"images \(24 there, 20 here\); .*space.network.widths.choices"):
+    with pytest.raises(
+        ConfigError,
+        match=r"cannot continue the search 'tiny' .* space\.network\.widths\.choices was .*; images was 24, is now 20",
+    ):
         Search("tiny", changed, FACES, tmp_path)
-    with pytest.raises(ConfigError, match=r"data\.held_out_sha256"):
+    with pytest.raises(ConfigError, match=r"data\.validation_sha256 was"):
         Search("tiny", CONFIG, (FACES[0], drawn_faces(16, seed=2)), tmp_path)
 
 
-def test_gives_up_fails_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prunes_fails_and_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trials_of, "fit", stand_in([1.0, 2.0, float("nan")]))
     search = Search("mixed", CONFIG, FACES, tmp_path)
     search.run(3, quiet)
@@ -97,10 +100,10 @@ def test_gives_up_fails_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     again.run(6, quiet)
     assert len(counted(again.study)) == 6
     rows = list(csv.DictReader((tmp_path / "trials.csv").read_text().splitlines()))
-    assert [row["state"] for row in rows[:3]] == ["finished", "given up", "failed"]
+    assert [row["state"] for row in rows[:3]] == ["finished", "pruned", "failed"]
     assert rows[2]["reason"] == "the training diverged"
     assert float(rows[5]["nll_P2"]) == pytest.approx(0.68)
-    assert len({row["optimiser.peak_learning_rate"] for row in rows}) == 6
+    assert len({row["optimizer.peak_learning_rate"] for row in rows}) == 6
     assert "| 5 | finished | 0.68 |" in (tmp_path / "trials.md").read_text()
     for plot in ("history.svg", "importance.svg"):
         assert (tmp_path / plot).read_text().rstrip().endswith("</svg>")
@@ -133,7 +136,7 @@ def test_an_interrupted_trial_is_tried_again(tmp_path: Path, monkeypatch: pytest
 
 def test_a_trial_of_a_dead_process_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trials_of, "fit", stand_in([1.0]))
-    monkeypatch.setattr("mien.study.search.storage._GRACES", 1)
+    monkeypatch.setattr("mien.search.storage._GRACES", 1)
     monkeypatch.setattr(searching, "open_study", with_heartbeat_of_a_second)
     search = Search("dead", CONFIG, FACES, tmp_path)
     with pytest.warns(UserWarning, match="Heartbeat"):  # asked for by hand, and not by a search that goes on
@@ -174,14 +177,11 @@ def test_what_is_amiss_with_the_database_and_with_a_trial_are_told_apart(
 
     monkeypatch.setitem(sys.modules, "psycopg2", None)
     with pytest.raises(ConfigError, match="needs a driver that is not installed"):
-        Search("x", CONFIG, FACES, tmp_path, storage="postgresql://me@nowhere/searches")
+        Search("x", CONFIG, FACES, tmp_path, SearchOptions(storage="postgresql://me@nowhere/searches"))
     monkeypatch.setattr(trials_of, "fit", incomplete)
     search = Search("x", CONFIG, FACES, tmp_path)
     with pytest.raises(ImportError, match="no such library"):
         search.run(1, quiet)
-    search.study.set_user_attr("settings", {"figures": ["P2"], "data": {}})
-    with pytest.raises(ConfigError, match=r"the search 'x' in .* is of another version of mien"):
-        Search("x", CONFIG, FACES, tmp_path)
 
 
 def with_heartbeat_of_a_second(name: str, url: str, config: SearchConfig, data: Mapping[str, str]) -> Any:
@@ -191,11 +191,12 @@ def with_heartbeat_of_a_second(name: str, url: str, config: SearchConfig, data: 
 WORKER = """
 import sys, time
 from pathlib import Path
-from test_search import CONFIG, FACES, Search, quiet, stand_in
-from mien.study.search import trial
+from test_search import CONFIG, FACES, Search, SearchOptions, quiet, stand_in
+from mien.search import trial
 fit = stand_in([1.0 + i / 100 for i in range(9)])
 trial.fit = lambda *given: (time.sleep(0.3), fit(*given))[1]
-Search("shared", CONFIG, FACES, Path(sys.argv[1]), storage=sys.argv[2]).run(6, lambda t, _: t and print(t.number))
+options = SearchOptions(storage=sys.argv[2])
+Search("shared", CONFIG, FACES, Path(sys.argv[1]), options).run(6, lambda t, _: t and print(t.number))
 """
 
 
@@ -215,16 +216,16 @@ def test_two_processes_share_a_search(tmp_path: Path) -> None:
         assert len(json.loads((tmp_path / name / "trials.json").read_text())["trials"]) == 6
 
 
-def test_a_part_of_training_can_take_publictests_place(tmp_path: Path) -> None:
-    config = SearchConfig.model_validate(SETTINGS | {"selected_on": "Training"})
+def test_a_part_of_the_training_split_can_take_the_place_of_validation(tmp_path: Path) -> None:
+    config = SearchConfig.model_validate(SETTINGS | {"selected_on": "train"})
     search = Search("inner", config, (drawn_faces(100, seed=0), FACES[1]), tmp_path)
-    assert search.faces == {"training": 24, "held out": 10}
+    assert search.faces == {"train": 24, "validation": 10}
 
 
 def test_a_storage_that_is_none_is_refused(tmp_path: Path) -> None:
     for url, error, fault in (
-        ("nonsense", ConfigError, "'nonsense' is no URL of a database"),
+        ("nonsense", ConfigError, "'nonsense' is not the URL of a database"),
         ("sqlite:////nowhere/at/all.db", OutputError, "cannot use the storage .* unable to open database file"),
     ):
         with pytest.raises(error, match=fault):
-            Search("x", CONFIG, FACES, tmp_path, storage=url)
+            Search("x", CONFIG, FACES, tmp_path, SearchOptions(storage=url))

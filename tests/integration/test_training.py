@@ -14,19 +14,18 @@ import torch
 from drawn_faces import drawn_faces
 from small_training import CONFIG, QUIET, RESUME
 
-from mien.data.faces import LabelledFaces
+from mien.data.labelled_faces import LabelledFaces
 from mien.errors import ConfigError, DataError
-from mien.model import load_model
+from mien.export.card import licence_note
+from mien.export.pipeline import check_places, export
+from mien.model.package import load_model
 from mien.train.config import DistillationConfig, ProgressiveConfig, TrainingConfig
-from mien.train.export import export
-from mien.train.fit import FitOptions, Run, fit
+from mien.train.device import Machine
 from mien.train.module import ExpressionTraining
-from mien.train.networks.network import ExpressionNetwork
-from mien.train.package.places import check_places
-from mien.train.run.facts import FACTS, preprocessing_of, run_facts
-from mien.train.run.machine import Machine
-from mien.train.run.provenance import licence_note
-from mien.train.run.trainer import CHECKPOINT
+from mien.train.networks.expression import ExpressionNetwork
+from mien.train.run_record import FACTS, preprocessing_of, run_facts
+from mien.train.trainer import CHECKPOINT
+from mien.train.training import FitOptions, Run, fit
 
 
 def test_learns_drawn_faces(run: Run) -> None:
@@ -41,10 +40,10 @@ def test_starts_from_another_run_and_learns_from_a_model(
     """One epoch is too short to learn from nothing, and long enough to keep what the other run has learnt."""
     config = CONFIG.model_copy(update={"epochs": 1})
     alone = fit(training, held_out, config, tmp_path / "alone", QUIET)
-    optimiser = CONFIG.optimiser.model_copy(update={"peak_learning_rate": 0.001})
+    optimizer = CONFIG.optimizer.model_copy(update={"peak_learning_rate": 0.001})
     distillation = DistillationConfig(teachers=(str(package),))
     started = config.model_copy(
-        update={"start_from": str(run.folder), "optimiser": optimiser, "distillation": distillation}
+        update={"start_from": str(run.folder), "optimizer": optimizer, "distillation": distillation}
     )
     ahead = fit(training, held_out, started, tmp_path / "ahead", QUIET)
     assert ahead.accuracy["P1"] > max(0.9, alone.accuracy["P1"])
@@ -206,8 +205,8 @@ def test_sharpness_aware_steps_log_the_loss_of_the_weights_and_not_of_those_uphi
 ) -> None:
     logged = []
     for radius in (0.0, 2.0):
-        optimiser = CONFIG.optimiser.model_copy(update={"sharpness_radius": radius})
-        config = CONFIG.model_copy(update={"epochs": 1, "batch_size": 64, "optimiser": optimiser})
+        optimizer = CONFIG.optimizer.model_copy(update={"sharpness_radius": radius})
+        config = CONFIG.model_copy(update={"epochs": 1, "batch_size": 64, "optimizer": optimizer})
         run = fit(training[:64], held_out, config, tmp_path / str(radius), QUIET)
         with (run.folder / "logs-1" / "metrics.csv").open(encoding="utf-8") as lines:
             logged += [float(row["train_loss"]) for row in csv.DictReader(lines) if row["train_loss"]]
@@ -223,7 +222,7 @@ def test_training_that_diverges_keeps_its_last_epoch_of_numbers(
         return step(module, batch, batch_idx) * (math.nan if module.current_epoch == 1 else 1)
 
     monkeypatch.setattr(ExpressionTraining, "training_step", diverging)
-    with pytest.raises(ConfigError, match="the training diverged: the loss of epoch 2 is no number; lower optimiser"):
+    with pytest.raises(ConfigError, match="the training diverged: the loss of epoch 2 is no number; lower optimizer"):
         fit(training[:32], held_out, CONFIG, tmp_path, QUIET)
     facts, checkpoint = run_facts(tmp_path), torch.load(tmp_path / CHECKPOINT, weights_only=True)
     assert facts["epochs_done"] == 1
@@ -245,10 +244,10 @@ def test_resuming_with_another_configuration_names_the_change(
     training: LabelledFaces, held_out: LabelledFaces, run: Run
 ) -> None:
     table = CONFIG.model_dump() | {"epochs": 11, "data": {"classes": {"joy": "happy"}}}
-    table["optimiser"]["momentum"] = 0.8
+    table["optimizer"]["momentum"] = 0.8
     with pytest.raises(ConfigError) as refused:
         fit(training, held_out, TrainingConfig.model_validate(table), run.folder, RESUME)
-    assert "epochs was 10, is now 11; optimiser.momentum was 0.9, is now 0.8; data.classes.joy was not set" in str(
+    assert "epochs was 10, is now 11; optimizer.momentum was 0.9, is now 0.8; data.classes.joy was not set" in str(
         refused.value
     )
     assert '"happy". Put back what it was, or train into another folder' in str(refused.value)

@@ -14,7 +14,7 @@ import pytest
 from drawn_faces import drawn_faces
 from PIL import Image
 
-from mien.model import load_model
+from mien.model.package import load_model
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 SUMMARY = {"median", "q1", "q3", "runs"}

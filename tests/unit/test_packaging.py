@@ -9,12 +9,25 @@ from typing import Any
 
 import pytest
 
+import mien
+
 ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
 
 
 @pytest.fixture(scope="module")
 def project() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+def test_the_version_is_the_newest_of_the_changelog() -> None:
+    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert headings[0] == "[Unreleased]"
+    released = [re.fullmatch(r"\[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)", heading) for heading in headings[1:]]
+    assert all(released), f"a heading is not of the form '[X.Y.Z] - YYYY-MM-DD': {headings}"
+    versions = [match[1] for match in released if match]
+    assert versions == sorted(versions, key=version, reverse=True)
+    assert versions[0] == mien.__version__
 
 
 def version(text: str) -> tuple[int, ...]:
@@ -52,7 +65,7 @@ def test_the_page_on_layout_has_the_layers_that_are_checked(project: dict[str, A
     # Names in brackets are of modules still to come.
     lines = project["tool"]["importlinter"]["contracts"][0]["layers"]
     checked = [set(re.findall(r"\w+", re.sub(r"\(\w+\)", "", line))) for line in lines]
-    page = (ROOT / "docs" / "decisions" / "0001-layout.md").read_text("utf-8")
+    page = (ROOT / "docs" / "decisions" / "0009-layout.md").read_text("utf-8")
     rows = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
     assert [set(re.findall(r"`(\w+)`", row)) for row in rows] == [layer for layer in checked if layer]
 
@@ -65,3 +78,13 @@ def test_the_source_archive_has_all_that_is_tracked(project: dict[str, Any]) -> 
     tracked = {name.partition("/")[0] for name in listed if not name.startswith(".")}
     always = {"pyproject.toml", "README.md"}  # hatchling packs these unasked
     assert set(project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]) | always == tracked
+
+
+def test_every_extra_that_is_named_exists(project: dict[str, Any]) -> None:
+    extras = set(project["project"]["optional-dependencies"])
+    named = set(re.findall(r"\[([a-z,]+)\]'", "".join(path.read_text("utf-8") for path in DOCUMENTS)))
+    assert {extra for together in named for extra in together.split(",")} <= extras
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "src").rglob("*.py"))
+    feature_and_extra = re.findall(r"(?:for_feature|require_matplotlib)\([^()]*\"([a-z]+)\"", code)
+    assert len(feature_and_extra) >= 5
+    assert set(feature_and_extra) <= extras

@@ -16,13 +16,13 @@ from typing import Annotated
 import typer
 
 from mien._version import __version__
-from mien.cli.data import data
+from mien.cli.audit import data
 from mien.cli.evaluate import evaluate
 from mien.cli.export import export
 from mien.cli.info import info
-from mien.cli.model import model
 from mien.cli.recognize import recognize
 from mien.cli.search import search
+from mien.cli.show import model
 from mien.cli.study import study
 from mien.cli.train import train
 from mien.errors import MienError

@@ -9,9 +9,9 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mien.data.faces import LabelledFaces
+    from mien.data.labelled_faces import LabelledFaces
     from mien.evaluate.evaluation import Evaluation, Result
-    from mien.evaluate.subjects.subject import Subject
+    from mien.evaluate.subject import Subject
 
 GALLERY = 12  # faces of each kind
 ROBUSTNESS = 500  # faces made worse, each in 45 ways
@@ -34,9 +34,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
             help="A shipped model, a model file, a TOML file about another's, or a CSV of answers; else base."
         ),
     ] = None,
-    split: Annotated[
-        str, typer.Option(help="Training, PublicTest or PrivateTest; or train, validation or test.")
-    ] = "PublicTest",
+    split: Annotated[str, typer.Option(help="train, validation or test, or FER2013's names of them.")] = "validation",
     protocol: Annotated[
         list[str] | None,
         typer.Option(
@@ -82,27 +80,27 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     from rich.console import Console
 
     from mien.cli.findings import print_findings, refuse_what_cannot_be_written, write_findings
-    from mien.data.checks import class_names
-    from mien.data.faces import FER2013
-    from mien.data.image_folder import split_named
-    from mien.data.readers import read_faces, read_seen
+    from mien.data.class_mapping import class_names
+    from mien.data.dataset import read_faces, read_seen, split_name
+    from mien.data.labelled_faces import FER2013
+    from mien.data.split import Split, split_named
     from mien.evaluate.evaluation import Evaluation
     from mien.evaluate.findings import Wanted, find_out
+    from mien.evaluate.load import load_subject
     from mien.evaluate.protocols import measurable, protocols_named
-    from mien.evaluate.subjects.load import load_subject
 
     model, data = _model_and_data(given, model)
     files = {"json": json_file, "markdown": markdown_file, "html": html_file}
     refuse_what_cannot_be_written(files, [Path(path) for path in (data, training, model, against) if path])
-    split, selected_on = split_named(split), split_named(selected_on) if selected_on else None
+    wanted_split = split_named(split)
     subject, other = load_subject(model), load_subject(against) if against else None
     if against and other and other.name == subject.name:  # two models that call themselves base, say
         subject, other = replace(subject, name=model), replace(other, name=against)
     protocols = protocols_named(protocol or ())
     classes = class_names(class_ or (), subject.training)
     with Console(stderr=True).status("Reading faces") as status:
-        faces = read_faces(data, split=split, classes=classes)
-        seen = read_seen(training, split, classes=classes) if training else None
+        faces = read_faces(data, split=wanted_split, classes=classes)
+        seen = read_seen(training, wanted_split, classes=classes) if training else None
         status.update("Measuring")
         if robustness is None:
             robustness = ROBUSTNESS if html_file and subject.classifier else 0
@@ -114,8 +112,14 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
         typer.echo(f"mien: the truth is the labels of {faces.source}, not FER2013's", err=True)
     own = _own_data(subject, faces)
     chosen_on = selected_on or (subject.selected_on if own else None)
-    trained_on = own and bool(subject.training) and split == "Training"
-    evaluation = Evaluation(subject.name, split, chosen_on, findings.results, trained_on)
+    trained_on = own and bool(subject.training) and wanted_split == Split.TRAIN
+    evaluation = Evaluation(
+        subject.name,
+        split_name(data, wanted_split),
+        split_name(data, split_named(chosen_on)) if chosen_on else None,
+        findings.results,
+        trained_on,
+    )
     _print(evaluation)
     print_findings(evaluation.model, findings)
     write_findings(evaluation, findings, files)
@@ -151,7 +155,7 @@ def _own_data(subject: "Subject", faces: "LabelledFaces") -> bool:
 
     A data set may have been given another name in training, but not other faces.
     """
-    from mien.data.faces import FER2013
+    from mien.data.labelled_faces import FER2013
     from mien.data.manifest import fingerprint
 
     facts = subject.training.get("data", {})

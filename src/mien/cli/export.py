@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from mien.data.faces import LabelledFaces
-    from mien.train.export import Export
+    from mien.data.labelled_faces import LabelledFaces
+    from mien.export.pipeline import Export
 
 
 def export(
@@ -23,7 +23,7 @@ def export(
         ),
     ] = None,
     data: Annotated[
-        Path, typer.Option(help="As for `mien train`; PublicTest is calibrated on, Training gives int8 its ranges.")
+        Path, typer.Option(help="As for `mien train`; validation is calibrated on, train gives int8 its ranges.")
     ] = Path("data/fer2013"),
     failures: Annotated[
         Path | None,
@@ -44,20 +44,20 @@ def export(
     from mien.errors import MissingExtra
 
     try:
+        from mien.export.pipeline import check_places, export_all
+        from mien.export.quantize import precisions_named
         from mien.train.config import TrainingConfig
-        from mien.train.export import export_all
-        from mien.train.package.places import check_places
-        from mien.train.package.precision import precisions_named
-        from mien.train.run.facts import run_facts
+        from mien.train.run_record import run_facts
     except ImportError as missing:
         raise MissingExtra.for_feature("exporting", "train", missing) from missing
-    from mien.data.readers import read_faces
+    from mien.data.dataset import read_faces
+    from mien.data.split import Split
 
     precisions = precisions_named(precision or ["fp32"])
     check_places(run, output, precisions, replace=force)
     classes = TrainingConfig.model_validate(run_facts(run)["config"]).data.classes
-    held_out = read_faces(data, split="PublicTest", classes=classes)
-    training = read_faces(data, split="Training", classes=classes) if "int8" in precisions else None
+    held_out = read_faces(data, split=Split.VALIDATION, classes=classes)
+    training = read_faces(data, split=Split.TRAIN, classes=classes) if "int8" in precisions else None
     for exported in export_all(run, held_out, output, precisions, training=training):
         _print(exported)
         if failures:
@@ -65,27 +65,30 @@ def export(
 
 
 def _print(exported: "Export") -> None:
+    from mien.report.format import percent_sign, share_sign
+
     found, size_mb = exported.parity, exported.path.stat().st_size / 1e6
     typer.echo(f"{exported.path}: {size_mb:.2f} MB, {exported.precision}; card: {exported.card}")
-    agreement = ", ".join(f"{name} {share:.2%}" for name, share in found.agreement.items())
+    agreement = ", ".join(f"{name} {percent_sign(share, 2)}" for name, share in found.agreement.items())
     typer.echo(f"  against the network: logits differ by at most {found.greatest_difference:.1e}; same {agreement}")
     for result in exported.results:
         if not result.flip_averaged:
             accuracy, error, code = result.metrics.accuracy, result.metrics.calibration_error, result.protocol.code
             typer.echo(
-                f"  {code} {result.protocol.name}: {accuracy.value:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}], "
-                f"n = {result.metrics.n}, ECE {error.value:.1%}; the network: {found.network_accuracy[code]:.1%}"
+                f"  {code} {result.protocol.name}: {share_sign(accuracy)}, n = {result.metrics.n}, "
+                f"ECE {percent_sign(error.value)}; the network: {percent_sign(found.network_accuracy[code])}"
             )
     for name, certainty in exported.certainty.items():
         typer.echo(
-            f"  {name}, on what calibration has not seen (n = {certainty.n}): ECE {certainty.calibration_error:.1%}, "
-            f"wrong {certainty.wrong.value:.1%}, at 90% coverage {certainty.risk_at(0.9):.1%}"
+            f"  {name}, on what calibration has not seen (n = {certainty.n}): ECE "
+            f"{percent_sign(certainty.calibration_error)}, wrong {percent_sign(certainty.wrong.value)}, "
+            f"at 90 % coverage {percent_sign(certainty.risk_at(0.9))}"
         )
 
 
 def _write_failures(exported: "Export", held_out: "LabelledFaces", folder: Path) -> None:
     from mien.errors import OutputError
-    from mien.train.package.failures import failure_sheet
+    from mien.export.failures import failure_sheet
 
     path = folder / f"{exported.path.stem}-failures.png"
     try:

@@ -8,13 +8,13 @@ import typer
 
 from mien.evaluate.evaluation import Evaluation
 from mien.evaluate.findings import Findings
-from mien.evaluate.pages.contents import never_learnt, nothing_left, sections
-from mien.evaluate.pages.markdown import markdown
+from mien.evaluate.markdown import markdown
+from mien.evaluate.page import never_learnt, nothing_left, sections
 from mien.evaluate.report import percent, share
 from mien.files import check_outputs, write_text
-from mien.page.document import Text
-from mien.page.html import page
-from mien.page.pictures import require_matplotlib
+from mien.report.document import Text
+from mien.report.html import page
+from mien.report.plots import require_matplotlib
 
 
 def refuse_what_cannot_be_written(files: Mapping[str, Path | None], inputs: Sequence[Path]) -> None:

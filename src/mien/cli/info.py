@@ -49,7 +49,7 @@ def _facts(model: str | None, yunet_model: Path | None) -> dict[str, Any]:
     import platform
 
     from mien.detect import DETECTORS
-    from mien.runtime import providers
+    from mien.model.session import providers
 
     return {
         "mien": __version__,
@@ -91,7 +91,7 @@ def _detector(name: str, yunet_model: Path | None) -> dict[str, str]:
 
 def _models(model: str | None) -> list[dict[str, Any]]:
     """The models that come with mien, and the one asked for."""
-    from mien.model import shipped_models
+    from mien.model.package import shipped_models
 
     asked = [model] if model else []
     try:
@@ -102,7 +102,7 @@ def _models(model: str | None) -> list[dict[str, Any]]:
 
 
 def _model(name: str) -> dict[str, Any]:
-    from mien.model import load_model
+    from mien.model.package import load_model
 
     try:
         model = load_model(name)
@@ -165,10 +165,13 @@ def _graph(export: dict[str, Any]) -> str:
 
 def _figures(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Accuracy by protocol, of single faces and on all images."""
+    from mien.report.format import share_sign
+    from mien.stats import Estimate
+
     for result in metrics.get("results", ()):
         if not (result["flip_averaged"] or result["without_duplicates"]):
-            value, low, high = (f"{result['accuracy'][end]:.1%}" for end in ("value", "low", "high"))
-            figure = f"{value} ({low} to {high}) of {result['n']:,} images of {metrics['split']}"
+            accuracy = Estimate(*(result["accuracy"][end] for end in ("value", "low", "high")))
+            figure = f"{share_sign(accuracy)} of {result['n']:,} images of {metrics['split']}"
             yield f"{result['protocol']} {result['name']}", figure
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
 
-    from mien.study.search.config import SearchConfig
+    from mien.search.config import SearchConfig
 
 
 def search(
@@ -25,14 +25,14 @@ def search(
     output: Annotated[
         Path | None, typer.Option(help="Folder of the results.", show_default="runs/search- and the file's name")
     ] = None,
-    trials: Annotated[int, typer.Option(help="Trials in all, with those that are there.", min=1)] = 20,
+    trials: Annotated[int, typer.Option(help="Trials in all, including those stored already.", min=1)] = 20,
     storage: Annotated[
         str | None,
         typer.Option(help="Optuna's storage URL, for several processes.", show_default="an SQLite file in the folder"),
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Processor threads to use.", min=1, show_default="all")] = None,
 ) -> None:
-    """Search for the best training configuration, as judged on PublicTest; run again to go on (docs/search.md)."""
+    """Search for the training configuration that is best on the validation split; run again to continue."""
     from rich.console import Console
 
     from mien.errors import MissingExtra
@@ -40,12 +40,11 @@ def search(
     try:
         import optuna
 
-        from mien.study.search.config import load_search
-        from mien.study.search.outputs import BEST, best_of
-        from mien.study.search.search import Search
+        from mien.search import Search, SearchOptions, best_of, load_search
+        from mien.search.report import BEST
     except ImportError as missing:
-        raise MissingExtra.for_feature("a search", "study", missing) from missing
-    from mien.data.readers import read_for_training
+        raise MissingExtra.for_feature("a search", "search", missing) from missing
+    from mien.data.dataset import read_for_training
 
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     quiet_lightning()
@@ -53,34 +52,34 @@ def search(
     folder = output or Path("runs") / f"search-{file.stem}"
     with Console(stderr=True).status("Reading faces"):
         named = config.base.data
-        faces = read_for_training(data, classes=named.classes, source=named.name, colour=config.in_colour)
-        found = Search(file.stem, config, faces, folder, storage=storage, threads=threads)
+        faces = read_for_training(data, classes=named.classes, source=named.name, color=config.in_color)
+        found = Search(file.stem, config, faces, folder, SearchOptions(storage=storage, threads=threads))
     try:
         found.run(trials, lambda trial, study: _tell(trial, study, config))
     except KeyboardInterrupt as interrupted:
-        typer.echo(f"What is finished is kept in {folder}; give the same command again to go on.", err=True)
+        typer.echo(f"Finished trials are kept in {folder}; the same command continues.", err=True)
         raise typer.Exit(130) from interrupted
     best = best_of(found.study)
     if best is None:
-        typer.echo(f"{folder}: no trial was trained to its end; raise --trials to go on")
+        typer.echo(f"{folder}: no trial has finished; raise --trials to continue")
         return
     typer.echo(
-        f"{folder}: best is trial {best.number}, {config.figure} {best.value:.4f}, selected on {config.selected_on}"
+        f"{folder}: best is trial {best.number}, {config.metric} {best.value:.4f}, selected on {config.selected_on}"
     )
     typer.echo(f"Next: mien train --config {folder / BEST} --data {data}")
 
 
 def _tell(trial: "FrozenTrial | None", study: "Study", config: "SearchConfig") -> None:
-    from mien.study.search.outputs import STATES, best_of
-    from mien.study.search.trial import REASON
+    from mien.search.report import STATES, best_of
+    from mien.search.trial import REASON
 
     if trial is None:
-        typer.echo("Waiting for trials that other processes run, or ran: those are tried again after two minutes.")
+        typer.echo("Waiting for trials of other processes; a trial silent for two minutes is retried.")
         return
     words = f"trial {trial.number} {STATES[trial.state]}"
     if trial.intermediate_values:
         last = max(trial.intermediate_values)
-        words += f" after {last} epoch{'s' if last > 1 else ''}: {config.figure} {trial.intermediate_values[last]:.4f}"
+        words += f" after {last} epoch{'s' if last > 1 else ''}: {config.metric} {trial.intermediate_values[last]:.4f}"
     if REASON in trial.user_attrs:
         words += f": {trial.user_attrs[REASON]}"
     best = best_of(study)

@@ -19,25 +19,26 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last finished epoch.")] = False,
     threads: Annotated[int | None, typer.Option(help="Processor threads to use.", min=1, show_default="all")] = None,
 ) -> None:
-    """Train a network on a data set's Training split, watched on PublicTest; then see `mien export`."""
+    """Train a network on a data set's training split, watched on the validation split; then see `mien export`."""
     from rich.console import Console
 
     from mien.errors import MissingExtra
 
     try:
         from mien.train.config import load_config
-        from mien.train.fit import FitOptions, fit
-        from mien.train.run.machine import Machine
+        from mien.train.device import Machine
+        from mien.train.training import FitOptions, fit
     except ImportError as missing:
         raise MissingExtra.for_feature("training", "train", missing) from missing
-    from mien.data.readers import read_for_training
+    from mien.data.dataset import read_for_training
+    from mien.report.format import percent_sign
 
     quiet_lightning()
     settings = load_config(config)
     is_first = Machine.found().is_first
     with Console(stderr=True, quiet=not is_first).status("Reading faces"):
         training, held_out = read_for_training(
-            data, classes=settings.data.classes, source=settings.data.name, colour=settings.network.channels == 3
+            data, classes=settings.data.classes, source=settings.data.name, color=settings.network.channels == 3
         )
     options = FitOptions(resume=resume, threads=threads)
     run = fit(training, held_out, settings, output or Path("runs") / config.stem, options)
@@ -45,6 +46,6 @@ def train(
         return
     if run.epochs < settings.epochs:
         typer.echo(f"Stopped early after {run.epochs} of {settings.epochs} epochs, by {settings.early_stop.monitor}.")
-    shares = ", ".join(f"{name} {share:.1%}" for name, share in sorted(run.accuracy.items()))
+    shares = ", ".join(f"{name} {percent_sign(share)}" for name, share in sorted(run.accuracy.items()))
     typer.echo(f"{run.folder}: trained in {run.elapsed_s / 60:.0f} min; PublicTest, each from its own head: {shares}")
     typer.echo(f"Next: mien export {run.folder} --data {data} --output {config.stem}.onnx")

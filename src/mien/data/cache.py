@@ -22,7 +22,7 @@ import numpy as np
 import PIL
 
 from mien._version import __version__
-from mien.data.faces import LabelledFaces
+from mien.data.labelled_faces import LabelledFaces
 from mien.errors import DataError
 
 CACHE_VARIABLE = "MIEN_CACHE"

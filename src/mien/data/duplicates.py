@@ -7,13 +7,13 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.faces import VOTE_COLUMNS, LabelledFaces, without_outliers
+from mien.data.labelled_faces import VOTE_COLUMNS, LabelledFaces, without_outliers
 
 NEAR_DUPLICATE = 0.99
 """Correlation of pixels from which on two faces count as the same picture."""
 
 FLAT_BELOW = 1.0
-"""Standard deviation of pixels, in grey levels, below which a face has no contrast."""
+"""Standard deviation of pixels, in gray levels, below which a face has no contrast."""
 
 NOT_A_FACE = "more votes for nf than for any other answer, single votes not counted"
 """The rule of `not_a_face` in words, which a run keeps: to word it anew would look like another rule."""
@@ -86,7 +86,7 @@ def near_duplicates(
 ) -> Pairs:
     """All pairs of one face from each collection whose pixels correlate by `threshold` or more.
 
-    Exact duplicates are among them, except faces of one grey level, whose correlation is not defined. A collection
+    Exact duplicates are among them, except faces of one gray level, whose correlation is not defined. A collection
     compared with itself pairs each face with itself, too, and each pair both ways.
 
     Args:
@@ -132,7 +132,7 @@ def _together(parts: Iterable[Pairs]) -> Pairs:
 
 
 def standardised(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Rows of zero mean and unit length, so that a dot product is a correlation; a face of one grey level is zero.
+    """Rows of zero mean and unit length, so that a dot product is a correlation; a face of one gray level is zero.
 
     Takes uint8 of shape (N, H, W), gives float32 of shape (N, H * W).
     """
@@ -160,7 +160,7 @@ def training_rows_to_keep(train: LabelledFaces, held_out: LabelledFaces) -> tupl
     Returns:
         A mask of shape (N,) over `train`, and the counts.
     """
-    pixels, others = train.grey(), held_out.grey()
+    pixels, others = train.gray(), held_out.gray()
     is_exact, is_near, is_conflicting = (np.zeros(len(train), dtype=np.bool_) for _ in range(3))
     for mask, found in ((is_exact, _exact(pixels, others)), (is_near, _near(pixels, others))):
         for pairs in found:

@@ -7,23 +7,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.checks import check_classes, fer7_position, listed, refuse_unreadable
-from mien.data.faces import NO_LABEL, VOTE_COLUMNS, LabelledFaces
-from mien.data.fer2013_csv import FACE_SIZE
+from mien.data.class_mapping import check_classes, fer7_position, listed, refuse_unreadable
+from mien.data.fer2013 import FACE_SIZE
+from mien.data.labelled_faces import NO_LABEL, VOTE_COLUMNS, LabelledFaces
+from mien.data.split import Split, find_split_named
 from mien.errors import DataError, PictureError, choose_from
 from mien.find import find_pictures
 from mien.images import SUFFIXES, read_picture
 from mien.preprocess import Preprocessing, fit_crop
 
-FOLDERS_OF_SPLIT = {
-    "Training": ("train", "training"),
-    "PublicTest": ("validation", "valid", "val", "publictest"),
-    "PrivateTest": ("test", "privatetest"),
-}
-"""Names of each split, of its folder as of itself; upper and lower case are one, and so are `public_test` and
-`PublicTest`."""
-
-_SPLIT_OF_NAME = {name: split for split, names in FOLDERS_OF_SPLIT.items() for name in names}
 _CROP = Preprocessing(size_px=FACE_SIZE, mean=0.0, std=1.0)
 _PICTURES_OF_OTHER_FORMATS = (".avif", ".heic", ".heif", ".jp2", ".jxl", ".pgm", ".ppm", ".tga")
 
@@ -43,20 +35,11 @@ class Pictures:
     fer7: NDArray[np.int64]
 
 
-def split_named(name: str) -> str:
-    """The split called `name`, such as `test` for `PrivateTest`; raises `DataError`, naming the nearest, if none is."""
-    split = _split_of(name)
-    if split is None:
-        known = (*FOLDERS_OF_SPLIT, *(names[0] for names in FOLDERS_OF_SPLIT.values()))
-        raise DataError(choose_from("split", name, known))
-    return split
-
-
-def split_folders(folder: Path) -> dict[str, Path]:
+def split_folders(folder: Path) -> dict[Split, Path]:
     """The folders in `folder` that stand for splits, by split; `DataError` where two stand for the same."""
-    found: dict[str, Path] = {}
+    found: dict[Split, Path] = {}
     for inside in _folders_in(folder):
-        split = _split_of(inside.name)
+        split = find_split_named(inside.name)
         if split in found:
             raise DataError(f"{folder} has two folders for {split}: {found[split].name} and {inside.name}; keep one")
         if split:
@@ -64,12 +47,12 @@ def split_folders(folder: Path) -> dict[str, Path]:
     return found
 
 
-def find_split(folder: Path, split: str, classes: Mapping[str, str]) -> Pictures:
+def find_split(folder: Path, split: Split, classes: Mapping[str, str]) -> Pictures:
     """Finds the pictures of a split; those of classes that are left out are not among them.
 
     Args:
         folder: Holds the folders of the splits.
-        split: `Training`, `PublicTest` or `PrivateTest`.
+        split: Which of them.
         classes: As for `fer7_position`.
 
     Raises:
@@ -78,11 +61,8 @@ def find_split(folder: Path, split: str, classes: Mapping[str, str]) -> Pictures
     """
     inside = split_folders(folder).get(split)
     if inside is None:
-        name = FOLDERS_OF_SPLIT[split][0]
         there = ", ".join(path.name for path in _folders_in(folder))
-        raise DataError(
-            f"{folder} has no folder {name} (for {split}); it has {there}: take another split, or rename one to {name}"
-        )
+        raise DataError(f"{folder} has no folder {split}; it has {there}: take another split, or rename one to {split}")
     _refuse_stray(inside)
     paths: list[Path] = []
     positions: list[int] = []
@@ -94,21 +74,21 @@ def find_split(folder: Path, split: str, classes: Mapping[str, str]) -> Pictures
     return Pictures(inside, tuple(paths), np.array(positions, dtype=np.int64))
 
 
-def read_pictures(pictures: Pictures, source: str, *, colour: bool = False) -> LabelledFaces:
+def read_pictures(pictures: Pictures, source: str, *, color: bool = False) -> LabelledFaces:
     """Decodes the pictures, each upright, grayscale and resized as inference does with crops; without votes.
 
-    In `colour`, each channel is resized as grayscale is.
+    In `color`, each channel is resized as grayscale is.
 
     Raises:
         DataError: If some cannot be read; it lists the first of them.
     """
     total = len(pictures.paths)
-    pixels = np.empty((total, *((3,) if colour else ()), FACE_SIZE, FACE_SIZE), dtype=np.uint8)
+    pixels = np.empty((total, *((3,) if color else ()), FACE_SIZE, FACE_SIZE), dtype=np.uint8)
     faults: list[str] = []
     for index, path in enumerate(pictures.paths):
         try:
             picture = read_picture(path)
-            if colour:
+            if color:
                 pixels[index] = [fit_crop(picture[..., [channel] * 3], _CROP) for channel in range(3)]
             else:
                 pixels[index] = fit_crop(picture, _CROP)
@@ -137,8 +117,8 @@ def check_folder(folder: Path, classes: Mapping[str, str]) -> None:
     for own in classes:
         if own.casefold() not in folded:
             raise DataError(f"[data.classes]: {choose_from(f'folder in the splits of {folder}', own, tuple(names))}")
-    training, held_out = (find_split(folder, split, classes) for split in ("Training", "PublicTest"))
-    check_classes(training.fer7, held_out.fer7, folder)
+    training, held_out = (find_split(folder, split, classes) for split in (Split.TRAIN, Split.VALIDATION))
+    check_classes(training.fer7, held_out.fer7, folder, (training.folder.name, held_out.folder.name))
 
 
 def class_names_in(folder: Path, classes: Mapping[str, str]) -> list[str]:
@@ -151,10 +131,6 @@ def class_names_in(folder: Path, classes: Mapping[str, str]) -> list[str]:
             continue
         names.append(inside.name)
     return names
-
-
-def _split_of(name: str) -> str | None:
-    return _SPLIT_OF_NAME.get(name.casefold().replace("_", ""))
 
 
 def _class_positions(folder: Path, classes: Mapping[str, str]) -> list[tuple[Path, int]]:

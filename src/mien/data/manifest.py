@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from mien.data.duplicates import FLAT_BELOW, NEAR_DUPLICATE, NOT_A_FACE, LeftOut
-from mien.data.faces import LabelledFaces
+from mien.data.labelled_faces import LabelledFaces
 from mien.expressions import FER7
 
 
@@ -22,7 +22,7 @@ class Manifest:
         training_by_label: Faces trained on by label.
         left_out: What was left out of training, by reason.
         near_duplicate_correlation: From which correlation on two pictures count as the same.
-        flat_below: Under which standard deviation of pixels, in grey levels, a face counts as flat.
+        flat_below: Under which standard deviation of pixels, in gray levels, a face counts as flat.
         not_a_face: When a face counts as none, in words.
     """
 

@@ -1,11 +1,11 @@
 """Face detectors behind one small protocol: a picture in, the faces seen in it out."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._lazy import lazy_names
 from mien.errors import DetectorError, choose_from
 from mien.results import Box, Detection
 
@@ -18,7 +18,8 @@ __all__ = ["DETECTORS", "Detector", "Mtcnn", "YuNet", "load_detector", "whole_pi
 DETECTORS = ("mtcnn", "yunet", "none")
 """Names of detectors; the first is the default."""
 
-_HOMES = {"Mtcnn": "mtcnn", "YuNet": "yunet"}
+# On first use, so that naming a detector loads neither onnxruntime nor OpenCV.
+__getattr__, __dir__ = lazy_names(__name__, {"Mtcnn": "mtcnn", "YuNet": "yunet"})
 
 
 class Detector(Protocol):
@@ -61,10 +62,3 @@ def load_detector(name: str, *, threads: int | None = None) -> Detector:
     if name == "yunet":
         raise DetectorError("the detector 'yunet' needs a model file; give YuNet(model=...) instead of its name")
     raise DetectorError(choose_from("face detector", name, DETECTORS))
-
-
-def __getattr__(name: str) -> Any:
-    """Loads a detector's class on first use, so that naming one loads neither onnxruntime nor OpenCV."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from mien.detect.boxes import Boxes, apply_offsets, non_maximum_suppression, square, visible_detections
 from mien.detect.pyramid import ImageRgb, level, octaves, shrink
 from mien.errors import ArgumentError, DetectorError
+from mien.model.session import new_session
+from mien.model.shipped import read_shipped
 from mien.results import Detection
-from mien.runtime import new_session
-from mien.shipped import read_shipped
 
 SMALLEST_FACE_PX = 20.0
 FACES_ACROSS = 28

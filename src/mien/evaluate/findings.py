@@ -7,23 +7,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.faces import LabelledFaces
+from mien.data.labelled_faces import LabelledFaces
 from mien.detect.mtcnn import Mtcnn
 from mien.errors import ModelError
-from mien.evaluate.analysis.certainty import ReliabilityBin, RiskCoverage, reliability, risk_coverage
-from mien.evaluate.analysis.gallery import Gallery, gallery
+from mien.evaluate.analysis.confusions import Mistakes, mistakes
+from mien.evaluate.analysis.examples import Gallery, gallery
+from mien.evaluate.analysis.invariance import Parity, parity
 from mien.evaluate.analysis.leakage import Leakage, leakage
-from mien.evaluate.analysis.mistakes import Mistakes, mistakes
 from mien.evaluate.analysis.plain import plain
 from mien.evaluate.analysis.robustness import Robustness, robustness
+from mien.evaluate.analysis.selective import ReliabilityBin, RiskCoverage, reliability, risk_coverage
 from mien.evaluate.analysis.slices import Slices, slices
-from mien.evaluate.classifier import Answers
+from mien.evaluate.classifiers import Answers
+from mien.evaluate.comparison import Comparison, compare
 from mien.evaluate.evaluation import Result, evaluate_answers
-from mien.evaluate.metrics import SEED
-from mien.evaluate.paired import Comparison, compare
-from mien.evaluate.parity import Parity, parity
 from mien.evaluate.protocols import P2, Protocol
-from mien.evaluate.subjects.subject import Subject
+from mien.evaluate.subject import Subject
+from mien.stats import SEED
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.faces import NO_LABEL, LabelledFaces
+from mien.data.labelled_faces import NO_LABEL, LabelledFaces
 from mien.errors import MienError, choose_from
 from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8, ExpressionSet, core4_positions
 

@@ -1,16 +1,15 @@
-"""What few seeds and one set of test images allow to be said: docs/study.md has the reasons.
+"""What a few seeds and one set of images allow to conclude: docs/study.md has the reasons.
 
-A figure of an arm is a mean over seeds and images. It would come out otherwise with other seeds and with other images,
-so its variance is taken as the sum of two parts: that of the seed-averaged values between images, divided by the number
-of images; and that of the figure between seeds, divided by the number of seeds. For a difference of two arms the first
-part is paired, image by image, and each arm has its own second part. What single trainings answer by chance on single
+A metric of an arm is a mean over seeds and images. It would differ with other seeds and with other images, so its
+variance is taken as the sum of two parts: that of the seed-averaged values between images, divided by the number of
+images; and that of the metric between seeds, divided by the number of seeds. For a difference of two arms the first
+part is paired, image by image, and each arm has its own second part. What single trainings predict by chance on single
 images is in both parts, so the sum is a little too large rather than too small. Degrees of freedom are those of
 Welch-Satterthwaite, quantiles of Student's t.
 
 Sources: Welch, "The generalization of 'Student's' problem when several different population variances are involved",
 Biometrika 34, 1947; Satterthwaite, "An approximate distribution of estimates of variance components", Biometrics
-Bulletin 2, 1946; Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6,
-1979.
+Bulletin 2, 1946.
 """
 
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from mien.evaluate.metrics import Estimate
+from mien.stats import Estimate
 
 Floats = NDArray[np.float64]
 
@@ -29,12 +28,12 @@ _CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One arm's figure minus another's.
+    """One arm's metric minus another's.
 
     Attributes:
-        estimate: The difference and its 95 % interval, not widened for several comparisons.
-        p_value: How probable so great a difference, either way, would be if there were none; None where an arm has one
-            seed only, for then nothing is known of the spread between seeds.
+        estimate: The difference and its 95 % interval, not corrected for several comparisons.
+        p_value: Two-sided, for a difference of zero; None where an arm has a single seed, so that the spread between
+            seeds is unknown.
     """
 
     estimate: Estimate
@@ -64,16 +63,6 @@ def difference_of(first: Floats, second: Floats) -> Difference:
     if deviation == 0:
         return Difference(estimate, 1.0 if value == 0 else 0.0)
     return Difference(estimate, float(2 * student.sf(abs(value) / deviation, freedom)))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values, raised so that the chance of any false finding among all of them is what each says."""
-    raised = [0.0] * len(p_values)
-    highest = 0.0
-    for rank, position in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[position]))
-        raised[position] = highest
-    return raised
 
 
 def _between_images(values: Floats) -> tuple[float, int]:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self, TypeGuard, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from mien.data.checks import LEFT_OUT
+from mien.data.class_mapping import LEFT_OUT
 from mien.errors import choose_from
 from mien.expressions import FER7
 from mien.settings import Strict, read_toml, validated
@@ -27,7 +27,7 @@ class PublishedConfig(Strict):
 
 
 class NetworkConfig(Strict):
-    """Family and size of the network; see `mien.train.networks.network.ExpressionNetwork`.
+    """Family and size of the network; see `mien.train.networks.expression.ExpressionNetwork`.
 
     Published families have their own stem, widths and depths.
     """
@@ -44,7 +44,7 @@ class NetworkConfig(Strict):
         "plain-cnn",
         PublishedFamily,
     ] = "residual"
-    channels: Literal[1, 3] = 1  # 3 takes colour; a grayscale face is given to it three times
+    channels: Literal[1, 3] = 1  # 3 takes color; a grayscale face is given to it three times
     stem_width: int = Field(default=32, ge=1)
     stem_stride: Literal[1, 2] = 2
     widths: tuple[Count, ...] = Field(default=(48, 96, 256), min_length=1, max_length=5)
@@ -97,7 +97,7 @@ class LossConfig(Strict):
 
 
 class AugmentationConfig(Strict):
-    """Ranges and shares of random changes to a training picture; see `mien.train.augmentation`.
+    """Ranges and shares of random changes to a training picture; see `mien.train.augment`.
 
     Ranges are drawn from evenly, for each picture anew. Half of the pictures are mirrored, whatever is set here.
 
@@ -106,16 +106,16 @@ class AugmentationConfig(Strict):
         scale: The part that is shown is larger by a factor of 1 - `scale` to 1 + `scale`; one of its sides is then
             multiplied, the other divided, by 1 - `scale` / 3 to 1 + `scale` / 3.
         shift: The most that it is moved across and down, as a share of its side, either way.
-        brightness: The most that is added or taken away, in grey levels of 255.
+        brightness: The most that is added or taken away, in gray levels of 255.
         contrast: Differences from the picture's own mean are multiplied by exp(-`contrast`) to exp(`contrast`).
-        gamma: Exponent of grey levels as shares of 255, from exp(-`gamma`) to exp(`gamma`).
-        noise: The highest standard deviation of normal noise, in grey levels of 255.
+        gamma: Exponent of gray levels as shares of 255, from exp(-`gamma`) to exp(`gamma`).
+        noise: The highest standard deviation of normal noise, in gray levels of 255.
         low_resolution_share: Share of the pictures that are shrunk and enlarged again.
         low_resolution_min_px: The smallest side that they are shrunk to, in pixels; the largest is one pixel less than
             the picture's own.
         compression_share: Share of each batch that is compressed as by JPEG, of a quality of about 70 to 10.
         bad_crop_share: Share of the pictures whose `scale` and `shift` are 2.5 times those above.
-        erase_share: Share of the pictures in which a rectangle, each side 15 to 45 % of theirs, becomes one grey.
+        erase_share: Share of the pictures in which a rectangle, each side 15 to 45 % of theirs, becomes one gray.
         mixup_alpha: Both parameters of the beta distribution of a picture's own weight in mixup; 0 for no mixup.
         mixup_share: Share of the batches that are mixed by weight with a shuffled copy.
         cutmix_share: Share of the batches that get a rectangle, each side 20 to 70 %, of a shuffled copy.
@@ -154,8 +154,8 @@ class ProgressiveConfig(Strict):
     first_px: int = Field(default=32, ge=16, le=47)
 
 
-class OptimiserConfig(Strict):
-    """The optimiser under a one-cycle schedule with cosine annealing; see `mien.train.optimisers`."""
+class OptimizerConfig(Strict):
+    """The optimizer under a one-cycle schedule with cosine annealing; see `mien.train.optim`."""
 
     method: Literal["sgd", "adamw", "muon"] = "sgd"
     sharpness_radius: float = Field(default=0, ge=0)
@@ -167,7 +167,7 @@ class OptimiserConfig(Strict):
 
 
 class DistillationConfig(Strict):
-    """Models whose mean answer is learnt beside the labels; see `mien.train.distil`."""
+    """Models whose mean answer is learnt beside the labels; see `mien.train.distillation`."""
 
     teachers: tuple[str, ...] = ()
     weight: float = Field(default=0.5, ge=0, le=1)
@@ -221,7 +221,7 @@ class TrainingConfig(Strict):
     distillation: DistillationConfig = DistillationConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     progressive: ProgressiveConfig = ProgressiveConfig()
-    optimiser: OptimiserConfig = OptimiserConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
     early_stop: EarlyStopConfig = EarlyStopConfig()
     framing: FramingConfig = FramingConfig()
     data: DataConfig = DataConfig()
@@ -239,8 +239,8 @@ class TrainingConfig(Strict):
 
     @model_validator(mode="after")
     def _sharpness_aware_steps_are_not_scaled(self) -> Self:
-        if self.optimiser.sharpness_radius and self.precision == "16-mixed":
-            raise ValueError("optimiser.sharpness_radius cannot go with 16-mixed; take precision bf16-mixed or 32-true")
+        if self.optimizer.sharpness_radius and self.precision == "16-mixed":
+            raise ValueError("optimizer.sharpness_radius cannot go with 16-mixed; take precision bf16-mixed or 32-true")
         return self
 
 

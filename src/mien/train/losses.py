@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mien.data.faces import NO_LABEL, LabelledFaces
+from mien.data.labelled_faces import NO_LABEL, LabelledFaces
 from mien.expressions import FER7, FERPLUS8
 from mien.train.config import LossConfig
-from mien.train.networks.network import ExpressionNetwork
+from mien.train.networks.expression import ExpressionNetwork
 
 
 def soft_targets(faces: LabelledFaces, config: LossConfig) -> tuple[Tensor, Tensor]:

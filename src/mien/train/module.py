@@ -1,4 +1,4 @@
-"""The Lightning module: one training step, one validation step, one optimiser."""
+"""The Lightning module: one training step, one validation step, one optimizer."""
 
 from math import isclose
 from pathlib import Path
@@ -10,16 +10,16 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim.lr_scheduler import OneCycleLR
 
-from mien.data.faces import NO_LABEL
+from mien.data.labelled_faces import NO_LABEL
 from mien.errors import ConfigError
 from mien.expressions import FER7, FERPLUS8, core4_positions
-from mien.preprocess import Preprocessing, normalise
-from mien.train.augmentation import augment, blend
+from mien.preprocess import Preprocessing, normalize
+from mien.train.augment import augment, blend
 from mien.train.config import TrainingConfig
 from mien.train.losses import flip_difference, joint_loss
-from mien.train.networks.network import ExpressionNetwork
-from mien.train.optimisers import optimiser_of
-from mien.train.run.trainer import read_checkpoint
+from mien.train.networks.expression import ExpressionNetwork
+from mien.train.optim import optimizer_of
+from mien.train.trainer import read_checkpoint
 
 
 class ExpressionTraining(LightningModule):
@@ -35,7 +35,7 @@ class ExpressionTraining(LightningModule):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of both heads for pixel values of 0 to 255, of shape (N, 1, H, W)."""
-        logits: tuple[Tensor, Tensor] = self.network(self._normalised(pixels))
+        logits: tuple[Tensor, Tensor] = self.network(self._normalized(pixels))
         return logits
 
     def load_weights(self, checkpoint: Path) -> None:
@@ -62,7 +62,7 @@ class ExpressionTraining(LightningModule):
         pixels, fer7, ferplus8 = batch
         step_seed = (self.config.seed * 1_000_003 + self.global_step) * 4_096 + self.global_rank
         self.generator.manual_seed(step_seed)
-        with torch.autocast(self.device.type, enabled=False):  # pictures keep all their grey levels
+        with torch.autocast(self.device.type, enabled=False):  # pictures keep all their gray levels
             pictures = augment(pixels.float(), self.config.augmentation, self.generator)
             pictures, fer7, ferplus8 = blend(pictures, self.config.augmentation, self.generator, fer7, ferplus8)
             pictures = self._of_epoch_size(pictures)
@@ -82,15 +82,15 @@ class ExpressionTraining(LightningModule):
         return functional.interpolate(pictures, progressive.first_px, mode="area")
 
     def _loss(self, pictures: Tensor, targets: tuple[Tensor, Tensor]) -> Tensor:
-        features = self.network.features(self._normalised(pictures))
+        features = self.network.features(self._normalized(pictures))
         loss = joint_loss(self.network.answers(features), targets, self.config.loss)
         if self.config.loss.flip_consistency:
-            mirrored = self.network.features(self._normalised(pictures.flip(3)))
+            mirrored = self.network.features(self._normalized(pictures.flip(3)))
             loss = loss + self.config.loss.flip_consistency * flip_difference(self.network, features, mirrored)
         return loss
 
-    def _normalised(self, pixels: Tensor) -> Tensor:
-        faces: Tensor = normalise(pixels.float(), self.preprocessing)
+    def _normalized(self, pixels: Tensor) -> Tensor:
+        faces: Tensor = normalize(pixels.float(), self.preprocessing)
         return faces.contiguous(memory_format=torch.channels_last)
 
     def validation_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
@@ -116,22 +116,22 @@ class ExpressionTraining(LightningModule):
             self.log(f"nll_{protocol}", loss / faces, batch_size=int(faces), sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """The configured optimiser under a one-cycle schedule with cosine annealing."""
-        optimiser_config = self.config.optimiser
-        optimiser = optimiser_of(self.network, optimiser_config)
+        """The configured optimizer under a one-cycle schedule with cosine annealing."""
+        optimizer_config = self.config.optimizer
+        optimizer = optimizer_of(self.network, optimizer_config)
         steps = int(self.trainer.estimated_stepping_batches)
-        warmup_share = optimiser_config.warmup_share
+        warmup_share = optimizer_config.warmup_share
         if isclose(warmup_share * steps, 1):
             warmup_share *= 1.001  # torch divides by zero where the warm-up is of exactly one step
         schedule = OneCycleLR(
-            optimiser,
-            max_lr=optimiser_config.peak_learning_rate,
+            optimizer,
+            max_lr=optimizer_config.peak_learning_rate,
             total_steps=steps,
             pct_start=warmup_share,
             cycle_momentum=False,
             final_div_factor=1e3,
         )
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 def channels_last(network: torch.nn.Module) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from mien.cli import main
 from mien.errors import ModelError
-from mien.model import ModelFile, find_model, load_model
+from mien.model.package import ModelFile, find_model, load_model
 
 
 @pytest.mark.parametrize("arguments", [["info"], ["info", "--json"]], ids=["text", "json"])
@@ -20,8 +20,8 @@ def test_a_damaged_model_is_said_and_the_rest_shown(
     def damaged(name: str) -> None:
         raise ModelError(f"{name} is damaged")
 
-    monkeypatch.setattr("mien.model.shipped_models", lambda: ("base",))
-    monkeypatch.setattr("mien.model.load_model", damaged)
+    monkeypatch.setattr("mien.model.package.shipped_models", lambda: ("base",))
+    monkeypatch.setattr("mien.model.package.load_model", damaged)
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     out = capsys.readouterr().out
@@ -61,8 +61,8 @@ def test_any_model_file_is_shown_beside_those_shipped(
         file = ModelFile(Path(name).stem, Path(name), "0" * 64, b"content")
         return Mock(file=file, metadata=Mock(to_json=lambda: json.dumps(facts)))
 
-    monkeypatch.setattr("mien.model.shipped_models", lambda: ("base",))
-    monkeypatch.setattr("mien.model.load_model", load)
+    monkeypatch.setattr("mien.model.package.shipped_models", lambda: ("base",))
+    monkeypatch.setattr("mien.model.package.load_model", load)
     with pytest.raises(SystemExit) as ended:
         main(["info", "--model", "some/mine.onnx"])
     lines = capsys.readouterr().out.splitlines()
@@ -92,8 +92,8 @@ def test_form_of_a_model_file_is_shown_where_it_is_stated(
 ) -> None:
     facts = json.loads(load_model("base").metadata.to_json()) | {"export": export}
     stated = Mock(file=find_model("base"), metadata=Mock(to_json=lambda: json.dumps(facts)))
-    monkeypatch.setattr("mien.model.shipped_models", lambda: ("base",))
-    monkeypatch.setattr("mien.model.load_model", lambda _: stated)
+    monkeypatch.setattr("mien.model.package.shipped_models", lambda: ("base",))
+    monkeypatch.setattr("mien.model.package.load_model", lambda _: stated)
     with pytest.raises(SystemExit):
         main(["info"])
     lines = [line.split(None, 1) for line in capsys.readouterr().out.splitlines() if line.startswith("  graph")]
@@ -108,7 +108,7 @@ def test_a_model_file_that_is_not_there_is_said(capsys: pytest.CaptureFixture[st
 
 
 def test_ctrl_c_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("mien.model.load_model", Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.setattr("mien.model.package.load_model", Mock(side_effect=KeyboardInterrupt))
     with pytest.raises(SystemExit) as ended:
         main(["info"])
     assert (ended.value.code, capsys.readouterr().err) == (130, "mien: interrupted\n")

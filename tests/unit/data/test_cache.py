@@ -13,7 +13,7 @@ import torch
 from drawn_faces import drawn_faces
 
 from mien.data.cache import CACHE_VARIABLE, cache_folder, cached_faces
-from mien.data.faces import LabelledFaces
+from mien.data.labelled_faces import LabelledFaces
 
 FACES = replace(drawn_faces(6, seed=0), source="drawn")
 

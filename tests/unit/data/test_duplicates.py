@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mien.data import duplicates
+from mien.data.dataset import read_faces
 from mien.data.duplicates import (
     LeftOut,
     exact_duplicates,
@@ -17,8 +18,8 @@ from mien.data.duplicates import (
     near_duplicates,
     training_rows_to_keep,
 )
-from mien.data.faces import VOTE_COLUMNS, LabelledFaces
-from mien.data.readers import read_faces
+from mien.data.labelled_faces import VOTE_COLUMNS, LabelledFaces
+from mien.data.split import Split
 
 
 def pictures(seed: int, count: int) -> NDArray[np.uint8]:
@@ -65,9 +66,9 @@ def test_near_duplicates_need_the_threshold() -> None:
 
 
 def test_flat_faces_have_no_near_duplicates() -> None:
-    grey = np.full((2, 48, 48), 128, dtype=np.uint8)
-    assert len(near_duplicates(grey, grey)) == 0
-    assert len(exact_duplicates(grey, grey)) == 4
+    gray = np.full((2, 48, 48), 128, dtype=np.uint8)
+    assert len(near_duplicates(gray, gray)) == 0
+    assert len(exact_duplicates(gray, gray)) == 4
 
 
 @settings(deadline=None)  # the first call may wait for NumPy's threads on a busy machine
@@ -106,12 +107,12 @@ def test_training_rows_to_keep_counts_every_reason() -> None:
 
 @pytest.fixture(scope="module")
 def training(shared_data: Path) -> LabelledFaces:
-    return read_faces(shared_data / "fer2013", split="Training")
+    return read_faces(shared_data / "fer2013", split=Split.TRAIN)
 
 
 @pytest.fixture(scope="module")
 def public_test(shared_data: Path) -> LabelledFaces:
-    return read_faces(shared_data / "fer2013", split="PublicTest")
+    return read_faces(shared_data / "fer2013", split=Split.VALIDATION)
 
 
 @pytest.mark.data

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.data.readers import read_faces, read_for_training, read_seen
+from mien.data.dataset import read_faces, read_for_training, read_seen
+from mien.data.split import FER2013_NAMES, Split
 from mien.errors import DataError
 from mien.expressions import FER7
 from mien.images import read_picture
@@ -37,42 +38,41 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "ours"
 
 
-def labels(folder: Path, split: str | None, classes: dict[str, str] | None = None) -> list[str]:
+def labels(folder: Path, split: Split | None, classes: dict[str, str] | None = None) -> list[str]:
     return [FER7.labels[position] for position in read_faces(folder, split=split, classes=classes).fer7]
 
 
 def test_splits_go_by_either_name(folder: Path) -> None:
-    official = {"train": "Training", "validation": "PublicTest", "test": "PrivateTest"}
-    for name, split in official.items():
-        expected = [label for label in CORE for _ in range(SPLITS[name])]
+    for split, name in FER2013_NAMES.items():
+        expected = [label for label in CORE for _ in range(SPLITS[split])]
         assert labels(folder, split) == expected
-        (folder / name).rename(folder / split)
+        (folder / split).rename(folder / name)
         assert labels(folder, split) == expected
     (folder / "PublicTest").rename(folder / "VAL")
-    assert len(labels(folder, "PublicTest")) == 8
+    assert len(labels(folder, Split.VALIDATION)) == 8
     assert len(labels(folder, None)) == 24
 
 
 def test_faces_are_without_votes_and_named_for_their_folder(folder: Path) -> None:
-    faces = read_faces(folder, split="Training")
+    faces = read_faces(folder, split=Split.TRAIN)
     assert faces.pixels.shape == (12, 48, 48)
     assert not faces.votes.any()
     assert faces.rows.tolist() == list(range(12))
     assert faces.source == "ours"
-    assert len(read_seen(folder, "PrivateTest")) == 20
+    assert len(read_seen(folder, Split.TEST)) == 20
 
 
 def test_pictures_are_prepared_as_inference_does(folder: Path) -> None:
-    colours = np.random.default_rng(1).integers(0, 256, (60, 90, 4), dtype=np.uint8)
+    colors = np.random.default_rng(1).integers(0, 256, (60, 90, 4), dtype=np.uint8)
     turned = Image.Exif()
     turned[0x0112] = 6
     path = folder / "train" / "happy" / "deeper" / "0.webp"
     path.parent.mkdir()
-    Image.fromarray(colours).save(path, lossless=True, exif=turned)
-    pixels = read_faces(folder, split="Training").pixels[3]  # after the three that lie in `happy` itself
+    Image.fromarray(colors).save(path, lossless=True, exif=turned)
+    pixels = read_faces(folder, split=Split.TRAIN).pixels[3]  # after the three that lie in `happy` itself
     assert np.array_equal(pixels, fit_crop(read_picture(path), Preprocessing(48, 0.0, 1.0)))
     assert np.array_equal(
-        read_faces(folder, split="Training").pixels[0], np.asarray(Image.open(folder / "train/happy/0.png"))
+        read_faces(folder, split=Split.TRAIN).pixels[0], np.asarray(Image.open(folder / "train/happy/0.png"))
     )
 
 
@@ -82,7 +82,7 @@ def test_own_names_synonyms_and_classes_left_out(folder: Path) -> None:
         (folder / split / "sad").rename(folder / split / "Sadness")
         picture(folder / split / "contempt" / "0.png")
     classes = {"joy": "happy", "contempt": ""}
-    assert labels(folder, "PrivateTest", classes) == ["happy", "sad", "neutral", "surprise"]
+    assert labels(folder, Split.TEST, classes) == ["happy", "sad", "neutral", "surprise"]
     training, held_out = read_for_training(folder, classes=classes, source="Faces of ours")
     assert (len(training), len(held_out)) == (12, 8)
     assert training.source == held_out.source == "Faces of ours"
@@ -101,7 +101,7 @@ def test_what_is_no_picture_and_what_is_hidden_does_not_matter(folder: Path) -> 
     (folder / "train" / "happy" / ".trash").mkdir()
     (folder / "train" / "happy" / ".trash" / "x.heic").write_text("x")
     (folder / "docs").mkdir()
-    assert len(read_faces(folder, split="Training")) == 12
+    assert len(read_faces(folder, split=Split.TRAIN)) == 12
 
 
 Change = Callable[[Path], object]
@@ -120,7 +120,7 @@ FAULTS: dict[str, tuple[Change, str]] = {
     "class of nothing known": (lambda f: picture(f / "train" / "contempt" / "0.png"), "no label 'contempt'"),
     "class missing in a split": (
         lambda f: shutil.rmtree(f / "validation" / "sad"),
-        "PublicTest of .* has no picture of sad, which the other split has",
+        "validation of .* has no picture of sad, which the other split has",
     ),
     "class without pictures": (
         lambda f: [path.unlink() for path in (f / "train" / "sad").iterdir()],
@@ -128,11 +128,11 @@ FAULTS: dict[str, tuple[Change, str]] = {
     ),
     "typo in a split": (
         lambda f: (f / "validation").rename(f / "validaton"),
-        r"no folder validation \(for PublicTest\); it has test, train, validaton: take another split, or rename",
+        r"no folder validation; it has test, train, validaton: take another split, or rename",
     ),
     "two folders of a split": (
         lambda f: shutil.copytree(f / "validation", f / "val"),
-        "two folders for PublicTest: val and validation; keep one",
+        "two folders for validation: val and validation; keep one",
     ),
     "split without classes": (lambda f: [shutil.rmtree(f / "train" / c) for c in CORE], "train has no pictures"),
     "pictures outside of a class": (

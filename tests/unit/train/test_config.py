@@ -23,7 +23,7 @@ def test_what_is_not_set_has_its_default(tmp_path: Path) -> None:
     config = load_config(written(tmp_path, "epochs = 3\n[loss]\nlabel_smoothing = 0.2\n"))
     assert config.epochs == 3
     assert config.loss.label_smoothing == 0.2
-    assert config.optimiser == TrainingConfig().optimiser
+    assert config.optimizer == TrainingConfig().optimizer
 
 
 def test_unknown_key_names_the_nearest(tmp_path: Path) -> None:
@@ -32,8 +32,8 @@ def test_unknown_key_names_the_nearest(tmp_path: Path) -> None:
 
 
 def test_unknown_section_names_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"unknown key 'optimizer'; did you mean 'optimiser'\?"):
-        load_config(written(tmp_path, "[optimizer]\nmomentum = 0.2\n"))
+    with pytest.raises(ConfigError, match=r"unknown key 'optimiser'; did you mean 'optimizer'\?"):
+        load_config(written(tmp_path, "[optimiser]\nmomentum = 0.2\n"))
 
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
@@ -65,8 +65,8 @@ def test_missing_file(tmp_path: Path) -> None:
             "augmentation: mixup_share 0.6 and cutmix_share 0.5",
         ),
         (
-            'precision = "16-mixed"\n[optimiser]\nsharpness_radius = 0.1\n',
-            "toml: optimiser.sharpness_radius cannot go with 16-mixed",
+            'precision = "16-mixed"\n[optimizer]\nsharpness_radius = 0.1\n',
+            "toml: optimizer.sharpness_radius cannot go with 16-mixed",
         ),
         ("[loss]\nmajority_votes = true\noutlier_votes = true\n", "loss: the majority leaves single votes out"),
         (

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from mien.data.faces import NO_LABEL, LabelledFaces
+from mien.data.labelled_faces import NO_LABEL, LabelledFaces
 from mien.expressions import FER7, FERPLUS8
 from mien.train.config import LossConfig, NetworkConfig
 from mien.train.losses import flip_difference, joint_loss, soft_targets
-from mien.train.networks.network import ExpressionNetwork
+from mien.train.networks.expression import ExpressionNetwork
 
 CONFIG = LossConfig(fer7_weight=0.5, ferplus8_weight=2.0, label_smoothing=0.1)
 

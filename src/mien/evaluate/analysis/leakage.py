@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.duplicates import Pairs, exact_duplicates, near_duplicates, training_rows_to_keep
-from mien.data.faces import LabelledFaces
+from mien.data.labelled_faces import LabelledFaces
 from mien.data.manifest import fingerprint
 from mien.expressions import FER7
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.faces import LabelledFaces, without_outliers
-from mien.data.light import light
-from mien.evaluate.metrics import Estimate, proportion
+from mien.data.image_quality import light
+from mien.data.labelled_faces import LabelledFaces, without_outliers
+from mien.stats import Estimate
 
 Floats = NDArray[np.float64]
 
@@ -56,8 +56,8 @@ def slices(faces: LabelledFaces, right: NDArray[np.bool_], landmarks: Floats) ->
     """
     brightness, _, sharpness = light(faces.pixels).T
     properties = {
-        "brightness": ("mean grey level, 0 to 255", brightness),
-        "sharpness": ("standard deviation of the Laplacian, in grey levels", sharpness),
+        "brightness": ("mean gray level, 0 to 255", brightness),
+        "sharpness": ("standard deviation of the Laplacian, in gray levels", sharpness),
         "tilt": ("degrees by which the line through the eyes is off the level, by landmarks", tilt(landmarks)),
         "turn": ("how far the nose is off the middle between the eyes, in distances of the eyes", turn(landmarks)),
     }
@@ -88,7 +88,7 @@ def _part(values: Floats | None, right: NDArray[np.bool_], inside: NDArray[np.bo
         low=None if values is None else float(values[inside].min()),
         high=None if values is None else float(values[inside].max()),
         images=int(inside.sum()),
-        accuracy=proportion(int(right[inside].sum()), int(inside.sum())),
+        accuracy=Estimate.of_proportion(int(right[inside].sum()), int(inside.sum())),
     )
 
 

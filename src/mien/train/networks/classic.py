@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from mien.data.fer2013_csv import FACE_SIZE
+from mien.data.fer2013 import FACE_SIZE
 from mien.train.config import NetworkConfig
 
 _LENET_KERNEL = 5
@@ -43,7 +43,7 @@ def _lenet(config: NetworkConfig) -> list[nn.Module]:
 
 
 def _plain_cnn(config: NetworkConfig) -> list[nn.Module]:
-    """3×3 convolutions with maximum pooling and dropout, and neither normalisation nor shortcuts."""
+    """3×3 convolutions with maximum pooling and dropout, and neither normalization nor shortcuts."""
     stages: list[nn.Module] = []
     size_px: int = FACE_SIZE
     width: int = config.channels

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from drawn_faces import drawn_faces
 
-from mien.evaluate.analysis.corruption import CORRUPTIONS, SEVERITIES, Corruption
+from mien.evaluate.analysis.robustness import CORRUPTIONS, SEVERITIES, Corruption
 
 FACES = drawn_faces(40, seed=1).pixels
 NAMED = {corruption.name: corruption for corruption in CORRUPTIONS}
@@ -41,10 +41,10 @@ def test_what_is_random_comes_from_the_generator(name: str) -> None:
 
 
 def test_strengths_are_what_their_units_say() -> None:
-    grey = np.full((200, 48, 48), 128, dtype=np.uint8)
+    gray = np.full((200, 48, 48), 128, dtype=np.uint8)
     rng = np.random.default_rng(1)
-    assert NAMED["noise"](grey, 3, rng=rng).astype(float).std() == pytest.approx(20, rel=0.01)
-    assert set(np.unique(NAMED["brightness"](grey, 1, rng=rng))) == {128 - 25, 128 + 25}
+    assert NAMED["noise"](gray, 3, rng=rng).astype(float).std() == pytest.approx(20, rel=0.01)
+    assert set(np.unique(NAMED["brightness"](gray, 1, rng=rng))) == {128 - 25, 128 + 25}
     covered = NAMED["occlusion"](np.zeros((5, 48, 48), dtype=np.uint8), 2, rng=rng)
     assert (covered == 128).sum(axis=(1, 2)).tolist() == [12 * 12] * 5
     # Brightness stays, and contrast is halved.
@@ -63,5 +63,5 @@ def test_a_shifted_point_moves_by_the_distance() -> None:
 
 
 def test_turning_shows_no_border() -> None:
-    grey = np.full((8, 48, 48), 77, dtype=np.uint8)
-    assert np.unique(NAMED["rotation"](grey, 5, rng=np.random.default_rng(1))).tolist() == [77]
+    gray = np.full((8, 48, 48), 77, dtype=np.uint8)
+    assert np.unique(NAMED["rotation"](gray, 5, rng=np.random.default_rng(1))).tolist() == [77]

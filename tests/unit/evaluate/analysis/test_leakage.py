@@ -7,7 +7,7 @@ import pytest
 from drawn_faces import drawn_faces
 
 from mien.data.duplicates import training_rows_to_keep
-from mien.data.faces import LabelledFaces
+from mien.data.labelled_faces import LabelledFaces
 from mien.data.manifest import manifest
 from mien.evaluate.analysis.leakage import Duplicates, leakage
 

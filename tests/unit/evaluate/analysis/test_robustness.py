@@ -6,9 +6,8 @@ import numpy as np
 from drawn_faces import drawn_faces
 from numpy.typing import NDArray
 
-from mien.data.faces import LabelledFaces
-from mien.evaluate.analysis.corruption import CORRUPTIONS, SEVERITIES
-from mien.evaluate.analysis.robustness import robustness
+from mien.data.labelled_faces import LabelledFaces
+from mien.evaluate.analysis.robustness import CORRUPTIONS, SEVERITIES, robustness
 from mien.evaluate.protocols import P2, P3
 
 FACES = drawn_faces(60, seed=2)

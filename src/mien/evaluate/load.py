@@ -1,0 +1,65 @@
+"""Finds out what is to be evaluated, and loads it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.evaluate.analysis.invariance import BatchClassifier
+from mien.evaluate.classifiers import Answers, classifier_of
+from mien.evaluate.csv_predictions import read_predictions
+from mien.evaluate.onnx_classifier import load_foreign
+from mien.evaluate.subject import Subject
+from mien.expressions import CORE4, EXPRESSION_SETS
+from mien.model import package as models
+from mien.model.calibration import probabilities
+from mien.recognizer import Recognizer
+
+
+def load_subject(name: str) -> Subject:
+    """What is called `name`, ready to be evaluated.
+
+    Args:
+        name: A shipped model, the path of a model package, of a TOML file that describes another ONNX file (see
+            `mien.evaluate.onnx_classifier`), or of a CSV file of answers (see `mien.evaluate.csv_predictions`).
+
+    Raises:
+        ModelError: If there is no such model or file, or it cannot be used.
+        DataError: If a CSV file of answers is not in the form described.
+    """
+    suffix = Path(name).suffix.lower()
+    if suffix == ".toml":
+        return load_foreign(Path(name))
+    if suffix == ".csv":
+        return read_predictions(Path(name))
+    return _mien_model(name)
+
+
+def _mien_model(name: str) -> Subject:
+    loaded = models.load_model(name)
+    path, calibration = loaded.file.path, loaded.metadata.calibration
+
+    def opened(threads: int | None) -> BatchClassifier:
+        model = models.load_model(path, threads=threads)
+
+        def classify(pixels: NDArray[np.uint8], batch: int) -> Answers:
+            logits = model.logits(pixels, batch=batch)
+            return {each.name: probabilities(logits, each, calibration) for each in EXPRESSION_SETS}
+
+        return classify
+
+    def from_files(paths: Sequence[Path]) -> Answers:
+        recognizer = Recognizer(path, expressions=CORE4.name, detector="none")
+        faces = [face for each in paths for face in recognizer.recognize(each)]
+        return {CORE4.name: np.array([face.prediction.probabilities for face in faces])}
+
+    return Subject(
+        name=loaded.file.name,
+        sets=tuple(each.name for each in EXPRESSION_SETS),
+        classifier=classifier_of(loaded),
+        opened=opened,
+        from_files=from_files,
+        selected_on=loaded.metadata.selected_on,
+        training=loaded.metadata.training,
+    )

@@ -1,1 +1,0 @@
-"""The full report as something to read: HTML in one file, and Markdown."""

@@ -1,1 +1,0 @@
-"""What can be evaluated: mien's models, any ONNX file that a TOML file describes, another tool's answers as CSV."""

@@ -1,0 +1,1 @@
+"""From a training run to model packages: ONNX files that describe themselves."""

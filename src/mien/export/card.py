@@ -1,0 +1,373 @@
+"""The model card in Markdown, made from the facts in the model file."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any
+
+from mien.data.labelled_faces import FER2013
+from mien.export.plots import CALIBRATION, RISK, write_plots
+from mien.model.metadata import ModelMetadata
+from mien.model.package import load_model
+from mien.report.format import percent_sign, share_sign
+from mien.report.markdown import table
+from mien.stats import Estimate
+from mien.train.networks.pretrained import ORIGINS
+
+_FER2013_LICENCE = (
+    "Weights: Apache-2.0. Trained on FER2013 (Goodfellow et al., 2013), whose images' licence is not clearly stated"
+)
+_FERPLUS_LICENCE = ", with FER+ votes (Barsoum et al., 2016; MIT)"
+_NO_VOTES = (
+    "There were no votes of several people: the labels stood in for them. So all answers, `core4` and `ferplus8` too, "
+    "follow the labels, and P2 and P4 cannot be measured."
+)
+_FER2013_ORIGIN = (
+    "FER2013 was gathered by web search; who is shown, from where and whether they agreed is not known. Ages, skin "
+    "tones and occasions are not balanced, and posed and drawn faces are among them."
+)
+_FER2013_LIMITS = """\
+- One in several faces is a matter of opinion: FER2013's own label and ten people's majority differ on about a fifth of
+  the faces with one of the four core labels. No single answer can be right by both.
+- Sad and neutral are confused most; fear, disgust and contempt are rare in the data and read poorly."""
+
+
+def licence_note(data: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    """Licence of the weights, and what is known of the data's.
+
+    Args:
+        data: A run's facts about its data; see `mien.data.manifest.Manifest`.
+        config: The run's configuration.
+    """
+    begun = _begun_with(config.get("network", {}))
+    if _is_fer2013(data):
+        return f"{_FER2013_LICENCE}{_FERPLUS_LICENCE if _has_votes(data) else ''}.{begun}"
+    licence = config.get("data", {}).get("licence") or "not stated"
+    return (
+        f"Weights: as whoever trained them says. Trained on {_name(data)}; licence of its pictures: {licence}.{begun}"
+    )
+
+
+def about_data(data: Mapping[str, Any]) -> str:
+    """What was trained on and what was left out, as paragraphs of Markdown."""
+    left_out = data["left_out"]["total"] - data["left_out"]["kept"]
+    # Earlier versions had the same two rules, and did not state them.
+    flat = f" (standard deviation of gray levels below {data['flat_below']:g})" if "flat_below" in data else ""
+    no_face = f" ({data['not_a_face']})" if "not_a_face" in data else ""
+    if _is_fer2013(data):
+        votes = " and the FER+ votes" if _has_votes(data) else ""
+        trained = f"{data['training']:,} faces of FER2013's Training split with FER2013's labels{votes}."
+    else:
+        trained = f"{data['training']:,} faces of {_name(data)} with its labels: {_counts(data)}."
+    paragraphs = [
+        f"{trained} Left out were {left_out:,} faces that repeat a held-out one "
+        f"(correlation from {data['near_duplicate_correlation']} on), are flat{flat}, or are no face to "
+        f"voters{no_face}."
+    ]
+    if not _has_votes(data):
+        paragraphs.append(_NO_VOTES)
+    if _is_fer2013(data):
+        paragraphs.append(_FER2013_ORIGIN)
+    return "\n\n".join(paragraphs)
+
+
+def about_models(training: Mapping[str, Any]) -> str:
+    """Which models' answers were mixed into the targets, and whose weights came first; nothing where there were none.
+
+    Args:
+        training: What a package says of its run; see `mien.export.pipeline.stated`.
+    """
+    config, sums = training["config"], training.get("learnt_from", {})
+    distillation, family = config.get("distillation", {}), config.get("network", {}).get("family", "")
+    sentences = []
+    if teachers := distillation.get("teachers"):
+        answers = "answers" if len(teachers) == 1 else "mean answers"
+        sentences.append(
+            f"Mixed into its targets, with a weight of {distillation['weight']:g}, were the {answers} of "
+            f"{', '.join(_known_by(name, sums) for name in teachers)}."
+        )
+    if start := config.get("start_from"):
+        sentences.append(f"Its first weights were those of the run {_known_by(start, sums)}.")
+    elif family in ORIGINS and family in sums:
+        sentences.append(f"Its first weights were those of {_known_by(family, sums)}, trained on ImageNet-1k.")
+    return " ".join(sentences)
+
+
+def about_labels(data: Mapping[str, Any]) -> str:
+    """How far the labels, and so the answers, are to be trusted: items of a Markdown list."""
+    if _is_fer2013(data) and _has_votes(data):
+        return _FER2013_LIMITS
+    items = [f"- How far people agree with the labels of {_name(data)} has not been measured."]
+    unseen = [label for label, count in data["training_by_label"].items() if not count]
+    if unseen:
+        items.append(f"- It was shown no face for {', '.join(unseen)}: what it says of these means nothing.")
+    return "\n".join(items)
+
+
+def _known_by(name: str, sums: Mapping[str, str]) -> str:
+    """The last part of a path, and the beginning of the checksum."""
+    checksum = f" (SHA-256 {sums[name][:12]}…)" if name in sums else ""
+    return f"`{PurePath(name).name}`{checksum}"
+
+
+def _begun_with(network: Mapping[str, Any]) -> str:
+    """Whose weights a published network started from; nothing where there were none."""
+    origin = ORIGINS.get(network.get("family", ""))
+    if origin is None or network["published"]["weights"] == "random":
+        return ""
+    return (
+        f" It started from the weights of {origin.name} ({origin.licence}), trained on ImageNet-1k, whose pictures are "
+        "for non-commercial research."
+    )
+
+
+def _is_fer2013(data: Mapping[str, Any]) -> bool:
+    return _name(data) == FER2013
+
+
+def _name(data: Mapping[str, Any]) -> str:
+    # Models of the first version do not say it, and were trained on nothing else.
+    name: str = data.get("source", FER2013)
+    return name or "a data set without a name"
+
+
+def _has_votes(data: Mapping[str, Any]) -> bool:
+    votes: int = data.get("with_votes", data["training"])
+    return votes > 0
+
+
+def _counts(data: Mapping[str, Any]) -> str:
+    return ", ".join(f"{label} {count:,}" for label, count in data["training_by_label"].items() if count)
+
+
+_PRECISIONS = {
+    "fp32": "Weights and arithmetic are in float32",
+    "fp16": "Weights are stored in float16; arithmetic is in float32",
+    "int8": "Convolutions are in 8-bit integers (weights in 7 bits, by channel; activations in the ranges that "
+    "{range_faces} faces of the training set gave them), the two heads in float32",
+}
+_COVERAGES = (0.95, 0.9, 0.8)
+
+
+def about_export(export: Mapping[str, Any]) -> str:
+    """Precision and form of the file, and how it compares with the network it was made of."""
+    found = export["parity"]
+    batch = next(iter(export["inputs"].values()))[0]
+    size = "any number of faces at once" if isinstance(batch, str) else f"{batch} faces at once"
+    agreement = ", ".join(f"{percent_sign(share)} (`{name}`)" for name, share in found["agreement"].items())
+    rows = [
+        (code, percent_sign(found["network_accuracy"][code]), percent_sign(accuracy))
+        for code, accuracy in found["accuracy"].items()
+    ]
+    precision = _PRECISIONS[export["precision"]].format(**export)
+    return (
+        f"{precision}; ONNX opset {export['opset']}; {size}. Logits differ from the trained network's by at most "
+        f"{found['greatest_difference']:.2g} (mean {found['mean_difference']:.1g}), and the answers are the same "
+        f"on {agreement} of the held-out faces. Share right:\n\n"
+        f"{table(('protocol', 'network', 'this file'), rows)}"
+    )
+
+
+def about_certainty(certainty: Mapping[str, Any], least_support: Mapping[str, float], plots: str) -> str:
+    """ECE, risk by coverage and the mark `uncertain`, with both plots.
+
+    Args:
+        certainty: By set, what `mien.export.certainty.Certainty.to_dict` gives.
+        least_support: The model's thresholds.
+        plots: Name of the folder beside the card that has the plots.
+    """
+    if not certainty:
+        return "There were too few faces to measure it."
+    ranked = [
+        (
+            f"`{name}`",
+            str(c["n"]),
+            f"{percent_sign(c['calibration_error'])} ({percent_sign(c['error_by_chance'])})",
+            percent_sign(c["wrong"]["value"]),
+            *_risks(c),
+            f"{c['aurc']:.4f}",
+        )
+        for name, c in certainty.items()
+    ]
+    marked = [
+        (f"`{name}`", f"{least_support[name]:.2f}", percent(c["certain"]), percent(c["certain_wrong"]))
+        for name, c in certainty.items()
+    ]
+    outside = [
+        (f"`{name}`", label, str(share["n"]), percent(share))
+        for name, c in certainty.items()
+        for label, share in c["uncertain_outside"].items()
+    ]
+    at = tuple(f"at {coverage:.0%}".replace("%", " %") for coverage in _COVERAGES)
+    parts = [
+        "Measured on the half of the held-out faces that calibration has not seen.",
+        f"![Share right by probability]({plots}/{CALIBRATION})",
+        "ECE, in brackets what it would be if all probabilities were exactly right, since chance alone gives some; and "
+        'wrong answers where only the best supported faces are answered: "at 90 %" leaves out a tenth of them.',
+        table(("set", "n", "ECE", "all answered", *at, "AURC"), ranked),
+        f"![Share of wrong answers by coverage]({plots}/{RISK})",
+        "An answer is marked **uncertain** where its support is under a threshold, chosen on the other half so that "
+        "90 % of the faces with a truth are certain there. Support is the probability; for the two core sets it is "
+        "multiplied by that of the face showing one of the four at all.",
+        table(("set", "threshold", "certain", "of these wrong"), marked),
+    ]
+    if outside:
+        parts.append("Faces that show none of the four have no right answer there and should be uncertain. They are:")
+        parts.append(table(("set", "truth", "n", "uncertain"), outside))
+    return "\n\n".join(parts)
+
+
+def about_failures(failures: Sequence[Mapping[str, Any]]) -> str:
+    """The surest wrong answers as a table of files or rows of the data; no pictures, which are not ours to give."""
+    if not failures:
+        return "It makes none on the held-out faces."
+    # Models of the first version have rows alone.
+    by = "row" if failures[0].get("file") is None else "file"
+    where = "row of the held-out faces' source (from 0)" if by == "row" else "picture file"
+    rows = [(str(f[by]), f["truth"], f["answer"], percent_sign(f["probability"])) for f in failures]
+    return (
+        f"The wrong `core4` answers with the highest probability, by {where}. Labels are wrong, too. "
+        "`mien export --failures` shows the pictures.\n\n"
+        f"{table((by, 'truth', 'answer', 'probability'), rows)}"
+    )
+
+
+def percent(estimate: Mapping[str, float]) -> str:
+    """A share with its interval: `88.9 % (87.7-90.0)`."""
+    return share_sign(Estimate(estimate["value"], estimate["low"], estimate["high"]))
+
+
+def _risks(certainty: Mapping[str, Any]) -> list[str]:
+    by_coverage = dict(zip(certainty["coverage"], certainty["risk"], strict=True))
+    return [percent_sign(by_coverage[coverage]) for coverage in _COVERAGES]
+
+
+_CARD = """\
+# Model card: {name}
+
+A small convolutional network that reads the **apparent** expression of a face: what its look suggests to people who see
+it, not what the person feels. One file of {size_mb:.2g} MB, `{name}.onnx`, SHA-256 `{sha256}`.
+
+## Intended use
+Sorting and searching pictures, user interfaces, art, studies of how expressions are perceived; on people who know of it
+and agree.
+
+## Not for
+- Inferring what someone feels, intends or is like. Appearance does not tell.
+- Inferring emotions at work or in education: prohibited in the European Union (AI Act, Article 5(1)(f)).
+- Any decision about a person, lie detection, medical or psychological diagnosis, surveillance.
+
+## What it answers
+Input: one grayscale face of {size_px} × {size_px} pixels, framed as in FER2013. Two heads: FER2013's seven labels and
+FER+'s eight. The four core expressions (happy, sad, surprise, neutral) are a head narrowed to the four: FER+'s for
+`core4` (the default, meant for what most people see), FER2013's for `core4-fer2013` (meant for FER2013's own label).
+Probabilities are calibrated by temperature.
+
+{export}
+
+## Data
+{about_data}
+
+{licence}
+
+## Figures
+Protocols as in `docs/evaluation.md`, on {split}, without flip averaging, 95 % bootstrap intervals. **Selected on
+{selected_on}**: hyperparameters were chosen and calibration was fitted there, so these figures flatter the model a
+little.
+
+{figures}
+
+P1c are the default answers, `core4`, measured by FER2013's label; the other rows measure the answers meant for their
+truth (P1: `core4-fer2013`).
+
+### Recall by class
+{recall}
+
+## How sure it is
+{certainty}
+
+## Its surest mistakes
+{failures}
+
+## Limits
+{about_labels}
+- Small (under 32 px), blurred, turned, covered, very dark faces and drawings are read less well than the figures say.
+- Accuracy by age, sex and skin tone has not been measured; the data carry no such labels.
+
+## Training
+{epochs} epochs, seed {seed}, {minutes:.0f} minutes by the clock{alone}; energy was not measured.
+Configuration, data hashes and all figures are in the file's metadata (`mien info --model PATH --json`).
+"""
+
+
+def write_card(path: Path) -> Path:
+    """Writes the card of the model at `path` and its plots beside it and returns where the card lies."""
+    model = load_model(path)
+    card = path.with_suffix(".md")
+    card.write_text(card_text(model.metadata, model.file.sha256, len(model.file.content) / 1e6), "utf-8")
+    if model.metadata.metrics["certainty"]:
+        plots_folder(card).mkdir()
+        write_plots(model.metadata.metrics["certainty"], plots_folder(card))
+    return card
+
+
+def plots_folder(card: Path) -> Path:
+    """Where the plots of a card lie: `base-card` beside `base.md`."""
+    return card.with_name(f"{card.stem}-card")
+
+
+def card_text(metadata: ModelMetadata, sha256: str, size_mb: float) -> str:
+    """The card of a model that `mien export` wrote.
+
+    Args:
+        metadata: What the file says of itself.
+        sha256: The file's checksum.
+        size_mb: The file's size in millions of bytes.
+    """
+    data, config = metadata.training["data"], metadata.training["config"]
+    models = about_models(metadata.training)
+    plain = [
+        result
+        for result in metadata.metrics["results"]
+        if not result["flip_averaged"] and not result["without_duplicates"]
+    ]
+    return _CARD.format(
+        name=metadata.name,
+        size_mb=size_mb,
+        sha256=sha256,
+        size_px=metadata.preprocessing.size_px,
+        export=about_export(metadata.export),
+        about_data="\n\n".join(filter(None, (about_data(data), models))),
+        about_labels=about_labels(data),
+        licence=metadata.licence,
+        split=metadata.metrics["split"],
+        selected_on=metadata.selected_on,
+        figures=_figures(plain),
+        recall=_recall(plain),
+        certainty=about_certainty(
+            metadata.metrics["certainty"], metadata.calibration.least_support, f"{metadata.name}-card"
+        ),
+        failures=about_failures(metadata.metrics["failures"]),
+        epochs=metadata.training.get("epochs_done", config["epochs"]),  # fewer where a run was stopped early
+        seed=config["seed"],
+        minutes=metadata.training["elapsed_s"] / 60,
+        alone=" for this run alone, without the models it learnt from" if models else "",
+    )
+
+
+def _figures(results: list[Mapping[str, Any]]) -> str:
+    keys = ("accuracy", "balanced_accuracy", "macro_f1", "calibration_error")
+    rows = [
+        (f"{result['protocol']} `{result['name']}`", str(result["n"]), *(percent(result[key]) for key in keys))
+        for result in results
+    ]
+    return table(("protocol", "n", "accuracy", "balanced accuracy", "macro-F1", "ECE"), rows)
+
+
+def _recall(results: list[Mapping[str, Any]]) -> str:
+    rows = [
+        (result["protocol"], label, percent(result["recall"][label]))
+        for result in results
+        for label in result["labels"]
+        if label in result["recall"]
+    ]
+    return table(("protocol", "class", "recall"), rows)

@@ -1,0 +1,91 @@
+"""A trained network, and the same as an ONNX graph."""
+
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+
+from mien.errors import ModelError
+from mien.model.calibration import HEADS, Logits
+from mien.model.metadata import METADATA_KEY, ModelMetadata
+from mien.train.config import TrainingConfig
+from mien.train.dataloaders import with_channels
+from mien.train.module import ExpressionTraining
+from mien.train.run_record import preprocessing_of, refuse_unfinished
+from mien.train.trainer import CHECKPOINT
+
+OPSET = 18
+_BATCH = 256
+
+
+def trained_network(run: Path, facts: Mapping[str, Any]) -> ExpressionTraining:
+    """The network of a finished run with its averaged weights, ready to answer; `ConfigError` if it is not finished."""
+    refuse_unfinished(run, facts)
+    module = ExpressionTraining(TrainingConfig.model_validate(facts["config"]), preprocessing_of(facts))
+    module.load_weights(run / CHECKPOINT)
+    return module.eval()
+
+
+def network_logits(module: ExpressionTraining, pixels: NDArray[np.uint8]) -> Logits:
+    """The network's own logits, for comparison with the exported file's."""
+    with torch.inference_mode():
+        parts = [module(batch) for batch in torch.split(torch.from_numpy(with_channels(pixels)), _BATCH)]
+    return {head.name: torch.cat([part[i] for part in parts]).numpy() for i, head in enumerate(HEADS)}
+
+
+def to_onnx(module: ExpressionTraining, size_px: int) -> onnx.ModelProto:
+    """The network alone as ONNX: input `faces` of shape (batch, 1, size_px, size_px), one output for each head."""
+    with warnings.catch_warnings():
+        # The exporter warns of torch's own use of what torch has deprecated, and of torchvision, which is not needed.
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        program = torch.onnx.export(
+            module.network,
+            (torch.zeros(2, 1, size_px, size_px),),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["faces"],
+            output_names=[f"{head.name}_logits" for head in HEADS],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            verbose=False,
+        )
+    if program is None:
+        raise ModelError("the network could not be exported to ONNX")
+    graph = program.model_proto
+    _forget_the_exporter(graph)
+    return graph
+
+
+def signature(graph: onnx.ModelProto) -> dict[str, Any]:
+    """What a graph asks for: its opset, and the dimensions of its inputs and outputs; one with a name may be any."""
+    return {
+        "opset": next(opset.version for opset in graph.opset_import if opset.domain in ("", "ai.onnx")),
+        "inputs": {value.name: _dimensions(value) for value in graph.graph.input},
+        "outputs": {value.name: _dimensions(value) for value in graph.graph.output},
+    }
+
+
+def write_model(path: Path, graph: onnx.ModelProto, metadata: ModelMetadata) -> None:
+    """Writes the file; the same graph and metadata give the same bytes."""
+    del graph.metadata_props[:]
+    onnx.helper.set_model_props(graph, {METADATA_KEY: metadata.to_json()})
+    onnx.checker.check_model(graph, full_check=True)
+    path.write_bytes(graph.SerializeToString(deterministic=True))
+
+
+def _forget_the_exporter(graph: onnx.ModelProto) -> None:
+    """Removes what torch notes of how each part came about: places on this machine, for the most part."""
+    parts = graph.graph
+    for part in (graph, parts, *parts.node, *parts.input, *parts.output, *parts.value_info, *parts.initializer):
+        del part.metadata_props[:]
+
+
+def _dimensions(value: onnx.ValueInfoProto) -> list[int | str]:
+    return [dimension.dim_param or dimension.dim_value for dimension in value.type.tensor_type.shape.dim]

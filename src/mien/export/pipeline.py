@@ -1,0 +1,279 @@
+"""From a training run to model packages: ONNX files that describe themselves, checked against the network."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import onnx
+
+from mien.data.duplicates import training_rows_to_keep
+from mien.data.labelled_faces import LabelledFaces
+from mien.data.manifest import fingerprint
+from mien.errors import ConfigError, ModelError, OutputError
+from mien.evaluate.classifiers import classifier_of
+from mien.evaluate.evaluation import Result, evaluate
+from mien.evaluate.protocols import measurable
+from mien.export.calibrate import calibrate, calibration_part
+from mien.export.card import licence_note, plots_folder, write_card
+from mien.export.certainty import Certainty, certainty_by_set
+from mien.export.failures import Failure, surest_failures
+from mien.export.onnx_graph import network_logits, signature, to_onnx, trained_network, write_model
+from mien.export.quantize import Precision, in_fp16, in_int8
+from mien.export.verify import Parity, check_parity, parity
+from mien.model.calibration import HEADS, Calibration, Logits
+from mien.model.metadata import ModelMetadata
+from mien.model.package import ExpressionModel, load_model
+from mien.preprocess import Preprocessing, model_input
+from mien.train.run_record import refuse_unfinished, run_facts, trained_by
+
+# Runs of the first version do not say what they have learnt from, and had nothing but the data.
+_STATED = ("config", "data", "learnt_from", "epochs_done", "elapsed_s", "commit", "torch", "mien")
+
+
+def stated(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What a package says of the run that it was made of, by which it is known.
+
+    A run that was resumed has trained by the code of each of its starts; these are listed, too.
+    """
+    said = {key: facts[key] for key in _STATED if key in facts}
+    starts = facts.get("starts", ())
+    return {**said, "starts": starts} if len(starts) > 1 else said
+
+
+def places(path: Path, precisions: Sequence[Precision]) -> dict[Precision, Path]:
+    """The file of each precision; raises `ConfigError` if `path` is not named *.onnx or no precision is given."""
+    if path.suffix != ".onnx":
+        raise ConfigError(f"the model file must be named *.onnx, since its card gets the same name; got {path}")
+    if not precisions:
+        raise ConfigError("no precision to export; give fp32, fp16 or int8")
+    plain = precisions[0] if len(set(precisions)) == 1 else "fp32"
+    return {p: path if p == plain else path.with_name(f"{path.stem}-{p}.onnx") for p in precisions}
+
+
+def check_places(run: Path, path: Path, precisions: Sequence[Precision], *, replace: bool = False) -> None:
+    """Checks before any long work that the packages of a run can be written.
+
+    Args:
+        run: The run's folder.
+        path: As for `mien.export.pipeline.export_all`; its folder is made later if it does not exist.
+        precisions: Likewise.
+        replace: Whether what lies there may be of another run.
+
+    Raises:
+        ConfigError: If there is no finished run, or `path` has another ending than .onnx.
+        OutputError: If nothing can be written there, or what is there is to be kept.
+    """
+    facts = run_facts(run)
+    refuse_unfinished(run, facts)
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise OutputError(f"cannot write to {path}; name a file in a folder that you can write to")
+    for place in places(path, precisions).values():
+        card = place.with_suffix(".md")
+        plots = plots_folder(card)
+        blocked = [*(file for file in (place, card) if file.is_dir()), *([plots] if plots.is_file() else [])]
+        if blocked:
+            kind = "file" if blocked[0] == plots else "folder"
+            raise OutputError(f"cannot write to {place}: {blocked[0]} is a {kind}; remove it, or name another file")
+        taken = [file for file in (place, card) if file.exists()]
+        if taken and not replace and not _is_of(place, facts):
+            raise OutputError(f"{taken[0]} is there already and not of {run}; name another file, or add --force")
+
+
+def _is_of(place: Path, facts: Mapping[str, Any]) -> bool:
+    """Whether the package at `place` was made of the run with these facts, be it for another crop or licence."""
+    try:
+        found = load_model(place).metadata.training
+    except ModelError:
+        return False
+    return _known_by(found) == _known_by(stated(facts))
+
+
+def _known_by(training: Mapping[str, Any]) -> dict[str, Any]:
+    return {**training, "config": trained_by(training.get("config", {}))}
+
+
+HELD_OUT_SPLIT = "PublicTest"
+"""The only split by which a model may be chosen and on which it is calibrated."""
+
+RANGE_FACES = 128
+"""Of how many faces of the training set the ranges of 8-bit activations are taken, less those that are held out."""
+
+_RUN_ALONE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A written model package.
+
+    Attributes:
+        path: The ONNX file.
+        card: The model card in Markdown, beside it; its plots are in a folder of the same name.
+        precision: What weights and arithmetic are in.
+        signature: Opset, inputs and outputs of the file.
+        parity: The file beside the network.
+        results: The file's figures on the held-out faces.
+        certainty: By set of expressions, how far its answers may be relied on.
+        failures: The surest wrong answers.
+    """
+
+    path: Path
+    card: Path
+    precision: Precision
+    signature: Mapping[str, object]
+    parity: Parity
+    results: tuple[Result, ...]
+    certainty: Mapping[str, Certainty]
+    failures: tuple[Failure, ...]
+
+
+def export(run: Path, held_out: LabelledFaces, path: Path) -> Export:
+    """Writes the model package of a finished run in fp32; arguments and errors as for `export_all`."""
+    return export_all(run, held_out, path, ("fp32",))[0]
+
+
+def export_all(
+    run: Path,
+    held_out: LabelledFaces,
+    path: Path,
+    precisions: Sequence[Precision],
+    *,
+    training: LabelledFaces | None = None,
+) -> tuple[Export, ...]:
+    """Writes the model packages of a finished run in one or more precisions: all that are asked for, or none.
+
+    Packages that lie there are replaced; `mien.export.pipeline.check_places` tells beforehand.
+
+    Args:
+        run: The run's folder.
+        held_out: Faces to calibrate on (the part that `calibration_part` chooses) and to measure on (all).
+        path: The file to write; its stem becomes the model's name. Where several precisions are asked for, the files in
+            fp16 and int8 have theirs at the end of the name: `base-int8.onnx` for `base.onnx`.
+        precisions: What to write, each once.
+        training: Faces the network was trained on, from which int8 takes its ranges.
+
+    Raises:
+        ConfigError: If there is no finished run in the folder, the held-out faces are not its own, the files cannot be
+            written, or int8 is asked for without `training`.
+        ModelError: If a file's answers differ from the network's by more than its precision allows.
+    """
+    paths = places(path, precisions)
+    if "int8" in precisions and training is None:
+        raise ConfigError("int8 needs faces that the network was trained on to take its ranges from; none are given")
+    ranges = None if training is None else _range_faces(training, held_out)
+    facts = run_facts(run)
+    if facts["config"]["network"].get("channels", 1) != 1:
+        raise ConfigError(f"cannot export {run}: its network takes RGB, and model files take grayscale faces only")
+    network = trained_network(run, facts)
+    if fingerprint(held_out) != facts["data"]["held_out_sha256"]:
+        raise ConfigError(
+            f"the held-out faces are not those that {run} was watched on; name the data it was trained on"
+        )
+    metadata = ModelMetadata(
+        name=path.stem,
+        preprocessing=network.preprocessing,
+        calibration=Calibration.neutral(),
+        licence=licence_note(facts["data"], facts["config"]),
+        selected_on=HELD_OUT_SPLIT,
+        training=stated(facts),
+    )
+    original = network_logits(network, held_out.pixels)
+    network.network.merge()
+    graph = to_onnx(network, metadata.preprocessing.size_px)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Beside their place, so that they can be moved there in one step each; never a half-written model.
+        with TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
+            drafts = [
+                _export(
+                    _in_precision(graph, precision, ranges, metadata.preprocessing),
+                    replace(metadata, name=place.stem, export=_stated(precision, ranges)),
+                    held_out,
+                    original,
+                    Path(folder) / place.name,
+                )
+                for precision, place in paths.items()
+            ]
+            return tuple(_moved(draft, path.parent) for draft in drafts)
+    except OSError as fault:
+        raise ConfigError(f"cannot write {path}: {fault.strerror}; name another file") from fault
+
+
+def _in_precision(
+    graph: onnx.ModelProto, precision: Precision, ranges: LabelledFaces | None, preprocessing: Preprocessing
+) -> onnx.ModelProto:
+    if precision == "fp16":
+        return in_fp16(graph)
+    if precision == "int8" and ranges is not None:
+        return in_int8(graph, model_input(ranges.pixels, preprocessing))
+    return graph
+
+
+def _stated(precision: Precision, ranges: LabelledFaces | None) -> dict[str, object]:
+    """What a file says of its precision."""
+    if precision == "int8" and ranges is not None:
+        return {"precision": precision, "range_faces": len(ranges)}
+    return {"precision": precision}
+
+
+def _range_faces(training: LabelledFaces, held_out: LabelledFaces) -> LabelledFaces:
+    """Some faces of the training set, always the same, and as in training none that is held out."""
+    chosen = np.random.default_rng(0).permutation(len(training))[:RANGE_FACES]
+    faces = training[np.sort(chosen)]
+    return faces[training_rows_to_keep(faces, held_out)[0]]
+
+
+def _export(
+    graph: onnx.ModelProto, metadata: ModelMetadata, held_out: LabelledFaces, original: Logits, draft: Path
+) -> Export:
+    """Checks, calibrates and measures the model in `draft`, and writes its card beside it."""
+    precision = metadata.export["precision"]
+    write_model(draft, graph, metadata)
+    model = load_model(draft)
+    logits = model.logits(held_out.pixels)
+    found = parity(logits, original, held_out, _run_alone(model, held_out[:_RUN_ALONE]))
+    check_parity(found, precision)
+    part = calibration_part(held_out)
+    calibration = calibrate({name: values[part] for name, values in logits.items()}, held_out[part])
+    asked = signature(graph)
+    metadata = replace(
+        metadata, calibration=calibration, export={**metadata.export, **asked, "parity": found.to_dict()}
+    )
+    write_model(draft, graph, metadata)
+    results = measured(load_model(draft), held_out)
+    certainty = certainty_by_set({name: values[~part] for name, values in logits.items()}, held_out[~part], calibration)
+    failures = surest_failures(logits, held_out, calibration)
+    metrics = {
+        "split": HELD_OUT_SPLIT,
+        "results": [result.to_dict() for result in results],
+        "certainty": {name: of_set.to_dict() for name, of_set in certainty.items()},
+        "failures": [failure.to_dict() for failure in failures],
+    }
+    write_model(draft, graph, replace(metadata, metrics=metrics))
+    return Export(draft, write_card(draft), precision, asked, found, results, certainty, failures)
+
+
+def _run_alone(model: ExpressionModel, faces: LabelledFaces) -> Logits:
+    """The model's logits for faces that are given to it one by one."""
+    runs = [model.logits(faces.pixels[[face]]) for face in range(len(faces))]
+    return {head.name: np.concatenate([run[head.name] for run in runs]) for head in HEADS}
+
+
+def _moved(draft: Export, folder: Path) -> Export:
+    """The package in its place, its plots first and the model last."""
+    for plot in sorted(plots_folder(draft.card).glob("*")):
+        place = folder / plot.parent.name / plot.name
+        place.parent.mkdir(exist_ok=True)
+        plot.replace(place)
+    card = draft.card.replace(folder / draft.card.name)
+    return replace(draft, card=card, path=draft.path.replace(folder / draft.path.name))
+
+
+def measured(model: ExpressionModel, faces: LabelledFaces) -> tuple[Result, ...]:
+    """The model's figures by every protocol that `faces` have truth for."""
+    protocols = measurable(faces)
+    return evaluate(classifier_of(model, dict.fromkeys(p.expressions for p in protocols)), faces, protocols)

@@ -1,0 +1,120 @@
+"""Whether an exported file answers as the network does: measured, and refused where it does not."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from mien.data.labelled_faces import LabelledFaces
+from mien.errors import ModelError
+from mien.evaluate.protocols import measurable
+from mien.export.quantize import Precision
+from mien.expressions import EXPRESSION_SETS
+from mien.model.calibration import HEADS, Logits, scores, softmax
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What is accepted of a file.
+
+    Attributes:
+        difference: Greatest difference of any logit; None where agreement and accuracy alone decide.
+        agreement: Least share of faces with the same answer, for each set of expressions.
+        loss: Greatest loss of accuracy by any protocol.
+        batch: Greatest difference of any probability between a face alone and in a batch.
+    """
+
+    difference: float | None
+    agreement: float
+    loss: float
+    batch: float = 1e-5
+
+
+BOUNDS: Mapping[Precision, Bounds] = {
+    "fp32": Bounds(difference=1e-3, agreement=0.999, loss=0.001),
+    "fp16": Bounds(difference=0.1, agreement=0.99, loss=0.005),
+    "int8": Bounds(difference=None, agreement=0.95, loss=0.01),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """An exported file beside the network it was made of, on the same faces.
+
+    Attributes:
+        greatest_difference: Of any logit.
+        mean_difference: Mean absolute difference of the logits.
+        batch_difference: Greatest difference of any of the file's probabilities between faces alone and in a batch.
+        agreement: Share of faces with the same answer by name of a set of expressions.
+        accuracy: Of the file, by code of each protocol that the faces have truth for.
+        network_accuracy: Of the network, likewise.
+    """
+
+    greatest_difference: float
+    mean_difference: float
+    batch_difference: float
+    agreement: Mapping[str, float]
+    accuracy: Mapping[str, float]
+    network_accuracy: Mapping[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain numbers and dicts, ready for JSON."""
+        return asdict(self)
+
+
+def parity(exported: Logits, original: Logits, faces: LabelledFaces, alone: Logits) -> Parity:
+    """Compares a file with its network.
+
+    Args:
+        exported: The file's logits of both heads for `faces`, run in batches.
+        original: The network's logits for them.
+        faces: The faces, with what truth they have.
+        alone: The file's logits for the first of them, run one by one.
+    """
+    gaps = np.concatenate([np.abs(exported[head.name] - original[head.name]).ravel() for head in HEADS])
+    first = {name: logits[: len(alone[name])] for name, logits in exported.items()}
+    batch_gaps = [np.abs(softmax(scores(alone, head)) - softmax(scores(first, head))).max() for head in HEADS]
+    return Parity(
+        greatest_difference=float(gaps.max()),
+        mean_difference=float(gaps.mean()),
+        batch_difference=float(max(batch_gaps)),
+        agreement={
+            s.name: float((scores(exported, s).argmax(axis=1) == scores(original, s).argmax(axis=1)).mean())
+            for s in EXPRESSION_SETS
+        },
+        accuracy=_accuracy(exported, faces),
+        network_accuracy=_accuracy(original, faces),
+    )
+
+
+def check_parity(found: Parity, precision: Precision) -> None:
+    """Raises `ModelError`, saying by how much, where a file is not within the bounds of its precision."""
+    bounds = BOUNDS[precision]
+    faults = []
+    if bounds.difference is not None and not found.greatest_difference <= bounds.difference:
+        faults.append(f"by {found.greatest_difference:.2g} in its logits (at most {bounds.difference:g} is accepted)")
+    if not found.batch_difference <= bounds.batch:
+        faults.append(f"by {found.batch_difference:.2g} from itself for a face in a batch (at most {bounds.batch:g})")
+    faults += [
+        f"in its {name} answers, of which {share:.2%} agree (at least {bounds.agreement:.1%})"
+        for name, share in found.agreement.items()
+        if not share >= bounds.agreement
+    ]
+    faults += [
+        f"by {code}: {accuracy:.2%} for {found.network_accuracy[code]:.2%} (at most {bounds.loss:.1%} less)"
+        for code, accuracy in found.accuracy.items()
+        if found.network_accuracy[code] - accuracy > bounds.loss
+    ]
+    if faults:
+        raise ModelError(f"the {precision} file differs from the network {'; '.join(faults)}; nothing was written")
+
+
+def _accuracy(logits: Logits, faces: LabelledFaces) -> dict[str, float]:
+    """Share right by each protocol; temperature changes no answer."""
+    shares = {}
+    for protocol in measurable(faces):
+        counts = protocol.counts(faces)
+        answers = scores(logits, protocol.expressions)[counts].argmax(axis=1)
+        shares[protocol.code] = float((answers == protocol.truth(faces[counts])).mean())
+    return shares

@@ -1,0 +1,165 @@
+"""Model packages: find one, verify it, load it and run it.
+
+A model is one ONNX file that describes itself: classes, preprocessing and calibration are read from its metadata.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import MienError, ModelError, UnknownModel, choose_from
+from mien.expressions import ExpressionSet
+from mien.model.calibration import HEADS, others, probabilities, support
+from mien.model.metadata import METADATA_KEY, ModelMetadata, parse_metadata
+from mien.model.session import new_session
+from mien.model.shipped import read_shipped, shipped_checksums, shipped_path
+from mien.preprocess import model_input
+from mien.results import OtherExpression, Prediction
+
+_BATCH = 64  # more at once gains nothing on a CPU and costs memory
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model file that was found and, where its checksum is known, verified.
+
+    Attributes:
+        name: The shipped model's name, or the file's stem.
+        path: Where it lies.
+        sha256: Checksum of the content, in hexadecimal.
+        content: The file's bytes; what was verified is what is loaded.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    content: bytes
+
+
+class ExpressionModel:
+    """A loaded expression model.
+
+    Attributes:
+        file: The file it was loaded from.
+        metadata: What the file says of itself.
+    """
+
+    def __init__(self, file: ModelFile, *, threads: int | None = None) -> None:
+        self.file = file
+        try:
+            self._session = new_session(file.content, threads=threads)
+        except (MienError, MemoryError):
+            raise
+        except Exception as fault:  # ONNX Runtime's errors share no base class, and speak of its own insides
+            raise ModelError(
+                f"{file.path} is not an ONNX model that can be loaded, or a damaged one; fetch or export it again"
+            ) from fault
+        self.metadata: ModelMetadata = parse_metadata(self._metadata_text(), file.path)
+        self._check_form()
+
+    def logits(self, crops: NDArray[np.uint8], *, batch: int = _BATCH) -> dict[str, NDArray[np.float32]]:
+        """Logits of both heads for face crops.
+
+        Args:
+            crops: Grayscale, uint8, of shape (N, size_px, size_px).
+            batch: Crops that the network is given at once, 1 or more; the answers do not depend on it.
+
+        Returns:
+            float32 of shape (N, K) by the name of the head's set of expressions.
+        """
+        names = [head.name for head in HEADS]
+        if len(crops) == 0:
+            return {head.name: np.empty((0, len(head)), dtype=np.float32) for head in HEADS}
+        parts = [self._run(part) for part in _batches(crops, batch)]
+        return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(names)}
+
+    def probabilities(self, crops: NDArray[np.uint8], expressions: ExpressionSet) -> NDArray[np.float64]:
+        """Calibrated probabilities of shape (N, K) in class order, for crops as in `logits`."""
+        return probabilities(self.logits(crops), expressions, self.metadata.calibration)
+
+    def predict(self, crops: NDArray[np.uint8], expressions: ExpressionSet) -> tuple[Prediction, ...]:
+        """One prediction for each crop, for crops as in `logits`."""
+        calibration = self.metadata.calibration
+        logits = self.logits(crops)
+        given = probabilities(logits, expressions, calibration)
+        supports = support(logits, given, expressions, calibration)
+        names, outside = others(logits, expressions, calibration)
+        predictions = []
+        for row, strength, beyond in zip(given.tolist(), supports.tolist(), outside, strict=True):
+            uncertain = strength < calibration.least_support[expressions.name]
+            other = None
+            if uncertain and beyond.sum() > 0.5:
+                other = OtherExpression(names[beyond.argmax()], float(beyond.max()))
+            predictions.append(Prediction(expressions.labels, tuple(row), uncertain, strength, other))
+        return tuple(predictions)
+
+    def _run(self, crops: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        faces = model_input(crops, self.metadata.preprocessing)
+        outputs: list[NDArray[np.float32]] = self._session.run(
+            [f"{head.name}_logits" for head in HEADS], {"faces": faces}
+        )
+        return outputs
+
+    def _check_form(self) -> None:
+        """Raises `ModelError` unless the network takes any number of faces at once and answers by every head."""
+        size = self.metadata.preprocessing.size_px
+        shapes = [given.shape for given in self._session.get_inputs() if given.name == "faces"]
+        answers = {given.name for given in self._session.get_outputs()}
+        takes_faces = len(shapes) == 1 and shapes[0][1:] == [1, size, size] and not isinstance(shapes[0][0], int)
+        if not takes_faces or not answers >= {f"{head.name}_logits" for head in HEADS}:
+            raise ModelError(f"{self.file.path} has other inputs or outputs than mien's models; export it again")
+
+    def _metadata_text(self) -> str:
+        try:
+            stored: Mapping[str, Any] = self._session.get_modelmeta().custom_metadata_map
+        except UnicodeDecodeError as fault:
+            raise ModelError(f"{self.file.path} has damaged metadata; fetch or export it again") from fault
+        if METADATA_KEY not in stored:
+            raise ModelError(f"{self.file.path} is an ONNX model, but not one of mien's; make one with: mien export")
+        return str(stored[METADATA_KEY])
+
+
+def load_model(model: str | Path = "base", *, threads: int | None = None) -> ExpressionModel:
+    """Loads a shipped model by name, or any model package by path.
+
+    Args:
+        model: A shipped model's name, such as `base`, or the path of a `.onnx` file that `mien export` wrote.
+        threads: Threads that one run may use; None leaves it to ONNX Runtime.
+
+    Raises:
+        UnknownModel: If there is neither such a name nor such a file.
+        ModelError: If the file is damaged, altered or of a format that this version cannot read.
+    """
+    return ExpressionModel(find_model(model), threads=threads)
+
+
+def find_model(model: str | Path) -> ModelFile:
+    """The file of a model; a shipped one must match its checksum."""
+    known, file_name = shipped_checksums(), f"{model}.onnx"
+    if file_name in known:
+        return ModelFile(str(model), shipped_path(file_name), known[file_name], read_shipped(file_name))
+    path = Path(model)
+    if not path.is_file():
+        if path.suffix == ".onnx" or len(path.parts) > 1:
+            raise UnknownModel(f"no model file {path}; give a path that exists or one of {', '.join(shipped_models())}")
+        raise UnknownModel(choose_from("model", str(model), shipped_models()))
+    try:
+        content = path.read_bytes()
+    except OSError as fault:
+        raise ModelError(f"cannot read the model {path}: {fault.strerror}") from fault
+    return ModelFile(path.stem, path, sha256(content).hexdigest(), content)
+
+
+def shipped_models() -> tuple[str, ...]:
+    """Names of the expression models that come with mien."""
+    return tuple(name.removesuffix(".onnx") for name in shipped_checksums() if not name.startswith("mtcnn"))
+
+
+def _batches(crops: NDArray[np.uint8], size: int) -> Iterator[NDArray[np.uint8]]:
+    for start in range(0, len(crops), size):
+        yield crops[start : start + size]

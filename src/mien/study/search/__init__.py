@@ -1,1 +1,0 @@
-"""Search for the configuration that trains best, with Optuna."""

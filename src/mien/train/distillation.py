@@ -1,0 +1,71 @@
+"""What other models answer, as targets to learn from.
+
+Source: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mien.errors import ConfigError
+from mien.model.calibration import Logits, softmax
+from mien.model.package import find_model, load_model
+from mien.train.config import DistillationConfig, TrainingConfig
+from mien.train.networks.pretrained import weights_file
+from mien.train.trainer import CHECKPOINT
+
+
+def distilled(targets: Sequence[Tensor], pixels: NDArray[np.uint8], config: DistillationConfig) -> tuple[Tensor, ...]:
+    """Targets of both heads, mixed with the mean answer of the teachers to each face and its mirror image.
+
+    Args:
+        targets: float32 of shapes (N, 7) and (N, 8); rows of zeros, faces without a label, become the teachers' answer.
+        pixels: uint8 of shape (N, 48, 48), the faces themselves, not augmented.
+        config: The teachers, their weight, and a temperature that softens their answers alone.
+
+    Raises:
+        ModelError: If a teacher is not found or not a model.
+    """
+    if not config.teachers:
+        return tuple(targets)
+    models = [load_model(teacher, threads=torch.get_num_threads()) for teacher in config.teachers]
+    answers = [model.logits(view) for model in models for view in (pixels, np.ascontiguousarray(pixels[:, :, ::-1]))]
+    return tuple(
+        _mixed(target, _mean_answer(answers, head, config.temperature), config.weight)
+        for target, head in zip(targets, ("fer7", "ferplus8"), strict=True)
+    )
+
+
+def checksums(config: TrainingConfig) -> dict[str, str]:
+    """SHA-256 of every teacher, and of the weights that the run starts from, by the names the configuration has.
+
+    Raises:
+        ModelError: If a teacher is not found.
+        ConfigError: If there is no checkpoint to start from, or ImageNet weights cannot be had.
+        MissingExtra: If what fetches them is not installed.
+    """
+    found = {teacher: find_model(teacher).sha256 for teacher in config.distillation.teachers}
+    if file := weights_file(config.network):
+        found[config.network.family] = sha256(file.read_bytes()).hexdigest()
+    if config.start_from:
+        checkpoint = Path(config.start_from) / CHECKPOINT
+        try:
+            found[config.start_from] = sha256(checkpoint.read_bytes()).hexdigest()
+        except OSError as fault:
+            raise ConfigError(f"cannot start from {checkpoint}: {fault.strerror}; train that run first") from fault
+    return found
+
+
+def _mean_answer(answers: Sequence[Logits], head: str, temperature: float) -> Tensor:
+    means = np.mean([softmax(logits[head].astype(np.float64) / temperature) for logits in answers], axis=0)
+    return torch.from_numpy(means).float()
+
+
+def _mixed(target: Tensor, taught: Tensor, weight: float) -> Tensor:
+    own = torch.where(target.sum(dim=1, keepdim=True) > 0, 1 - weight, 0.0)
+    return own * target + (1 - own) * taught

@@ -1,1 +1,0 @@
-"""Networks from the literature, with weights that others have trained on ImageNet."""

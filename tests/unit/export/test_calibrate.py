@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+from drawn_faces import drawn_faces
+from scipy.special import softmax as scipy_softmax
+
+from mien.data.labelled_faces import LabelledFaces
+from mien.errors import DataError
+from mien.export.calibrate import COVERAGE, best_temperature, calibrate, calibration_part
+from mien.expressions import EXPRESSION_SETS, FER7, FERPLUS8
+from mien.model.calibration import HEADS, Calibration, probabilities, support
+
+
+def noisy_logits(faces: LabelledFaces, sharpness: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Logits whose softmax at temperature `sharpness` is the true chance of each class."""
+    truths = {"fer7": (faces.fer7, FER7), "ferplus8": (faces.majority(), FERPLUS8)}
+    found = {}
+    for name, (truth, expressions) in truths.items():
+        true_logits = rng.normal(0, 2, (len(faces), len(expressions)))
+        chances = np.exp(true_logits) / np.exp(true_logits).sum(axis=1, keepdims=True)
+        drawn = np.array([rng.choice(len(expressions), p=row) for row in chances])
+        # Relabel the columns so that the class drawn is the face's truth.
+        for face, (got, wanted) in enumerate(zip(drawn, truth, strict=True)):
+            true_logits[face, [got, wanted]] = true_logits[face, [wanted, got]]
+        found[name] = (true_logits * sharpness).astype(np.float32)
+    return found
+
+
+def test_finds_the_temperature_that_was_put_in() -> None:
+    faces = drawn_faces(4000, seed=0)
+    calibration = calibrate(noisy_logits(faces, 2.5, np.random.default_rng(1)), faces)
+    assert calibration.temperature["fer7"] == pytest.approx(2.5, rel=0.1)
+    assert calibration.temperature["ferplus8"] == pytest.approx(2.5, rel=0.1)
+
+
+def test_threshold_leaves_the_stated_coverage() -> None:
+    faces = drawn_faces(1000, seed=0)
+    logits = noisy_logits(faces, 1.0, np.random.default_rng(1))
+    calibration = calibrate(logits, faces)
+    for expressions in EXPRESSION_SETS:
+        backed = support(logits, probabilities(logits, expressions, calibration), expressions, calibration)
+        assert (backed >= calibration.least_support[expressions.name]).mean() == pytest.approx(COVERAGE, abs=0.01)
+
+
+def test_answers_that_are_all_right_say_nothing_of_the_temperature() -> None:
+    truth = np.arange(24) % 4
+    assert best_temperature(3 * np.eye(4)[truth], truth) == 1
+    wrong = np.where(np.arange(24) < 6, (truth + 1) % 4, truth)
+    assert best_temperature(3 * np.eye(4)[truth], wrong) > 1
+
+
+def test_threshold_near_one_is_rounded_down() -> None:
+    faces = drawn_faces(40, seed=0)
+    lead = np.linspace(12.5, 16, len(faces))[:, None]  # so sure that all are 1 to four digits
+    logits = {"fer7": lead * np.eye(7)[faces.fer7], "ferplus8": lead * np.eye(8)[faces.majority()]}
+    calibration = calibrate(logits, faces)
+    for expressions in EXPRESSION_SETS:
+        backed = support(logits, probabilities(logits, expressions, calibration), expressions, calibration)
+        assert backed.max() < 1
+        assert (backed >= calibration.least_support[expressions.name]).all()
+
+
+def without_votes(faces: LabelledFaces) -> LabelledFaces:
+    return LabelledFaces(faces.pixels, faces.fer7, np.zeros_like(faces.votes), faces.rows)
+
+
+def test_without_votes_the_label_is_the_truth() -> None:
+    faces = drawn_faces(200, seed=0)
+    logits = noisy_logits(faces, 2.5, np.random.default_rng(1))
+    # The votes that are drawn with these faces are all for the label.
+    assert calibrate(logits, without_votes(faces)) == calibrate(logits, faces)
+
+
+def test_without_any_of_the_core_there_is_nothing_to_calibrate_on() -> None:
+    faces = without_votes(drawn_faces(8, seed=0))
+    angry = LabelledFaces(faces.pixels, np.zeros_like(faces.fer7), faces.votes, faces.rows)
+    with pytest.raises(DataError, match="cannot calibrate core4"):
+        calibrate(noisy_logits(angry.with_votes_from_labels(), 1.0, np.random.default_rng(1)), angry)
+
+
+def test_calibration_part_is_half() -> None:
+    assert calibration_part(drawn_faces(10, seed=0)).sum() == 5
+
+
+def test_neutral_calibration_is_plain_softmax() -> None:
+    rng = np.random.default_rng(0)
+    logits = {head.name: rng.normal(0, 3, (5, len(head))).astype(np.float32) for head in HEADS}
+    columns = {"core4": [1, 3, 2, 0], "core4-fer2013": [3, 4, 5, 6], "fer7": range(7), "ferplus8": range(8)}
+    for expressions in EXPRESSION_SETS:
+        head = logits["ferplus8" if expressions.name in ("core4", "ferplus8") else "fer7"]
+        plain = scipy_softmax(head[:, list(columns[expressions.name])].astype(np.float64), axis=1)
+        given = probabilities(logits, expressions, Calibration.neutral())
+        np.testing.assert_allclose(given, plain, rtol=1e-12)
+        assert (support(logits, given, expressions, Calibration.neutral()) > 0).all()
+    assert set(Calibration.neutral().least_support.values()) == {0.0}  # so nothing is uncertain
