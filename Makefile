@@ -10,7 +10,7 @@ BIN := $(DEV)/bin
 ANNOTATED := out/demo
 MEASURED := benchmarks/results/$(shell date +%F)
 # Tests that need the light runtime and nothing else; those among them that look at an optional package skip themselves.
-LIGHT_TESTS := $(addprefix tests/integration/test_,command.py imports.py golden.py batch_equals_single.py) \
+LIGHT_TESTS := $(addprefix tests/integration/test_,command.py imports.py golden.py batch_equals_single.py processes.py) \
 	$(filter-out %/test_benchmarks.py %/test_settings.py,$(wildcard tests/unit/test_*.py)) tests/unit/cli tests/unit/detect \
 	$(filter-out %/test_layers.py,$(wildcard tests/unit/model/test_*.py))
 # The most bytes that the wheel may have.

@@ -51,7 +51,7 @@ def _note(face: Face) -> str:
     """In few words, since the column is narrow."""
     other = face.prediction.other
     doubt = (
-        f"uncertain: rather {other.expression} {percent(other.probability)}" if other else f"uncertain: {face.reason}"
+        f"uncertain: perhaps {other.expression} {percent(other.probability)}" if other else f"uncertain: {face.reason}"
     )
     marks = {doubt: face.uncertain, "small": face.small}
     return ", ".join(mark for mark, applies in marks.items() if applies)
