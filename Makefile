@@ -29,7 +29,7 @@ help:
 	@echo "make format       let ruff format and tidy the code"
 	@echo "make build        make the source archive and the wheel, in dist/"
 	@echo "make bench        measure speed, start-up, size and memory"
-	@echo "make figures      write the figures in README and docs anew from model files and benchmarks/results"
+	@echo "make figures      write the figures in README and docs, and the reference pages, from their sources"
 	@echo "make reproduce    train the shipped models from FER2013 in DATA=data/fer2013, into runs/ (hours; goes on where it was)"
 	@echo "make clean        remove environments, caches and annotated pictures (runs and results stay)"
 
@@ -72,6 +72,7 @@ bench: $(DEMO)/.installed
 
 figures: $(DEV)/.installed
 	$(BIN)/python tools/render_figures.py
+	$(BIN)/python tools/render_reference.py
 
 reproduce: runs/base.onnx runs/tiny.onnx
 

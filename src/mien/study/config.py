@@ -16,7 +16,14 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class StudyData(Strict):
-    """Which faces all arms are trained and validated on; see `mien.study.data`."""
+    """Which faces all arms are trained and validated on; see `mien.study.data`.
+
+    Attributes:
+        images: How many faces of the training split are trained on, each class with its share; all if left out.
+        validation: How many faces of the validation split are measured on; all if left out.
+        folds: Deals training and validation split into so many folds, each of which is measured by networks trained on
+            the others.
+    """
 
     images: int | None = Field(default=None, ge=2)
     validation: int | None = Field(default=None, ge=2)
@@ -30,7 +37,13 @@ class StudyData(Strict):
 
 
 class ArmConfig(Strict):
-    """One arm: its name, which is its folder's too, and what it changes in the training configuration."""
+    """One arm: its name, which is its folder's too, and what it changes in the training configuration.
+
+    Attributes:
+        name: Letters, digits, dots, hyphens and underscores.
+        about: What the report says of it.
+        training: Keys of the training configuration that it changes.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     about: str = ""
@@ -38,12 +51,25 @@ class ArmConfig(Strict):
 
 
 class StudyConfig(Strict):
-    """Everything that decides what a study gives, beside the data itself."""
+    """Everything that decides what a study gives, beside the data itself.
+
+    Attributes:
+        title: Title of the report.
+        question: What the study is to answer.
+        reference: Name of the arm that the others are compared with; the first unless said.
+        protocol: Whose accuracy decides and is drawn.
+        x_axis: What the plot has across; `arms` draws one below the other.
+        keep_weights: Whether the weights of each training are kept once its predictions are.
+        seeds: Each arm is trained with each of these.
+        data: Which faces are trained and measured on.
+        training: Keys of the training configuration that all arms share.
+        arms: What is compared.
+    """
 
     title: str
     question: str = ""
-    reference: str | None = None  # name of the arm that the others are compared with; the first unless said
-    protocol: Literal["P1", "P2", "P3", "P4"] = "P2"  # whose accuracy is drawn and decides
+    reference: str | None = None
+    protocol: Literal["P1", "P2", "P3", "P4"] = "P2"
     x_axis: Literal["arms", "multiply-adds"] = "arms"
     keep_weights: bool = True
     seeds: tuple[Seed, ...] = Field(min_length=1)

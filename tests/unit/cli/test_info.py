@@ -49,7 +49,7 @@ METRICS = {
 
 @pytest.mark.parametrize(
     ("metrics", "says"),
-    [(METRICS, "70.0% (60.0% to 80.0%) of 3,589 images of PublicTest"), ({"results": 3}, "see --json")],
+    [(METRICS, "70.0 % (60.0-80.0) of 3,589 images of PublicTest"), ({"results": 3}, "see --json")],
     ids=["ours", "others"],
 )
 def test_any_model_file_is_shown_beside_those_shipped(
