@@ -22,7 +22,7 @@ from mien.errors import (
     PictureTooLarge,
     choose_from,
 )
-from mien.expressions import expression_set
+from mien.expressions import ExpressionSet
 from mien.images import MAX_PIXELS, Picture, check_max_pixels, read_picture, shown
 from mien.model import load_model, shipped_models
 from mien.preprocess import crop_face, fit_crop
@@ -49,8 +49,9 @@ class Recognizer:
 
     Args:
         model: A shipped model's name, or the path of a model package.
-        expressions: `core4` (happy, sad, surprise, neutral), `core4-fer2013` (the same, as FER2013 labels them), `fer7`
-            or `ferplus8`.
+        expressions: The name of one of the model's answers, of which `model.metadata.answers` has all; None for its
+            first. The shipped models have `core4` (happy, sad, surprise, neutral), which is the first, `core4-fer2013`
+            (the same, as FER2013 labels them), `fer7` and `ferplus8`.
         detector: `mtcnn`, `none` (each picture is one face crop already), a detector with options of its own, such as
             `Mtcnn(min_face_px=40)` or `YuNet(model=...)`, or any other callable of that kind.
         threads: Threads that one call may use, at most as many as there are processors; None leaves it to ONNX Runtime.
@@ -72,7 +73,7 @@ class Recognizer:
         self,
         model: str | PathLike[str] = "base",
         *,
-        expressions: str = "core4",
+        expressions: str | None = None,
         detector: str | Detector = "mtcnn",
         threads: int | None = None,
         max_pixels: int = MAX_PIXELS,
@@ -82,8 +83,9 @@ class Recognizer:
         if not isinstance(detector, str) and not callable(detector):
             raise ArgumentError(f"detector must be a detector's name or a callable; got {detector!r}")
         check_max_pixels(max_pixels)
-        self.expressions = expression_set(expressions)
         self.model = load_model(fspath(model), threads=threads)
+        name = self.model.metadata.default_answer if expressions is None else expressions
+        self.expressions = ExpressionSet(name, self.model.metadata.answer(name).labels)
         self.detector = load_detector(detector, threads=threads) if isinstance(detector, str) else detector
         self.max_pixels = max_pixels
         # What makes it anew in another process, which may have another current folder.
@@ -166,7 +168,7 @@ class Recognizer:
                     raise
                 read.append(error)
             else:
-                read.append(fit_crop(image_rgb, self.model.metadata.preprocessing))
+                read.append(fit_crop(image_rgb, self.model.metadata.input))
         predictions = iter(self._predict([crop for crop in read if isinstance(crop, np.ndarray)]))
         return tuple(each if isinstance(each, PictureError) else next(predictions) for each in read)
 
@@ -220,7 +222,7 @@ class Recognizer:
         return _Seen(result, detections, crops)
 
     def _crop(self, image_rgb: NDArray[np.uint8], found: Detection) -> NDArray[np.uint8]:
-        preprocessing = self.model.metadata.preprocessing
+        preprocessing = self.model.metadata.input
         return fit_crop(image_rgb, preprocessing) if found.is_crop else crop_face(image_rgb, found, preprocessing)
 
     def _answered(self, pictures: list["_Seen"]) -> list[PictureResult]:
@@ -232,7 +234,7 @@ class Recognizer:
         return [seen.answered(predictions, each_s) for seen in pictures]
 
     def _predict(self, crops: list[NDArray[np.uint8]]) -> tuple[Prediction, ...]:
-        return self.model.predict(np.stack(crops), self.expressions) if crops else ()
+        return self.model.predict(np.stack(crops), self.expressions.name) if crops else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,7 @@ def audit(
         raise MissingExtra.for_feature("the audit", "evaluate", missing) from missing
 
     from mien.model.package import load_model
+    from mien.results import to_jsonable
 
     require_matplotlib("the audit")
     if unseen and model is None:
@@ -92,7 +93,7 @@ def audit(
     check_outputs((html, json_file), source)
     splits = [split_named(name) for name in split or ()]
     loaded = load_model(model) if model else None
-    classes = class_names(class_ or (), loaded.metadata.training if loaded else {})
+    classes = class_names(class_ or (), to_jsonable(loaded.metadata.training) or {} if loaded else {})
     with Console(stderr=True).status("Reading faces") as status:
         collection = read_collection(source, splits, classes=classes)
         never_seen = [split_named(name) for name in dict.fromkeys(unseen or ())]
@@ -112,7 +113,6 @@ def audit(
 
 def _judge(model: "ExpressionModel", unseen: "Sequence[Split]", data: "Collection") -> "Judge":
     from mien.audit.label_errors import Judge
-    from mien.data.labelled_faces import FER2013
     from mien.data.split import Split, split_named
     from mien.errors import MienError
     from mien.expressions import FER7
@@ -124,9 +124,9 @@ def _judge(model: "ExpressionModel", unseen: "Sequence[Split]", data: "Collectio
         raise MienError(f"there is only {only} here; if the model was not trained on it, say --unseen {only}")
     chosen_on = by_split.get(split_named(model.metadata.selected_on)) if model.metadata.selected_on else None
     # A split of another data set has the same name, and nothing to do with it.
-    same_data = model.metadata.training.get("data", {}).get("source", FER2013) == data.faces.source
+    same_data = model.metadata.training is not None and model.metadata.training.data.source == data.faces.source
     return Judge(
         f"model {model.file.name}" + (f", chosen on {chosen_on}" if same_data and chosen_on in names else ""),
         names,
-        lambda pixels: model.probabilities(pixels, FER7),
+        lambda pixels: model.probabilities(pixels, FER7.name),
     )

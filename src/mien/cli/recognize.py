@@ -13,7 +13,6 @@ import typer
 from mien.cli.annotated_paths import STANDARD_INPUT, annotated_paths
 from mien.cli.table import Table, printable
 from mien.errors import DetectorError, OutputError, PictureError, choose_from
-from mien.expressions import EXPRESSION_SETS
 from mien.files import identities, make_folder, output_file
 from mien.results import PictureResult
 from mien.writers import SUFFIXES, Format, Writer, format_of, open_writer, text_writer
@@ -61,7 +60,14 @@ def recognize(  # noqa: PLR0913 - one parameter for each option
             metavar="DIR",
         ),
     ] = None,
-    expressions: Annotated[str, typer.Option(help=f"One of {', '.join(s.name for s in EXPRESSION_SETS)}.")] = "core4",
+    expressions: Annotated[
+        str | None,
+        typer.Option(
+            help="One of the model's sets of expressions, which `mien info` lists; without it, the first: core4. The "
+            "shipped models have core4, core4-fer2013, fer7 and ferplus8.",
+            show_default=False,
+        ),
+    ] = None,
     model: Annotated[str, typer.Option(help="A shipped model's name, or the path of a model file.")] = "base",
     detector: Annotated[
         str, typer.Option(help="mtcnn, yunet (needs --yunet-model) or none (each picture is a face crop).")

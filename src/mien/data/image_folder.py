@@ -16,7 +16,7 @@ from mien.find import find_pictures
 from mien.images import SUFFIXES, read_picture
 from mien.preprocess import Preprocessing, fit_crop
 
-_CROP = Preprocessing(size_px=FACE_SIZE, mean=0.0, std=1.0)
+_CROP = Preprocessing(FACE_SIZE, FACE_SIZE, "gray", mean=(0.0,), std=(1.0,))
 _PICTURES_OF_OTHER_FORMATS = (".avif", ".heic", ".heif", ".jp2", ".jxl", ".pgm", ".ppm", ".tga")
 
 

@@ -25,13 +25,18 @@ class FakeRecognizer:
     """Sees one happy face in every picture that is not black."""
 
     def __init__(
-        self, model: str = "base", *, expressions: str = "core4", detector: Any = "mtcnn", threads: int | None = None
+        self,
+        model: str = "base",
+        *,
+        expressions: str | None = None,
+        detector: Any = "mtcnn",
+        threads: int | None = None,
     ) -> None:
         self.detector, self.threads = detector, threads
         FAKES.append(self)
         if model == "nosuch":
             raise UnknownModel("no model 'nosuch'; choose from base")
-        self.expressions = expression_set(expressions)
+        self.expressions = expression_set(expressions or "core4")
 
     def recognize_many(self, sources: Iterable[Path | bytes], *, on_error: str) -> Iterator[PictureResult]:
         assert on_error == "yield"

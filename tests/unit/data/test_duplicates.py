@@ -4,14 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mien.data import duplicates
 from mien.data.dataset import read_faces
 from mien.data.duplicates import (
-    LeftOut,
     exact_duplicates,
     flat,
     has_duplicate,
@@ -20,6 +19,7 @@ from mien.data.duplicates import (
 )
 from mien.data.labelled_faces import VOTE_COLUMNS, LabelledFaces
 from mien.data.split import Split
+from mien.model.facts import LeftOut
 
 
 def pictures(seed: int, count: int) -> NDArray[np.uint8]:
@@ -71,7 +71,6 @@ def test_flat_faces_have_no_near_duplicates() -> None:
     assert len(exact_duplicates(gray, gray)) == 4
 
 
-@settings(deadline=None)  # the first call may wait for NumPy's threads on a busy machine
 @given(block=st.integers(1, 9), sizes=st.tuples(st.integers(0, 9), st.integers(0, 9)))
 def test_pairs_do_not_depend_on_blocks(block: int, sizes: tuple[int, int]) -> None:
     a, b = pictures(6, 9)[: sizes[0]], pictures(6, 9)[::-1][: sizes[1]]
