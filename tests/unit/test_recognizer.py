@@ -138,7 +138,7 @@ def test_no_detector_is_the_same_by_name_and_as_loaded(crop: Image.Image) -> Non
         ({"detector": "yunet"}, DetectorError, "give YuNet"),
         ({"detector": None}, ArgumentError, "a detector's name or a callable; got None"),
         ({"model": None}, ArgumentError, "a shipped model's name or a path; got None"),
-        ({"expressions": None}, UnknownExpressionSet, "no set of expressions None; choose from"),
+        ({"expressions": "core5"}, UnknownExpressionSet, "no set of expressions .core5."),
         ({"max_pixels": "9"}, ArgumentError, "max_pixels must be a whole number, 1 or more; got '9'"),
     ],
 )
@@ -304,7 +304,7 @@ def test_an_angry_face_is_said_to_be_none_of_the_four(recognizer: Recognizer) ->
     model = recognizer.model
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(model, "logits", lambda _: logits)
-        angry, neutral, unsure = model.predict(np.zeros((3, 48, 48), np.uint8), CORE4)
+        angry, neutral, unsure = model.predict(np.zeros((3, 48, 48), np.uint8), CORE4.name)
         (seven, *_) = model.predict(np.zeros((3, 48, 48), np.uint8), FER7)
     assert angry.other is not None
     assert (angry.uncertain, angry.other.expression) == (True, "angry")
