@@ -305,7 +305,7 @@ def test_an_angry_face_is_said_to_be_none_of_the_four(recognizer: Recognizer) ->
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(model, "logits", lambda _: logits)
         angry, neutral, unsure = model.predict(np.zeros((3, 48, 48), np.uint8), CORE4.name)
-        (seven, *_) = model.predict(np.zeros((3, 48, 48), np.uint8), FER7)
+        (seven, *_) = model.predict(np.zeros((3, 48, 48), np.uint8), FER7.name)
     assert angry.other is not None
     assert (angry.uncertain, angry.other.expression) == (True, "angry")
     assert angry.other.probability > 0.9
