@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.output.files import check_outputs, write_text
+from mien.files import check_outputs, write_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,7 +19,7 @@ ROBUSTNESS = 500  # faces made worse, each in 45 ways
 INVARIANCE = 256  # faces asked about in many ways
 
 
-def evaluate(  # noqa: PLR0913 - one parameter per option
+def evaluate(
     given: Annotated[
         list[str],
         typer.Argument(
