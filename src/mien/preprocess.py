@@ -1,5 +1,6 @@
 """From a face in a picture to the model's input: the one copy that training, evaluation and inference share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import atan2, ceil, cos, degrees, floor, sin
 from typing import Any
@@ -35,7 +36,7 @@ class Preprocessing:
         mean: Subtracted from pixel values of 0 to 255.
         std: Divides what is left.
         framing: Where the crop lies around a detected face.
-        colour: `grayscale` (ITU-R 601 luma), the only one there is so far.
+        colour: `grayscale` (ITU-R 601 luma) or `rgb`.
         resampling: `area`, the only one there is so far.
 
     Raises:
@@ -52,8 +53,8 @@ class Preprocessing:
     def __post_init__(self) -> None:
         if not (isinstance(self.size_px, int) and self.size_px > 0 and self.std > 0 and self.framing.scale > 0):
             raise ValueError(f"size, standard deviation and scale must be above 0; got {self}")
-        if (self.colour, self.resampling) != ("grayscale", "area"):
-            raise ValueError(f"{self.colour} by {self.resampling} cannot be done; only grayscale by area")
+        if self.colour not in ("grayscale", "rgb") or self.resampling != "area":
+            raise ValueError(f"{self.colour} by {self.resampling} cannot be done; only grayscale or rgb by area")
 
 
 def crop_face(image_rgb: NDArray[np.uint8], detection: Detection, preprocessing: Preprocessing) -> NDArray[np.uint8]:
@@ -95,6 +96,32 @@ def fit_crop(image_rgb: NDArray[np.uint8], preprocessing: Preprocessing) -> NDAr
     grey = Image.fromarray(image_rgb).convert("L")
     sides = (preprocessing.size_px, preprocessing.size_px)
     return np.asarray(grey if grey.size == sides else grey.resize(sides, Image.Resampling.BOX))
+
+
+def fit_crops(
+    crops: NDArray[np.uint8] | Sequence[NDArray[np.uint8]], preprocessing: Preprocessing
+) -> NDArray[np.uint8]:
+    """Pictures that are face crops already, in the model's size and color.
+
+    Args:
+        crops: uint8, each gray (H, W) or RGB (H, W, 3), of any size; an array, or a sequence, which may have all of them
+            as one array in its attribute `stacked`.
+        preprocessing: Size and color; its framing does not apply.
+
+    Returns:
+        uint8 of shape (N, size_px, size_px), in color (N, size_px, size_px, 3): `crops` itself where it fits.
+    """
+    side, mode = preprocessing.size_px, "RGB" if preprocessing.colour == "rgb" else "L"
+    shape = (side, side, 3) if mode == "RGB" else (side, side)
+    stacked: NDArray[np.uint8] | None = crops if isinstance(crops, np.ndarray) else getattr(crops, "stacked", None)
+    if stacked is not None and stacked.shape[1:] == shape:
+        return stacked
+    fitted = np.empty((len(crops), *shape), dtype=np.uint8)
+    for index, crop in enumerate(crops):
+        image = Image.fromarray(crop)
+        image = image if image.mode == mode else image.convert(mode)
+        fitted[index] = image if image.size == (side, side) else image.resize((side, side), Image.Resampling.BOX)
+    return fitted
 
 
 def normalize(pixels: Any, preprocessing: Preprocessing) -> Any:

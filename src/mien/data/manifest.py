@@ -17,7 +17,7 @@ class Manifest:
         training: Faces trained on.
         with_votes: How many of these have FER+ votes; where none has, the labels stood in for them.
         held_out: Faces that training was watched on.
-        training_sha256: Hash of the pixels, labels and votes trained on, in order.
+        training_sha256: Hash of the crops, labels and votes trained on, in order.
         held_out_sha256: Likewise for the faces watched.
         training_by_label: Faces trained on by label.
         left_out: What was left out of training, by reason.
@@ -55,8 +55,13 @@ def manifest(training: LabelledFaces, held_out: LabelledFaces, left_out: LeftOut
 
 
 def fingerprint(faces: LabelledFaces) -> str:
-    """SHA-256 over pixels, labels and votes, in order."""
+    """SHA-256 over crops, labels and votes, in order; over the shapes of the crops, too, where they differ."""
     digest = sha256()
-    for array in (faces.pixels, faces.fer7, faces.votes):
+    shapes = faces.crops.shapes
+    if len(set(shapes)) > 1:
+        digest.update(repr(shapes).encode())
+    for crop in faces.crops:
+        digest.update(crop.tobytes())
+    for array in (faces.fer7, faces.votes):
         digest.update(array.tobytes())
     return digest.hexdigest()
