@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from mien.data.dataset import read_faces, split_name
 from mien.data.split import Split, split_named
-from mien.evaluate.metrics import SEED, proportion
 from mien.evaluate.protocols import P1
 from mien.expressions import CORE4
 from mien.model.calibration import HEADS, probabilities
 from mien.model.package import ExpressionModel, load_model
 from mien.model.session import new_session
 from mien.preprocess import Preprocessing, normalize
+from mien.stats import SEED, Estimate
 
 Labels = NDArray[np.int64]
 
@@ -90,7 +90,7 @@ def row(mistake: str, answers: Labels, truth: Labels) -> dict[str, Any]:
         "mistake": mistake,
         "images": len(truth),
         "right": right,
-        "accuracy": asdict(proportion(right, len(truth))),
+        "accuracy": asdict(Estimate.of_proportion(right, len(truth))),
         "answered": {label: round(float(share), 4) for label, share in zip(CORE4.labels, shares, strict=True)},
     }
 
@@ -123,7 +123,7 @@ def handful(size: int, right: NDArray[np.bool_]) -> dict[str, Any]:
         "images": size,
         "accuracy_95": [low / size, high / size],
         "two_draws_apart_95": int(np.argmax(within >= 0.95)) / size,
-        "interval_if_all_right": asdict(proportion(size, size)),
+        "interval_if_all_right": asdict(Estimate.of_proportion(size, size)),
     }
 
 

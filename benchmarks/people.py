@@ -29,9 +29,9 @@ from sklearn.preprocessing import StandardScaler
 from mien.data.dataset import read_for_training
 from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces
-from mien.evaluate.metrics import Estimate, estimates, proportion, resampled_sums
 from mien.expressions import FERPLUS8, core4_positions
 from mien.model.package import ExpressionModel, load_model
+from mien.stats import Estimate, estimates, resampled_sums
 
 PANELS = (1, 2, 3, 5)
 SEED = 0
@@ -127,7 +127,7 @@ def from_votes(training: LabelledFaces, held_out: LabelledFaces, model: Expressi
             regression.fit(features[learnt != NO_LABEL], learnt[learnt != NO_LABEL])
             counted = asked != NO_LABEL
             right = int((regression.predict(new[counted]) == asked[counted]).sum())
-            share = proportion(right, int(counted.sum()))
+            share = Estimate.of_proportion(right, int(counted.sum()))
             yield {"protocol": protocol, "known": list(names), "images": int(counted.sum()), "right": share.to_dict()}
 
 

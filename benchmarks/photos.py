@@ -16,8 +16,9 @@ import numpy as np
 from _measure import machine, report
 
 from mien import Recognizer
-from mien.evaluate.metrics import SEED, measure
+from mien.evaluate.metrics import measure
 from mien.expressions import CORE4
+from mien.stats import SEED
 
 LABELS = {"happiness": "happy", "sadness": "sad"} | {label: label for label in CORE4.labels}
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mien.data.collection import Collection
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces, majority
 from mien.expressions import CORE4, FER7, FERPLUS8, FERPLUS8_OF_FER7
-from mien.stats import Share
+from mien.stats import Proportion
 
 UNDECIDED = "no majority"
 
@@ -31,10 +31,10 @@ class Agreement:
     split: str
     with_votes: int
     table: dict[str, dict[str, int]]
-    overall: Share
-    by_label: dict[str, Share]
-    core4: Share
-    core4_by_label: dict[str, Share]
+    overall: Proportion
+    by_label: dict[str, Proportion]
+    core4: Proportion
+    core4_by_label: dict[str, Proportion]
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain numbers, strings, lists and dicts."""
@@ -81,14 +81,14 @@ def _agreement(split: str, faces: LabelledFaces) -> Agreement:
             name: {column: int(((counted.fer7 == i) & (decided == j)).sum()) for column, j in columns.items()}
             for i, name in enumerate(FER7.labels)
         },
-        overall=Share.of(meant == counted.fer7, has_majority),
+        overall=Proportion.among(has_majority, meant == counted.fer7),
         by_label=_shares(FER7.labels, counted.fer7, meant, has_majority),
-        core4=Share.of(label == consensus, both),
+        core4=Proportion.among(both, label == consensus),
         core4_by_label=_shares(CORE4.labels, label, consensus, both),
     )
 
 
 def _shares(
     names: tuple[str, ...], label: NDArray[np.int64], consensus: NDArray[np.int64], counts: NDArray[np.bool_]
-) -> dict[str, Share]:
-    return {name: Share.of(label == consensus, counts & (label == i)) for i, name in enumerate(names)}
+) -> dict[str, Proportion]:
+    return {name: Proportion.among(counts & (label == i), label == consensus) for i, name in enumerate(names)}

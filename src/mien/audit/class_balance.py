@@ -12,7 +12,7 @@ from mien.data.image_quality import MEASURES, light
 from mien.data.labelled_faces import NO_LABEL
 from mien.expressions import FER7
 from mien.images import picture_size
-from mien.stats import Share
+from mien.stats import Proportion
 
 UNLABELLED = "no label"
 PERCENTILES = (5, 25, 50, 75, 95)
@@ -63,8 +63,8 @@ class Sizes:
     split: str
     width: tuple[float, ...]
     height: tuple[float, ...]
-    enlarged: Share
-    squeezed: Share
+    enlarged: Proportion
+    squeezed: Proportion
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain numbers, strings and dicts."""
@@ -139,8 +139,8 @@ def _sizes(split: str, files: tuple[Path, ...], size_px: tuple[int, int]) -> Siz
         split,
         width,
         height,
-        enlarged=Share(int(np.any(sizes < size_px, axis=1).sum()), len(sizes)),
-        squeezed=Share(int((sizes.max(axis=1) >= SQUEEZED * sizes.min(axis=1)).sum()), len(sizes)),
+        enlarged=Proportion.of(int(np.any(sizes < size_px, axis=1).sum()), len(sizes)),
+        squeezed=Proportion.of(int((sizes.max(axis=1) >= SQUEEZED * sizes.min(axis=1)).sum()), len(sizes)),
     )
 
 

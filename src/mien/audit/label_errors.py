@@ -12,7 +12,7 @@ from mien.audit.agreement import majority_fer7
 from mien.data.collection import Collection, Reference
 from mien.data.labelled_faces import NO_LABEL
 from mien.expressions import FER7, FERPLUS8
-from mien.stats import Share
+from mien.stats import Proportion
 
 FOLDS = 5
 
@@ -121,8 +121,8 @@ class VoteCheck:
     """
 
     faces: int
-    differs: Share
-    suggested: Share | None
+    differs: Proportion
+    suggested: Proportion | None
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain numbers and dicts."""
@@ -150,7 +150,7 @@ class LabelErrors:
 
     judge: str
     splits: tuple[str, ...]
-    right: Share
+    right: Proportion
     suspects: tuple[Suspect, ...]
     by_pair: dict[str, dict[str, int]]
     checks: tuple[VoteCheck, ...]
@@ -224,7 +224,7 @@ def label_errors(
     return LabelErrors(
         judge=judge,
         splits=splits,
-        right=Share(int((most_probable == labels).sum()), len(labels)),
+        right=Proportion.of(int((most_probable == labels).sum()), len(labels)),
         suspects=named,
         by_pair=_by_pair(labels[suspect], suggested[suspect]),
         checks=_checks(data.faces.votes[judged], labels, suggested, suspect),
@@ -248,9 +248,9 @@ def _checks(
     of_suspects = [
         VoteCheck(
             faces=len(part),
-            differs=Share.of((meant != labels)[part], decided[part]),
-            suggested=Share.of((meant == suggested)[part], decided[part]),
+            differs=Proportion.among(decided[part], (meant != labels)[part]),
+            suggested=Proportion.among(decided[part], (meant == suggested)[part]),
         )
         for part in (*parts, suspect)
     ]
-    return (*of_suspects, VoteCheck(len(labels), Share.of(meant != labels, decided), suggested=None))
+    return (*of_suspects, VoteCheck(len(labels), Proportion.among(decided, meant != labels), suggested=None))

@@ -12,17 +12,17 @@ from mien.audit.agreement import Agreement
 from mien.audit.class_balance import SQUEEZED, UNLABELLED, Composition
 from mien.audit.duplicates import Copies, CopyCount, CopyGroup
 from mien.audit.label_errors import LabelErrors, Suspect
-from mien.audit.pictures import SHEET_COLUMNS, SHEET_ROWS, class_picture
 from mien.audit.pipeline import SEED, Audit
-from mien.audit.plots import balance_plot, light_plot
 from mien.data.collection import Collection, Reference
 from mien.data.duplicates import FLAT_BELOW, NEAR_DUPLICATE
 from mien.data.image_quality import MEASURES
 from mien.expressions import FER7
-from mien.report.document import Block, Card, Faces, Heading, Items, Plot, Section, Table, Text
+from mien.report.document import Block, Card, Draw, Faces, Heading, Items, Plot, Section, Table, Text
+from mien.report.format import NONE, counted, percent, percent_sign, share_sign
 from mien.report.html import page
-from mien.report.plots import png
-from mien.stats import Share
+from mien.report.pictures import SHEET_COLUMNS, SHEET_ROWS, class_sheet, png
+from mien.report.plots import boxes, grouped_bars
+from mien.stats import Proportion
 
 SHOWN = 48
 """The most faces of a list that the page shows; the JSON has all."""
@@ -41,7 +41,7 @@ def lead(audit: Audit) -> tuple[Text, ...]:
     width, height = audit.composition.size_px
     words = (
         f"{len(audit.data):,} faces, {width} × {height} pixels as read, of "
-        f"{_many(len(_present(audit)), 'class', 'es')}, in {', '.join(audit.data.splits)}. Labels name the apparent "
+        f"{counted(len(_present(audit)), 'class', 'es')}, in {', '.join(audit.data.splits)}. Labels name the apparent "
         "expression: what a face looks like to people, not what the person feels."
     )
     absent = audit.data.absent.items()
@@ -76,11 +76,12 @@ def _balance(found: Composition) -> list[Block]:
     ]
     rows.append(("all", *(cell for total in totals.values() for cell in (f"{total:,}", ""))))
     head = ("Class", *(name for split in totals for name in (split, "%")))
-    return [Plot(partial(balance_plot, found), "Share of each class in each split"), Table(head, tuple(rows))]
+    draw = partial(grouped_bars, found.counts, "share of the split, %; number of faces at the bar")
+    return [Plot(draw, "Share of each class in each split"), Table(head, tuple(rows))]
 
 
 def _part(count: int, total: int) -> tuple[str, str]:
-    return f"{count:,}", f"{100 * count / total:.1f}"
+    return f"{count:,}", percent(count / total)
 
 
 def _classes(data: Collection, seed: int) -> list[Block]:
@@ -98,9 +99,9 @@ def _classes(data: Collection, seed: int) -> list[Block]:
         by_split = {name: chosen[data.split[chosen] == number] for number, name in enumerate(data.splits)}
         means = {name: data.faces.pixels[faces] for name, faces in by_split.items() if len(faces)}
         if means:
-            draw = partial(class_picture, list(means.values()), data.faces.pixels[sample])
+            draw = partial(class_sheet, list(means.values()), data.faces.pixels[sample])
             caption = (
-                f"{label}, {_many(len(chosen), 'face')}: the mean of {' and of '.join(means)}; {len(sample)} of them"
+                f"{label}, {counted(len(chosen), 'face')}: the mean of {' and of '.join(means)}; {len(sample)} of them"
             )
             blocks.append(Plot(draw, caption))
     return blocks
@@ -133,8 +134,13 @@ def _light(found: Composition) -> list[Block]:
         for group in found.light_by_split + found.light_by_label
     )
     head = ("Faces", *(measure.capitalize() for measure in MEASURES))
-    plots = (Plot(partial(light_plot, found, m), f"{m.capitalize()} by split and class") for m in MEASURES)
+    plots = (Plot(_boxes(found, m), f"{m.capitalize()} by split and class") for m in MEASURES)
     return [Text(words), *plots, Table(head, rows, "Median, and 5 to 95 per cent, in gray levels")]
+
+
+def _boxes(found: Composition, measure: str) -> Draw:
+    groups = {group.group: getattr(group, measure) for group in (*found.light_by_split, *found.light_by_label)}
+    return partial(boxes, groups, f"{measure}, gray levels", apart=len(found.light_by_split))
 
 
 def _copies(data: Collection, found: Copies) -> list[Block]:
@@ -218,7 +224,7 @@ def _checks(errors: LabelErrors) -> list[Table]:
             name.format(check.faces),
             f"{check.differs.n:,}",
             _share(check.differs),
-            _share(check.suggested) if check.suggested else "-",
+            _share(check.suggested),
         )
         for name, check in zip(names, errors.checks, strict=True)
     )
@@ -242,7 +248,7 @@ def _agreement(found: Agreement) -> list[Block]:
         f"Label and majority agree for {_share(found.overall)} of {found.overall.n:,} faces; where both are one of the "
         f"core four, for {_share(found.core4)} of {found.core4.n:,}."
     )
-    nobody = Share(0, 0)
+    nobody = Proportion.of(0, 0)
     rows = tuple(
         (label, *_counted(share), *_counted(found.core4_by_label.get(label, nobody)))
         for label, share in found.by_label.items()
@@ -286,27 +292,22 @@ def _group(data: Collection, group: CopyGroup) -> Card:
 def _suspect(data: Collection, suspect: Suspect, *, voted: bool) -> Card:
     face = _face(data, suspect.face)
     votes = [f"votes: {suspect.majority or 'undecided'}"] if voted else []
-    judged = f"not {suspect.face.label} {100 * suspect.p_label:.0f} %"
+    judged = f"not {suspect.face.label} {percent_sign(suspect.p_label, 0)}"
     return Card(
-        face.pictures, f"{suspect.suggested} {100 * suspect.p_suggested:.0f} %", (judged, *votes, *face.details)
+        face.pictures, f"{suspect.suggested} {percent_sign(suspect.p_suggested, 0)}", (judged, *votes, *face.details)
     )
 
 
-def _counted(share: Share) -> tuple[str, str]:
-    return (_share(share), f"{share.n:,}") if share.n else ("-", "-")
+def _counted(share: Proportion) -> tuple[str, str]:
+    return (_share(share), f"{share.n:,}") if share.n else (NONE, NONE)
 
 
-def _share(share: Share) -> str:
-    low, high = share.interval
-    return f"{share.value * 100:.1f} % ({low * 100:.1f} to {high * 100:.1f})" if share.n else "-"
+def _share(share: Proportion | None) -> str:
+    return share_sign(share if share and share.n else None)
 
 
 def _middle(percentiles: Sequence[float]) -> str:
     return f"{percentiles[2]:.0f} ({percentiles[0]:.0f} to {percentiles[4]:.0f})"
-
-
-def _many(count: int, name: str, plural: str = "s") -> str:
-    return f"{count:,} {name}{'' if count == 1 else plural}"
 
 
 def html_page(audit: Audit, *, seed: int = SEED) -> str:
@@ -337,15 +338,16 @@ def _findings(audit: Audit) -> Iterator[str]:
     for errors in audit.label_errors:
         yield (
             f"Suspect labels in {', '.join(errors.splits)}: {len(errors.suspects):,}, to a judge ({errors.judge}) that "
-            f"finds {errors.right.value:.1%} of the labels right."
+            f"finds {percent_sign(errors.right.value)} of the labels right."
         )
     if audit.unjudged:
         yield f"Labels were not judged: {audit.unjudged}."
     for agreement in audit.agreements:
         overall, core4 = agreement.overall, agreement.core4
         yield (
-            f"Label and FER+ majority agree for {overall.value:.1%} of {overall.n:,} faces of {agreement.split}, and "
-            f"for {core4.value:.1%} of the {core4.n:,} where both are one of the core four."
+            f"Label and FER+ majority agree for {percent_sign(overall.value)} of {overall.n:,} faces of "
+            f"{agreement.split}, and for {percent_sign(core4.value)} of the {core4.n:,} where both are one of the core "
+            "four."
         )
 
 

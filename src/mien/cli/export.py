@@ -65,21 +65,24 @@ def export(
 
 
 def _print(exported: "Export") -> None:
+    from mien.report.format import percent_sign, share_sign
+
     found, size_mb = exported.parity, exported.path.stat().st_size / 1e6
     typer.echo(f"{exported.path}: {size_mb:.2f} MB, {exported.precision}; card: {exported.card}")
-    agreement = ", ".join(f"{name} {share:.2%}" for name, share in found.agreement.items())
+    agreement = ", ".join(f"{name} {percent_sign(share, 2)}" for name, share in found.agreement.items())
     typer.echo(f"  against the network: logits differ by at most {found.greatest_difference:.1e}; same {agreement}")
     for result in exported.results:
         if not result.flip_averaged:
             accuracy, error, code = result.metrics.accuracy, result.metrics.calibration_error, result.protocol.code
             typer.echo(
-                f"  {code} {result.protocol.name}: {accuracy.value:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}], "
-                f"n = {result.metrics.n}, ECE {error.value:.1%}; the network: {found.network_accuracy[code]:.1%}"
+                f"  {code} {result.protocol.name}: {share_sign(accuracy)}, n = {result.metrics.n}, "
+                f"ECE {percent_sign(error.value)}; the network: {percent_sign(found.network_accuracy[code])}"
             )
     for name, certainty in exported.certainty.items():
         typer.echo(
-            f"  {name}, on what calibration has not seen (n = {certainty.n}): ECE {certainty.calibration_error:.1%}, "
-            f"wrong {certainty.wrong.value:.1%}, at 90% coverage {certainty.risk_at(0.9):.1%}"
+            f"  {name}, on what calibration has not seen (n = {certainty.n}): ECE "
+            f"{percent_sign(certainty.calibration_error)}, wrong {percent_sign(certainty.wrong.value)}, "
+            f"at 90 % coverage {percent_sign(certainty.risk_at(0.9))}"
         )
 
 

@@ -165,10 +165,13 @@ def _graph(export: dict[str, Any]) -> str:
 
 def _figures(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Accuracy by protocol, of single faces and on all images."""
+    from mien.report.format import share_sign
+    from mien.stats import Estimate
+
     for result in metrics.get("results", ()):
         if not (result["flip_averaged"] or result["without_duplicates"]):
-            value, low, high = (f"{result['accuracy'][end]:.1%}" for end in ("value", "low", "high"))
-            figure = f"{value} ({low} to {high}) of {result['n']:,} images of {metrics['split']}"
+            accuracy = Estimate(*(result["accuracy"][end] for end in ("value", "low", "high")))
+            figure = f"{share_sign(accuracy)} of {result['n']:,} images of {metrics['split']}"
             yield f"{result['protocol']} {result['name']}", figure
 
 

@@ -31,6 +31,7 @@ def train(
     except ImportError as missing:
         raise MissingExtra.for_feature("training", "train", missing) from missing
     from mien.data.dataset import read_for_training
+    from mien.report.format import percent_sign
 
     quiet_lightning()
     settings = load_config(config)
@@ -45,6 +46,6 @@ def train(
         return
     if run.epochs < settings.epochs:
         typer.echo(f"Stopped early after {run.epochs} of {settings.epochs} epochs, by {settings.early_stop.monitor}.")
-    shares = ", ".join(f"{name} {share:.1%}" for name, share in sorted(run.accuracy.items()))
+    shares = ", ".join(f"{name} {percent_sign(share)}" for name, share in sorted(run.accuracy.items()))
     typer.echo(f"{run.folder}: trained in {run.elapsed_s / 60:.0f} min; PublicTest, each from its own head: {shares}")
     typer.echo(f"Next: mien export {run.folder} --data {data} --output {config.stem}.onnx")

@@ -1,22 +1,13 @@
 """Two classifiers on the same images: which differences are beyond noise."""
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.evaluate.metrics import (
-    DRAWS,
-    SEED,
-    Estimate,
-    Floats,
-    estimates,
-    per_image_sums,
-    resampled_sums,
-    statistics_of,
-)
+from mien.evaluate.metrics import per_image_sums, statistics_of
 from mien.evaluate.protocols import Protocol
+from mien.stats import DRAWS, SEED, Estimate, Floats, estimates, mcnemar_p_value, resampled_sums
 
 COMPARED = ("accuracy", "balanced_accuracy", "macro_f1", "negative_log_likelihood")
 """The metrics whose difference is given. The calibration error is not among them: noise alone raises it."""
@@ -77,21 +68,6 @@ def compare(
         p_value=mcnemar_p_value(only_first, only_second),
         differences=_differences(truth, first, second, draws),
     )
-
-
-def mcnemar_p_value(only_first: int, only_second: int) -> float:
-    """The exact two-sided p-value: a fair coin for each image that only one of two classifiers answers rightly.
-
-    Source: McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
-    Psychometrika 12, 1947.
-    """
-    images = only_first + only_second
-    ways, tail = 1, 0  # in which so many of the coins may show heads, and no more than the fewer of the two
-    for heads in range(min(only_first, only_second) + 1):
-        tail += ways
-        ways = ways * (images - heads) // (heads + 1)
-    # Whole numbers to the end: no float holds two to the power of many images.
-    return min(float(Fraction(2 * tail, 2**images)), 1.0)
 
 
 def _differences(truth: NDArray[np.int64], first: Floats, second: Floats, draws: int) -> dict[str, Estimate]:

@@ -11,9 +11,10 @@ from mien.data.duplicates import NEAR_DUPLICATE, has_duplicate
 from mien.data.labelled_faces import LabelledFaces
 from mien.errors import DataError
 from mien.evaluate.classifiers import Answers, Classifier, checked_probabilities
-from mien.evaluate.metrics import CALIBRATION_BINS, DRAWS, SEED, Metrics, measure
+from mien.evaluate.metrics import CALIBRATION_BINS, Metrics, measure
 from mien.evaluate.protocols import Protocol
 from mien.expressions import ExpressionSet
+from mien.stats import DRAWS, SEED
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,9 @@ from mien.evaluate.analysis.slices import Slices, slices
 from mien.evaluate.classifiers import Answers
 from mien.evaluate.comparison import Comparison, compare
 from mien.evaluate.evaluation import Result, evaluate_answers
-from mien.evaluate.metrics import SEED
 from mien.evaluate.protocols import P2, Protocol
 from mien.evaluate.subject import Subject
+from mien.stats import SEED
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,36 +5,17 @@ itself is that function of the plain sums; its interval comes from the same func
 as often as it was drawn. So one matrix product does all draws, and a figure and its interval cannot drift apart.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.stats import TAIL, score_interval
+from mien.stats import DRAWS, Estimate, Floats, estimates, resampled_sums
 
 CALIBRATION_BINS = 15
-DRAWS = 2000
-SEED = 2013
 
-_DRAWS_AT_ONCE = 200  # bounds the memory for counts of draws by images
 _LEAST_PROBABILITY = float(np.finfo(np.float64).eps)  # keeps logarithms finite
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A figure and the ends of its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def to_dict(self) -> dict[str, float]:
-        """The three numbers, rounded to seven decimals."""
-        return {"value": round(self.value, 7), "low": round(self.low, 7), "high": round(self.high, 7)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +120,6 @@ def measure(
     )
 
 
-def proportion(hits: float, images: float) -> Estimate:
-    """The share `hits` of `images` (more than 0), with its 95 % score interval."""
-    return Estimate(float(hits / images), *score_interval(hits, images))
-
-
 def calibration_bins(confidence: Floats) -> NDArray[np.int64]:
     """Bin of each confidence, 0 to `CALIBRATION_BINS` - 1, so that bins hold equally many.
 
@@ -174,19 +150,6 @@ def per_image_sums(truth: NDArray[np.int64], probabilities: Floats, votes: Float
     return np.column_stack([cells, gaps, loss, divergence])
 
 
-def resampled_sums(sums: Floats, draws: int, rng: np.random.Generator) -> Floats:
-    """Sums over N images drawn with replacement, `draws` times; shape (draws, M)."""
-    return np.concatenate([counts @ sums for counts in resampled_counts(len(sums), draws, rng)])
-
-
-def resampled_counts(images: int, draws: int, rng: np.random.Generator) -> Iterator[Floats]:
-    """How often each image is drawn, with replacement; `draws` rows of shape (images,) in a few arrays."""
-    for start in range(0, draws, _DRAWS_AT_ONCE):
-        rows = min(_DRAWS_AT_ONCE, draws - start)
-        drawn = rng.integers(images, size=(rows, images)) + np.arange(rows)[:, None] * images
-        yield np.bincount(drawn.ravel(), minlength=rows * images).reshape(rows, images).astype(np.float64)
-
-
 def statistics_of(sums: Floats, classes: int) -> Statistics:
     """Metrics from sums of shape (D, M); a class that a draw lacks is left out of its means."""
     cells, gaps, loss, divergence = np.split(sums, np.cumsum([classes**2, CALIBRATION_BINS, 1]), axis=1)
@@ -207,10 +170,3 @@ def statistics_of(sums: Floats, classes: int) -> Statistics:
         recall=recall,
         confusion=confusion,
     )
-
-
-def estimates(point: Floats, drawn: Floats) -> tuple[Estimate, ...]:
-    """An estimate for each entry of `point`, whose shape is that of one draw, with percentiles of the draws."""
-    low, high = np.nanquantile(drawn, [TAIL, 1 - TAIL], axis=0)
-    ends = zip(point.ravel(), low.ravel(), high.ravel(), strict=True)
-    return tuple(Estimate(float(value), float(left), float(right)) for value, left, right in ends)

@@ -12,10 +12,10 @@ from mien.evaluate.analysis.robustness import SEVERITIES, Robustness
 from mien.evaluate.analysis.slices import Part, Slices
 from mien.evaluate.evaluation import Evaluation, Result
 from mien.evaluate.findings import Analysis, Findings
-from mien.evaluate.metrics import Estimate
 from mien.evaluate.report import FIGURES, FLIP, figures, percent, share
 from mien.report.document import Block, Card, Draw, Faces, Heading, Items, Plot, Section, Table, Text
-from mien.report.plots import png
+from mien.report.pictures import png
+from mien.stats import Estimate
 
 _MOST_PAIRS = 12
 

@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from mien.evaluate.analysis.robustness import Robustness, Worsened
 from mien.evaluate.analysis.selective import ReliabilityBin, RiskCoverage
-from mien.evaluate.metrics import Estimate, Metrics
-from mien.report.plots import BAND, GUIDE, INK, png, svg
+from mien.evaluate.metrics import Metrics
+from mien.report.pictures import png
+from mien.report.plots import BAND, GUIDE, INK, svg
+from mien.stats import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

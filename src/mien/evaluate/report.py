@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from mien.evaluate.evaluation import Evaluation, Result
-from mien.evaluate.metrics import Estimate
+from mien.stats import Estimate
 
 FLIP = "flip: probabilities averaged over the face and its mirror image."
 """Explains the word in every table."""

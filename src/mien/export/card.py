@@ -1,6 +1,6 @@
 """The model card in Markdown, made from the facts in the model file."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -8,6 +8,9 @@ from mien.data.labelled_faces import FER2013
 from mien.export.plots import CALIBRATION, RISK, write_plots
 from mien.model.metadata import ModelMetadata
 from mien.model.package import load_model
+from mien.report.format import percent_sign, share_sign
+from mien.report.markdown import table
+from mien.stats import Estimate
 from mien.train.networks.pretrained import ORIGINS
 
 _FER2013_LICENCE = (
@@ -150,9 +153,9 @@ def about_export(export: Mapping[str, Any]) -> str:
     found = export["parity"]
     batch = next(iter(export["inputs"].values()))[0]
     size = "any number of faces at once" if isinstance(batch, str) else f"{batch} faces at once"
-    agreement = ", ".join(f"{_share(share)} (`{name}`)" for name, share in found["agreement"].items())
+    agreement = ", ".join(f"{percent_sign(share)} (`{name}`)" for name, share in found["agreement"].items())
     rows = [
-        (code, _share(found["network_accuracy"][code]), _share(accuracy))
+        (code, percent_sign(found["network_accuracy"][code]), percent_sign(accuracy))
         for code, accuracy in found["accuracy"].items()
     ]
     precision = _PRECISIONS[export["precision"]].format(**export)
@@ -178,8 +181,8 @@ def about_certainty(certainty: Mapping[str, Any], least_support: Mapping[str, fl
         (
             f"`{name}`",
             str(c["n"]),
-            f"{_share(c['calibration_error'])} ({_share(c['error_by_chance'])})",
-            _share(c["wrong"]["value"]),
+            f"{percent_sign(c['calibration_error'])} ({percent_sign(c['error_by_chance'])})",
+            percent_sign(c["wrong"]["value"]),
             *_risks(c),
             f"{c['aurc']:.4f}",
         )
@@ -220,7 +223,7 @@ def about_failures(failures: Sequence[Mapping[str, Any]]) -> str:
     # Models of the first version have rows alone.
     by = "row" if failures[0].get("file") is None else "file"
     where = "row of the held-out faces' source (from 0)" if by == "row" else "picture file"
-    rows = [(str(f[by]), f["truth"], f["answer"], _share(f["probability"])) for f in failures]
+    rows = [(str(f[by]), f["truth"], f["answer"], percent_sign(f["probability"])) for f in failures]
     return (
         f"The wrong `core4` answers with the highest probability, by {where}. Labels are wrong, too. "
         "`mien export --failures` shows the pictures.\n\n"
@@ -228,24 +231,14 @@ def about_failures(failures: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def percent(estimate: Mapping[str, float]) -> str:
-    """A share with its interval: `88.9 % (87.7 % to 90.0 %)`."""
-    return f"{_share(estimate['value'])} ({_share(estimate['low'])} to {_share(estimate['high'])})"
+    """A share with its interval: `88.9 % (87.7-90.0)`."""
+    return share_sign(Estimate(estimate["value"], estimate["low"], estimate["high"]))
 
 
 def _risks(certainty: Mapping[str, Any]) -> list[str]:
     by_coverage = dict(zip(certainty["coverage"], certainty["risk"], strict=True))
-    return [_share(by_coverage[coverage]) for coverage in _COVERAGES]
-
-
-def _share(share: float) -> str:
-    return f"{share:.1%}".replace("%", " %")
+    return [percent_sign(by_coverage[coverage]) for coverage in _COVERAGES]
 
 
 _CARD = """\

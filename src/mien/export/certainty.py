@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces
-from mien.evaluate.metrics import SEED, Estimate, calibration_bins
+from mien.evaluate.metrics import calibration_bins
 from mien.export.calibrate import truths_of
 from mien.expressions import CORE4, CORE4_FER2013, EXPRESSION_SETS, FER7, FERPLUS8, ExpressionSet
 from mien.model.calibration import Calibration, Logits, probabilities, support
+from mien.stats import SEED, Estimate
 
 COVERAGES = tuple(step / 20 for step in range(1, 21))
 """Shares of the faces answered at which the risk is stored."""

@@ -59,11 +59,16 @@ class Plot:
         draw: Makes it.
         caption: What it shows.
         small: Whether it may be drawn small.
+        numbers: The same in numbers, for forms of the report that have no drawings; None where other tables tell it.
+        file: Name of the file beside the report that holds the drawing, for forms that point to files; None where there
+            is none.
     """
 
     draw: Draw
     caption: str
     small: bool = False
+    numbers: Table | None = None
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def _block(block: Block) -> str:
             return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
         case Table():
             return _table(block)
-        case Plot(draw, caption, small):
+        case Plot(draw, caption, small=small):
             kind = "small" if small else "plot"
             return (
                 f'<figure class="{kind}">{_image(draw(), caption)}<figcaption>{escape(caption)}</figcaption></figure>'

@@ -2,11 +2,10 @@
 
 import csv
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from io import StringIO
-from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import tomli_w
 from optuna import Study
@@ -15,15 +14,12 @@ from optuna.importance import get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
 from mien.errors import OutputError
-from mien.evaluate.report import table
-from mien.report.plots import GUIDE, INK, svg
+from mien.report.markdown import table
+from mien.report.plots import Trials, search_history, share_bars
 from mien.search.config import SearchConfig
 from mien.search.storage import counted
 from mien.search.trial import ELAPSED, METRICS, REASON, config_of, values_of
 from mien.train.run.files import replace_file
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 BEST = "best.toml"
 STATES = {
@@ -73,10 +69,10 @@ def write_outputs(study: Study, config: SearchConfig, folder: Path, faces: Mappi
         "trials.json": json.dumps(facts, indent=2) + "\n",
         "trials.csv": _csv(rows),
         "trials.md": _markdown(study.study_name, config, rows, selection),
-        "history.svg": _history(trials, config.metric, smaller_is_better=config.direction == "minimize"),
+        "history.svg": history(trials, config),
     }
     if shares:
-        files["importance.svg"] = _importance(shares, config.metric)
+        files["importance.svg"] = share_bars(shares, f"importance for {config.metric} (share, PED-ANOVA)").decode()
     if best:
         head = f"# Trial {best.number} of the search {study.study_name!r}: {config.metric} {best.value:.4f},\n"
         head += f"# {selection}.\n"
@@ -140,7 +136,7 @@ def _markdown(name: str, config: SearchConfig, rows: list[dict[str, Any]], selec
         (
             *map(_short, (row["trial"], row["state"], row[config.metric], row["epochs"], row["elapsed_s"])),
             *(_short(row["values"].get(key)) for key in keys),
-            row["reason"].replace("|", "/"),
+            row["reason"],
         )
         for row in sorted(rows, key=place)
     ]
@@ -172,52 +168,14 @@ def _replace(path: Path, text: str) -> None:
         raise OutputError(f"cannot write {path}: {fault.strerror}; what is finished is kept, so run again") from fault
 
 
-def _history(trials: Sequence[FrozenTrial], metric: str, *, smaller_is_better: bool) -> str:
-    """Each trial's metric in the order of their numbers, and the best one so far."""
-    better: Callable[[float, float], float] = min if smaller_is_better else max
+def history(trials: Sequence[FrozenTrial], config: SearchConfig) -> str:
+    """Each trial's metric and the best one so far, as SVG."""
     complete = [each for each in trials if each.state == TrialState.COMPLETE]
-    finished = [(each.number, each.value) for each in complete if each.value is not None]
-    pruned = [
-        (each.number, each.intermediate_values[max(each.intermediate_values)])
-        for each in trials
-        if each.state == TrialState.PRUNED and each.intermediate_values
-    ]
-    failed = [each.number for each in trials if each.state == TrialState.FAIL]
-
-    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - loaded when something is drawn
-
-    def draw(axes: "Axes") -> None:
-        if finished:
-            numbers, values = zip(*finished, strict=True)
-            best = [*accumulate(values, better)]
-            last = max(each.number for each in trials)
-            axes.step([*numbers, last], [*best, best[-1]], where="post", color=GUIDE, linestyle="--", linewidth=1,
-                label="best so far")  # fmt: skip
-            axes.plot(numbers, values, "o", color=INK, markersize=4, label="finished")
-        if pruned:
-            axes.plot(*zip(*pruned, strict=True), "v", color=INK, markerfacecolor="white", markersize=5,
-                label="pruned, at its last epoch")  # fmt: skip
-        if failed:
-            places = [0.02] * len(failed)
-            axes.plot(failed, places, "x", color=INK, markersize=5, transform=axes.get_xaxis_transform(),
-                label="failed")  # fmt: skip
-        axes.set(xlabel="trial", ylabel=f"{metric}, {'smaller' if smaller_is_better else 'greater'} is better")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.margins(y=0.12)
-        if trials:
-            axes.figure.legend(frameon=False, loc="outside upper center", ncols=2)
-
-    return svg(draw, (5.0, 3.4)).decode()
-
-
-def _importance(shares: Mapping[str, float], metric: str) -> str:
-    """Each key's share of what decides the metric, the greatest on top."""
-
-    def draw(axes: "Axes") -> None:
-        bars = axes.barh(list(shares), list(shares.values()), height=0.6, color=GUIDE, edgecolor=INK)
-        axes.bar_label(bars, [f"{share:.0%}" for share in shares.values()], padding=3)
-        axes.invert_yaxis()
-        axes.margins(x=0.15)
-        axes.set(xlabel=f"importance for {metric} (share, PED-ANOVA)", xlim=(0, None))
-
-    return svg(draw, (5.0, 0.8 + 0.32 * len(shares))).decode()
+    pruned = [each for each in trials if each.state == TrialState.PRUNED and each.intermediate_values]
+    shown = Trials(
+        finished=[(each.number, each.value) for each in complete if each.value is not None],
+        pruned=[(each.number, each.intermediate_values[max(each.intermediate_values)]) for each in pruned],
+        failed=[each.number for each in trials if each.state == TrialState.FAIL],
+        last=max((each.number for each in trials), default=0),
+    )
+    return search_history(shown, config.metric, smaller_is_better=config.direction == "minimize").decode()

@@ -4,80 +4,29 @@ import csv
 import json
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mien.errors import OutputError
-from mien.evaluate.metrics import Estimate
-from mien.evaluate.report import share, table
-from mien.report.plots import GUIDE, INK, svg
+from mien.report.format import NONE, nats, nats_interval, points, points_interval, share
+from mien.report.markdown import table
+from mien.report.plots import Mean, means_by_row, means_by_x
+from mien.stats import Estimate
 from mien.study.results import ArmResult, StudyResult
 from mien.train.run.files import replace_file
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-_MEAN: Any = {"color": INK, "marker": "s", "markersize": 4, "capsize": 3, "linestyle": "", "label": "mean, 95 %"}
-_SEEDS: Any = {
-    "color": GUIDE,
-    "marker": "o",
-    "markersize": 3.5,
-    "fillstyle": "none",
-    "linestyle": "",
-    "label": "a seed",
-}
+REPORT = "report"
 
 
 def plot(result: StudyResult) -> bytes:
     """The plot as SVG: arms one below the other, or by multiply-adds on a logarithmic axis."""
     code = result.study.config.protocol
-    shown = {name: arm for name, arm in result.arms.items() if arm.run is not None}
-    by_size = result.study.config.x_axis == "multiply-adds"
-
-    def draw(axes: "Axes") -> None:
-        if by_size:
-            _by_multiply_adds(axes, shown, code)
-        else:
-            _one_below_the_other(axes, shown, code, result.study.reference)
-        if shown:
-            handles, labels = axes.get_legend_handles_labels()
-            once = dict(zip(labels, handles, strict=True))
-            axes.figure.legend(once.values(), once.keys(), loc="outside upper right", frameon=False, ncols=2)
-
-    return svg(draw, (5.4, 3.8) if by_size else (5.4, 1.3 + 0.42 * max(len(shown), 1)))
-
-
-def _one_below_the_other(axes: "Axes", shown: dict[str, ArmResult], code: str, reference: str) -> None:
-    for place, arm in enumerate(shown.values()):
-        estimate, seeds = arm.accuracy[code], arm.by_seed[code]
-        axes.plot([100 * s for s in seeds], [place + 0.22] * len(seeds), **_SEEDS)
-        reach = [[100 * (estimate.value - estimate.low)], [100 * (estimate.high - estimate.value)]]
-        axes.errorbar([100 * estimate.value], [place], xerr=reach, **_MEAN)
-    if reference in shown:
-        axes.axvline(100 * shown[reference].accuracy[code].value, color=GUIDE, linestyle="--", linewidth=0.8)
-    axes.set_yticks(range(len(shown)), list(shown))
-    axes.set_ylim(len(shown) - 0.4, -0.6)
-    axes.set_xlabel(f"accuracy by {code}, %")
-    axes.grid(axis="x", linewidth=0.3)
-
-
-def _by_multiply_adds(axes: "Axes", shown: dict[str, ArmResult], code: str) -> None:
-    for name, arm in shown.items():
-        if arm.run is None:
-            continue
-        millions, estimate, seeds = arm.run.multiply_adds / 1e6, arm.accuracy[code], arm.by_seed[code]
-        axes.plot([millions] * len(seeds), [100 * s for s in seeds], **_SEEDS)
-        reach = [[100 * (estimate.value - estimate.low)], [100 * (estimate.high - estimate.value)]]
-        axes.errorbar([millions], [100 * estimate.value], yerr=reach, **_MEAN)
-        axes.annotate(name, (millions, 100 * estimate.value), (6, -10), textcoords="offset points")
-    axes.set_xscale("log")
-    axes.margins(x=0.15)
-    axes.set(xlabel="million multiply-adds for one face", ylabel=f"accuracy by {code}, %")
-    axes.grid(linewidth=0.3)
-
-
-REPORT = "report"
-
-_NONE = "-"
+    means = {
+        name: Mean(arm.accuracy[code], arm.by_seed[code], arm.run.multiply_adds / 1e6)
+        for name, arm in result.arms.items()
+        if arm.run is not None
+    }
+    if result.study.config.x_axis == "multiply-adds":
+        return means_by_x(means, "million multiply-adds for one face", f"accuracy by {code}, %")
+    return means_by_row(means, f"accuracy by {code}, %", reference=result.study.reference)
 
 
 def write_report(result: StudyResult, folder: Path) -> None:
@@ -123,8 +72,8 @@ def findings(result: StudyResult) -> list[str]:
     """What the study says, a line for each arm that is compared."""
     protocol = result.study.config.protocol
     return [
-        f"{name} {arm.against[protocol].estimate.value * 100:+.1f} points of {protocol} against "
-        f"{result.study.reference} ({_points(arm.against[protocol].estimate)}): {arm.against[protocol].verdict}"
+        f"{name} {points(arm.against[protocol].estimate.value)} points of {protocol} against "
+        f"{result.study.reference} ({points_interval(arm.against[protocol].estimate)}): {arm.against[protocol].verdict}"
         for name, arm in result.arms.items()
         if protocol in arm.against
     ]
@@ -154,13 +103,12 @@ def _changed_in_between(result: StudyResult) -> str:
 
 def _arm_row(name: str, arm: ArmResult, codes: list[str], protocol: str) -> tuple[str, ...]:
     if arm.run is None:
-        return (name, "failed" if arm.failed else "0", *[_NONE] * (len(codes) + 4))
-    loss = arm.negative_log_likelihood[protocol]
+        return (name, "failed" if arm.failed else "0", *[NONE] * (len(codes) + 4))
     return (
         name,
         str(len(arm.seeds)),
         *(share(arm.accuracy.get(code)) for code in codes),
-        f"{loss.value:.3f} ({loss.low:.3f}-{loss.high:.3f})",
+        nats(arm.negative_log_likelihood[protocol]),
         f"{arm.run.multiply_adds / 1e6:.1f}",
         f"{arm.run.weights / 1e6:.2f}",
         f"{arm.run.elapsed_s:.0f}",
@@ -169,14 +117,10 @@ def _arm_row(name: str, arm: ArmResult, codes: list[str], protocol: str) -> tupl
 
 def _against_row(name: str, arm: ArmResult, protocol: str) -> tuple[str, ...]:
     found = arm.against[protocol]
-    points, nats = found.estimate, found.likelihood
-    p_value = _NONE if found.p_value is None else f"{found.p_value:.3f}" if found.p_value >= 0.001 else "< 0.001"
-    accuracy = (f"{points.value * 100:+.1f}", _points(points), p_value, found.verdict)
-    return (name, *accuracy, f"{nats.value:+.3f}", f"{nats.low:+.3f} to {nats.high:+.3f}")
-
-
-def _points(estimate: Estimate) -> str:
-    return f"{estimate.low * 100:+.1f} to {estimate.high * 100:+.1f}"
+    difference, likelihood = found.estimate, found.likelihood
+    p_value = NONE if found.p_value is None else f"{found.p_value:.3f}" if found.p_value >= 0.001 else "< 0.001"
+    accuracy = (points(difference.value), points_interval(difference), p_value, found.verdict)
+    return (name, *accuracy, f"{likelihood.value:+.3f}", nats_interval(likelihood))
 
 
 def _csv(result: StudyResult) -> str:

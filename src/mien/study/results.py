@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ConfigError
-from mien.evaluate.metrics import Estimate
 from mien.evaluate.protocols import Protocol
 from mien.model.calibration import HEADS, Logits
+from mien.stats import Estimate, holm
 from mien.study.config import Study
 from mien.study.data import StudyFaces
 from mien.study.predictions import PROTOCOLS, RunResult, kept_answers, kept_result, scored
-from mien.study.statistics import difference_of, holm, mean_of
+from mien.study.statistics import difference_of, mean_of
 from mien.train.config import LossConfig
 
 LEVEL = 0.05

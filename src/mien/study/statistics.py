@@ -9,8 +9,7 @@ Welch-Satterthwaite, quantiles of Student's t.
 
 Sources: Welch, "The generalization of 'Student's' problem when several different population variances are involved",
 Biometrika 34, 1947; Satterthwaite, "An approximate distribution of estimates of variance components", Biometrics
-Bulletin 2, 1946; Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6,
-1979.
+Bulletin 2, 1946.
 """
 
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from mien.evaluate.metrics import Estimate
+from mien.stats import Estimate
 
 Floats = NDArray[np.float64]
 
@@ -64,16 +63,6 @@ def difference_of(first: Floats, second: Floats) -> Difference:
     if deviation == 0:
         return Difference(estimate, 1.0 if value == 0 else 0.0)
     return Difference(estimate, float(2 * student.sf(abs(value) / deviation, freedom)))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values, raised so that the chance of any false finding among all of them is what each says."""
-    raised = [0.0] * len(p_values)
-    highest = 0.0
-    for rank, position in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[position]))
-        raised[position] = highest
-    return raised
 
 
 def _between_images(values: Floats) -> tuple[float, int]:

@@ -2,15 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mien.audit.agreement import UNDECIDED, agreements, majority_fer7
 from mien.audit.label_errors import confident_labels, label_errors, out_of_fold
 from mien.data.collection import collection_of
 from mien.data.labelled_faces import NO_LABEL, VOTE_COLUMNS, LabelledFaces
 from mien.expressions import FER7
-from mien.stats import Share
+from mien.stats import Proportion
 
 HAPPY, SAD, SURPRISE, NEUTRAL = (FER7.index(label) for label in ("happy", "sad", "surprise", "neutral"))
 
@@ -20,22 +18,6 @@ def voted(labels: list[int], votes: list[dict[str, int]]) -> LabelledFaces:
     table = np.array([[given.get(column, 0) for column in VOTE_COLUMNS] for given in votes], dtype=np.int64)
     pixels = np.zeros((len(labels), 48, 48), dtype=np.uint8)
     return LabelledFaces(pixels, np.array(labels, dtype=np.int64), table, np.arange(len(labels)))
-
-
-def test_the_interval_of_a_share_is_wilsons() -> None:
-    # Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 1998, table I.
-    assert Share(81, 263).interval == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    assert Share(15, 148).interval == pytest.approx((0.0624, 0.1605), abs=5e-5)
-    assert Share(0, 20).interval == pytest.approx((0, 0.1611), abs=5e-5)
-    assert Share(1, 29).interval == pytest.approx((0.0061, 0.1718), abs=5e-5)
-
-
-@given(n=st.integers(0, 500), share=st.floats(0, 1))
-def test_the_interval_holds_the_share_and_lies_between_none_and_all(n: int, share: float) -> None:
-    estimate = Share(round(n * share), n)
-    low, high = estimate.interval
-    assert 0 <= low <= high <= 1
-    assert n == 0 or low - 1e-12 <= estimate.value <= high + 1e-12
 
 
 def test_labels_and_votes_are_compared() -> None:
@@ -53,14 +35,14 @@ def test_labels_and_votes_are_compared() -> None:
     )
     (found,) = agreements(collection_of({"Training": faces}))
     assert (found.split, found.with_votes) == ("Training", 6)
-    assert found.overall == Share(2, 5)
+    assert found.overall == Proportion.of(2, 5)
     assert {label: share for label, share in found.by_label.items() if share.n} == {
-        "happy": Share(1, 2),
-        "sad": Share(1, 2),
-        "surprise": Share(0, 1),
+        "happy": Proportion.of(1, 2),
+        "sad": Proportion.of(1, 2),
+        "surprise": Proportion.of(0, 1),
     }
-    assert found.core4 == Share(2, 3)
-    assert found.core4_by_label["sad"] == Share(1, 2)
+    assert found.core4 == Proportion.of(2, 3)
+    assert found.core4_by_label["sad"] == Proportion.of(1, 2)
     assert {column: count for column, count in found.table["sad"].items() if count} == {
         "sadness": 1,
         "neutral": 1,
@@ -149,7 +131,7 @@ def test_suspects_are_ordered_and_checked_by_votes() -> None:
     happy = np.array([0.9, 0.2, 0.1, 0.7, 0.95, 0.9, 0.5])
     probabilities[:, HAPPY], probabilities[:, SAD] = happy, 1 - happy
     found = label_errors(collection_of({"PublicTest": faces}), probabilities, "a judge", ("PublicTest",))
-    assert found.right == Share(3, 6)
+    assert found.right == Proportion.of(3, 6)
     assert [(s.face.row, s.face.label, s.suggested, s.majority) for s in found.suspects] == [
         (4, "sad", "happy", None),
         (1, "happy", "sad", "sadness"),
@@ -159,8 +141,8 @@ def test_suspects_are_ordered_and_checked_by_votes() -> None:
     assert found.suspects[0].p_label == pytest.approx(0.05)
     assert (found.by_pair["sad"]["happy"], found.by_pair["happy"]["sad"]) == (2, 1)
     suspects, everybody = found.checks
-    assert (suspects.faces, suspects.differs, suspects.suggested) == (3, Share(2, 2), Share(1, 2))
-    assert (everybody.faces, everybody.differs, everybody.suggested) == (6, Share(2, 5), None)
+    assert (suspects.faces, suspects.differs, suspects.suggested) == (3, Proportion.of(2, 2), Proportion.of(1, 2))
+    assert (everybody.faces, everybody.differs, everybody.suggested) == (6, Proportion.of(2, 5), None)
 
 
 def test_only_the_faces_of_the_judged_splits_are_suspect() -> None:

@@ -17,7 +17,7 @@ from mien.data.labelled_faces import NO_LABEL, VOTE_COLUMNS, LabelledFaces
 from mien.data.split import Split
 from mien.errors import DataError
 from mien.expressions import FER7
-from mien.stats import Share
+from mien.stats import Proportion
 
 HAPPY, SAD, NEUTRAL = (FER7.index(label) for label in ("happy", "sad", "neutral"))
 
@@ -89,12 +89,12 @@ def test_faces_of_a_folder_are_named_by_their_files(folder: Path) -> None:
 def test_sizes_are_of_the_pictures_and_not_of_the_faces(folder: Path) -> None:
     training, test = composition(read_collection(folder, classes={"joy": "happy"})).sizes
     assert (training.split, training.width[2], training.height[2]) == ("train", 48, 60)
-    assert (training.enlarged, training.squeezed) == (Share(1, 3), Share(2, 3))
+    assert (training.enlarged, training.squeezed) == (Proportion.of(1, 3), Proportion.of(2, 3))
     assert (test.split, test.width, test.enlarged, test.squeezed) == (
         "test",
         (20,) * 5,
-        Share(1, 1),
-        Share(0, 1),
+        Proportion.of(1, 1),
+        Proportion.of(0, 1),
     )
     assert training.to_dict()["width"]["p50"] == 48
 

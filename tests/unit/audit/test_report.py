@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.audit.label_errors import QUICK_CLASSIFIER, Judge
-from mien.audit.pictures import face_sheet, mean_face
 from mien.audit.pipeline import Audit, audit
 from mien.audit.report import findings, html_page
 from mien.data.collection import collection_of, read_collection
@@ -23,7 +22,8 @@ from mien.data.labelled_faces import LabelledFaces
 from mien.data.split import Split
 from mien.errors import DataError
 from mien.expressions import CORE4, FER7, core4_positions
-from mien.stats import Share
+from mien.report.pictures import face_sheet, mean_face
+from mien.stats import Proportion
 
 WRONG = (10, 57, 120, 203)  # training faces under the label of the next class
 VOTES, SIZES = "labels-and-fer--votes", "sizes-of-the-pictures"
@@ -85,7 +85,7 @@ def test_planted_faults_are_found(audited: Audit) -> None:
     assert [(face.split, face.row) for face in audited.oddities.flat] == [("Training", 30)]
     (into_training,) = [c for c in audited.copies.counts if (c.split, c.other) == ("PublicTest", "Training")]
     assert (into_training.exact, into_training.exact_other_label) == (1, 1)
-    assert audited.agreements[0].overall == Share(236, 240)
+    assert audited.agreements[0].overall == Proportion.of(236, 240)
 
 
 def test_all_of_it_goes_into_json(audited: Audit) -> None:
@@ -228,7 +228,7 @@ def test_facts_about_fer2013(shared_data: Path) -> None:
     assert within.near_other_label == pytest.approx(111, abs=2)
     assert [face.split for face in found.oddities.flat] == ["Training"] * 12 + ["PublicTest"]
     training, public_test = found.agreements
-    assert public_test.core4 == Share(2427 - 529, 2427)
+    assert public_test.core4 == Proportion.of(2427 - 529, 2427)
     assert (training.overall.n, public_test.overall.n) == (26940, 3396)
     assert {label: round(share.value, 3) for label, share in public_test.core4_by_label.items()} == {
         "happy": 0.915,
@@ -239,4 +239,4 @@ def test_facts_about_fer2013(shared_data: Path) -> None:
     (errors,) = found.label_errors
     first_hundred, *_, everybody = errors.checks
     # What voters say of the likeliest errors, which nobody was told.
-    assert first_hundred.differs.interval[0] > 1.5 * everybody.differs.value
+    assert first_hundred.differs.low > 1.5 * everybody.differs.value

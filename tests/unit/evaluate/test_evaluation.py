@@ -11,13 +11,13 @@ from mien.data.labelled_faces import VOTE_COLUMNS, LabelledFaces
 from mien.errors import DataError, ModelError
 from mien.evaluate.classifiers import classifier_of
 from mien.evaluate.evaluation import Evaluation, Result, evaluate
-from mien.evaluate.metrics import DRAWS
 from mien.evaluate.protocols import P1, P2, P3, P4, PROTOCOLS
 from mien.evaluate.report import markdown
 from mien.expressions import EXPRESSION_SETS, FER7, FERPLUS8
 from mien.model.calibration import HEADS, Calibration
 from mien.model.metadata import ModelMetadata
 from mien.preprocess import Preprocessing
+from mien.stats import DRAWS
 
 Probabilities = Mapping[str, NDArray[np.float64]]
 

@@ -6,19 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 from sklearn import metrics as sk
 
-from mien.evaluate.metrics import (
-    CALIBRATION_BINS,
-    Estimate,
-    Metrics,
-    calibration_bins,
-    measure,
-    per_image_sums,
-    proportion,
-    resampled_sums,
-)
+from mien.evaluate.metrics import CALIBRATION_BINS, Metrics, calibration_bins, measure
+from mien.stats import Estimate
 
 LABELS = ("happy", "sad", "surprise", "neutral")
 Floats = NDArray[np.float64]
@@ -189,29 +180,6 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
             held[name] += estimate.low <= getattr(true, name).value <= estimate.high
     # The standard error of a coverage of 95 % over 400 samples is 1.1 %.
     assert all(0.92 <= hits / 400 <= 0.99 for hits in held.values()), held
-
-
-@pytest.mark.parametrize(("hits", "images"), [(0, 1), (1, 1), (0, 40), (40, 40), (101, 128), (3, 7)])
-def test_shares_have_the_score_interval(hits: int, images: int) -> None:
-    found, expected = proportion(hits, images), binomtest(hits, images).proportion_ci(method="wilson")
-    assert (found.value, found.low, found.high) == pytest.approx((hits / images, expected.low, expected.high))
-    assert found.low <= found.value <= found.high
-
-
-@pytest.mark.parametrize(("images", "share"), [(20, 0.95), (30, 0.5), (100, 0.9)])
-def test_score_intervals_hold_the_truth_about_as_often_as_they_say(images: int, share: float) -> None:
-    hits = np.random.default_rng(10).binomial(images, share, 4000)
-    found = [proportion(int(h), images) for h in hits]
-    assert 0.92 <= np.mean([each.low <= share <= each.high for each in found]) <= 0.98
-
-
-def test_draws_come_in_any_number() -> None:
-    truth, probabilities = sample(9, 50)
-    sums = per_image_sums(truth, probabilities, None)
-    for draws in (1, 199, 200, 201, 450):
-        drawn = resampled_sums(sums, draws, np.random.default_rng(0))
-        assert drawn.shape == (draws, sums.shape[1])
-        assert drawn[:, : len(LABELS) ** 2].sum(axis=1).tolist() == [50] * draws
 
 
 def test_metrics_as_a_dict_are_rounded_figures_with_their_ends() -> None:

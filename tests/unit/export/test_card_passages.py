@@ -57,8 +57,8 @@ def test_risks_stand_under_their_coverage() -> None:
     assert shown["at 90 %"] == "7.2 %"
     assert shown["all answered"] == "10.0 %"
     assert shown["ECE"] == "1.6 % (1.8 %)"
-    assert "| `core4` | 0.60 | 88.4 % (5.0 % to 15.0 %) | 6.7 % (5.0 % to 15.0 %) |" in text
-    assert "| `core4` | anger | 177 | 86.4 % (5.0 % to 15.0 %) |" in text
+    assert "| `core4` | 0.60 | 88.4 % (5.0-15.0) | 6.7 % (5.0-15.0) |" in text
+    assert "| `core4` | anger | 177 | 86.4 % (5.0-15.0) |" in text
     assert "(some-card/calibration.svg)" in text
     assert "(some-card/risk-coverage.svg)" in text
 

@@ -1,19 +1,24 @@
-import pytest
-from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from mien.search.report import _history
+from mien.search.config import SearchConfig
+from mien.search.report import history
 
 
-def trial(number: int, value: float) -> FrozenTrial:
-    made = create_trial(state=TrialState.COMPLETE, value=value)
+def trial(number: int, state: TrialState, *reported: float, value: float | None = None) -> FrozenTrial:
+    made = create_trial(state=state, value=value, intermediate_values=dict(enumerate(reported)))
     made.number = number
     return made
 
 
-def test_a_metric_of_zero_is_one_of_the_finished(monkeypatch: pytest.MonkeyPatch) -> None:
-    axes = Figure().add_subplot()
-    monkeypatch.setattr("mien.search.report.svg", lambda draw, _: (draw(axes), b"")[1])
-    _history([trial(0, 0.5), trial(1, 0.0)], "P2", smaller_is_better=False)
-    shown = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
-    assert shown == {"best so far": [0.5, 0.5, 0.5], "finished": [0.5, 0.0]}
+def test_every_kind_of_trial_is_drawn() -> None:
+    config = SearchConfig.model_validate({"space": {"batch_size": {"low": 8, "high": 64}}})
+    trials = [
+        trial(0, TrialState.COMPLETE, value=0.0),
+        trial(1, TrialState.PRUNED, 0.2, 0.1),
+        trial(2, TrialState.PRUNED),
+        trial(3, TrialState.FAIL),
+    ]
+    drawn = history(trials, config)
+    for label in ("best so far", "finished", "pruned, at its last epoch", "failed", config.metric):
+        assert label in drawn
+    assert "pruned" not in history(trials[:1], config)

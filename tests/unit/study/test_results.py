@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from mien.data.labelled_faces import VOTE_COLUMNS, LabelledFaces
 from mien.errors import ConfigError
-from mien.evaluate.metrics import Estimate
 from mien.evaluate.protocols import P1, P2, P3, P4
 from mien.expressions import FER7, FERPLUS8
+from mien.stats import Estimate
 from mien.study.config import load_study
 from mien.study.data import StudyFaces
 from mien.study.predictions import ANSWERS, RESULT, scored

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from mien.study.statistics import difference_of, holm, mean_of
+from mien.study.statistics import difference_of, mean_of
 
 IMAGES, STUDIES = 300, 200
 
@@ -78,9 +78,3 @@ def test_one_seed_gives_no_verdict_and_equal_answers_differ_in_nothing() -> None
     one, three = right_answers(rng, 1, 0), right_answers(rng, 3, 0)
     assert difference_of(one, three).p_value is None
     assert difference_of(three, three).p_value == 1
-
-
-def test_holm_by_hand() -> None:
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.6, 0.9]) == [1, 1]
-    assert holm([]) == []

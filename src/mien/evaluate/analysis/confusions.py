@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.evaluate.metrics import Estimate, proportion
+from mien.stats import Estimate
 
 _HAPPY = ("happy", "happiness")
 _FIRST = ({"sad", "neutral"}, {"sadness", "neutral"})  # the pair that people, too, disagree on most
@@ -110,7 +110,7 @@ def _figures(label: str, counts: NDArray[np.int64], position: int) -> ClassFigur
         label,
         images,
         called,
-        precision=proportion(hits, called) if called else None,
+        precision=Estimate.of_proportion(hits, called) if called else None,
     )
 
 
@@ -120,7 +120,7 @@ def _way(labels: Sequence[str], counts: NDArray[np.int64], truth: int, answer: i
     if truth == answer or of_class == 0:
         return None
     images = int(counts[truth, answer])
-    return Confusion(labels[truth], labels[answer], images, proportion(images, of_class))
+    return Confusion(labels[truth], labels[answer], images, Estimate.of_proportion(images, of_class))
 
 
 def _pair(labels: Sequence[str], counts: NDArray[np.int64], first: int, second: int) -> ConfusedPair | None:
@@ -128,7 +128,7 @@ def _pair(labels: Sequence[str], counts: NDArray[np.int64], first: int, second: 
     ways = sorted((way for way in both if way), key=lambda way: -way.images)
     images = sum(way.images for way in ways)
     errors = int(counts.sum() - np.trace(counts))
-    return ConfusedPair(tuple(ways), images, proportion(images, errors)) if images else None
+    return ConfusedPair(tuple(ways), images, Estimate.of_proportion(images, errors)) if images else None
 
 
 def _comes_first(pair: ConfusedPair) -> bool:

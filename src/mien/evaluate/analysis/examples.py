@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from mien.data.labelled_faces import LabelledFaces
 from mien.evaluate.analysis.confusions import happy_position
 from mien.evaluate.classifiers import Answers, Classifier, checked_probabilities
-from mien.evaluate.metrics import SEED
 from mien.evaluate.protocols import Protocol
+from mien.stats import SEED
 
 PATCH_PX = 12
 STRIDE_PX = 6

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.evaluate.classifiers import Answers
-from mien.evaluate.metrics import SEED
+from mien.stats import SEED
 
 TOLERANCE = 1e-5
 """Greatest difference of a probability that is not worth speaking of."""

@@ -10,8 +10,8 @@ from PIL import Image, ImageFilter
 
 from mien.data.labelled_faces import LabelledFaces
 from mien.evaluate.classifiers import Classifier, checked_probabilities
-from mien.evaluate.metrics import SEED, Estimate, proportion
 from mien.evaluate.protocols import Protocol
+from mien.stats import SEED, Estimate
 
 Pixels = NDArray[np.uint8]
 
@@ -212,4 +212,4 @@ def _worsened(
 
 def _accuracy(classifier: Classifier, faces: LabelledFaces, protocol: Protocol) -> Estimate:
     answers = checked_probabilities(classifier, faces.pixels, [protocol.expressions])[protocol.expressions.name]
-    return proportion(int((answers.argmax(axis=1) == protocol.truth(faces)).sum()), len(faces))
+    return Estimate.of_proportion(int((answers.argmax(axis=1) == protocol.truth(faces)).sum()), len(faces))

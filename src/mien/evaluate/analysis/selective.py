@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.evaluate.metrics import DRAWS, Estimate, calibration_bins, estimates, proportion, resampled_counts
+from mien.evaluate.metrics import calibration_bins
+from mien.stats import DRAWS, Estimate, estimates, resampled_counts
 
 Floats = NDArray[np.float64]
 
@@ -66,7 +67,7 @@ def reliability(confidence: Floats, right: NDArray[np.bool_]) -> tuple[Reliabili
         ReliabilityBin(
             images=int(inside.sum()),
             confidence=float(confidence[inside].mean()),
-            accuracy=proportion(int(right[inside].sum()), int(inside.sum())),
+            accuracy=Estimate.of_proportion(int(right[inside].sum()), int(inside.sum())),
         )
         for inside in (bins == position for position in np.unique(bins))
     )
@@ -92,7 +93,8 @@ def risk_coverage(
     points = zip(COVERAGES, least, errors, taken, strict=True)
     return RiskCoverage(
         points=tuple(
-            RiskAtCoverage(share, float(low), proportion(hits, images)) for share, low, hits, images in points
+            RiskAtCoverage(share, float(low), Estimate.of_proportion(hits, images))
+            for share, low, hits, images in points
         ),
         area=estimates(point, drawn)[0],
     )

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mien.data.image_quality import light
 from mien.data.labelled_faces import LabelledFaces, without_outliers
-from mien.evaluate.metrics import Estimate, proportion
+from mien.stats import Estimate
 
 Floats = NDArray[np.float64]
 
@@ -88,7 +88,7 @@ def _part(values: Floats | None, right: NDArray[np.bool_], inside: NDArray[np.bo
         low=None if values is None else float(values[inside].min()),
         high=None if values is None else float(values[inside].max()),
         images=int(inside.sum()),
-        accuracy=proportion(int(right[inside].sum()), int(inside.sum())),
+        accuracy=Estimate.of_proportion(int(right[inside].sum()), int(inside.sum())),
     )
 
 

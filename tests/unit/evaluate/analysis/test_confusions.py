@@ -5,8 +5,8 @@ import pytest
 from sklearn import metrics as sk
 
 from mien.evaluate.analysis.confusions import mistakes
-from mien.evaluate.metrics import proportion
 from mien.expressions import CORE4, FERPLUS8
+from mien.stats import Estimate
 
 HAPPY, SAD, SURPRISE, NEUTRAL = range(4)
 
@@ -22,8 +22,8 @@ def test_ten_images_worked_by_hand() -> None:
         (1, [("sad", "happy", 1), ("happy", "sad", 0)]),
         (1, [("neutral", "happy", 1), ("happy", "neutral", 0)]),
     ]
-    assert found.pairs[0].share_of_errors == proportion(2, 7)
-    assert found.pairs[1].ways[0].share == proportion(2, 2)
+    assert found.pairs[0].share_of_errors == Estimate.of_proportion(2, 7)
+    assert found.pairs[1].ways[0].share == Estimate.of_proportion(2, 2)
     assert [(way.truth, way.images) for way in found.wrongly_happy] == [("surprise", 2), ("sad", 1), ("neutral", 1)]
 
 

@@ -7,7 +7,7 @@ from drawn_faces import drawn_faces
 from mien.data.image_quality import light
 from mien.data.labelled_faces import LabelledFaces
 from mien.evaluate.analysis.slices import agreement, parts, slices, tilt, turn
-from mien.evaluate.metrics import proportion
+from mien.stats import Estimate
 
 FACES = drawn_faces(30, seed=4)
 LEVEL = np.array([(14.0, 18), (34, 18), (24, 28), (16, 38), (32, 38)])  # eyes, nose, corners of the mouth
@@ -19,7 +19,7 @@ def test_parts_worked_by_hand() -> None:
     right = values > 4
     found = parts(values, right)
     assert [(part.low, part.high, part.images) for part in found] == [(1, 2, 2), (3, 4, 2), (5, 6, 2), (7, 8, 2)]
-    assert [part.accuracy for part in found] == [proportion(0, 2)] * 2 + [proportion(2, 2)] * 2
+    assert [part.accuracy for part in found] == [Estimate.of_proportion(0, 2)] * 2 + [Estimate.of_proportion(2, 2)] * 2
 
 
 def test_equal_values_share_a_part() -> None:
@@ -72,6 +72,6 @@ def test_what_cannot_be_measured_is_a_part_of_its_own() -> None:
     right = np.array([True, True, False, False, False, False])
     *known, rest = parts(values, right)
     assert [(part.low, part.images) for part in known] == [(1, 1), (2, 1), (3, 1), (4, 1)]
-    assert (rest.low, rest.high, rest.images, rest.accuracy) == (None, None, 2, proportion(1, 2))
+    assert (rest.low, rest.high, rest.images, rest.accuracy) == (None, None, 2, Estimate.of_proportion(1, 2))
     [nothing] = parts(np.full(3, np.nan), np.ones(3, dtype=bool))
     assert (nothing.low, nothing.images) == (None, 3)
