@@ -16,13 +16,13 @@ import torch
 from _measure import summary, times_ms
 from torch import Tensor
 
-from mien.data.dataset import read_for_training
+from mien.data.dataset import open_dataset
 from mien.data.labelled_faces import LabelledFaces
 from mien.model.package import shipped_models
 from mien.preprocess import Preprocessing
 from mien.train.augment import augment
 from mien.train.config import DistillationConfig, TrainingConfig, load_config
-from mien.train.dataloaders import training_batches
+from mien.train.dataloaders import fitted, training_batches
 from mien.train.device import Machine
 from mien.train.losses import joint_loss
 from mien.train.module import ExpressionTraining, channels_last
@@ -33,9 +33,7 @@ PREPROCESSING = Preprocessing(size_px=48, mean=128.0, std=64.0)  # about FER2013
 
 
 def read(data: Path, config: TrainingConfig) -> tuple[LabelledFaces, LabelledFaces]:
-    return read_for_training(
-        data, classes=config.data.classes, source=config.data.name, color=config.network.channels == 3
-    )
+    return open_dataset(data, config.data.classes, name=config.data.name).read_for_training()
 
 
 def read_ms(data: Path, config: TrainingConfig) -> float:
@@ -71,7 +69,7 @@ def rates(arguments: argparse.Namespace) -> dict[str, Any]:
     torch.set_num_threads(arguments.threads)
     # What teachers answer is asked once, before the first batch, and changes no rate.
     config = load_config(arguments.config).model_copy(update={"distillation": DistillationConfig()})
-    training, _ = read(arguments.data, config)
+    training = fitted(read(arguments.data, config)[0], config.network.channels)
     loader = training_batches(training, config)
     batches = endless(loader)
     ready = next(batches)

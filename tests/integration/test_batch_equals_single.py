@@ -41,7 +41,7 @@ def faces(model: ExpressionModel, examples: Path) -> NDArray[np.uint8]:
                 crops.append(
                     crop_face(image_rgb, Detection(Box(left, top, right, bottom), 1), model.metadata.preprocessing)
                 )
-    return np.concatenate([np.stack(crops), drawn_faces(50, seed=0).pixels])
+    return np.concatenate([np.stack(crops), drawn_faces(50, seed=0).gray()])
 
 
 @pytest.fixture(scope="module")

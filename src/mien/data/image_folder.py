@@ -133,6 +133,11 @@ def refuse_unknown_names(classes: Iterable[str], folders: Iterable[Path], place:
             raise DataError(f"[data.classes]: {choose_from(f'folder in the splits of {place}', own, tuple(names))}")
 
 
+def folder_names(folder: Path) -> list[str]:
+    """The names of the folders in `folder` that are not hidden."""
+    return [path.name for path in _folders_in(folder)]
+
+
 def class_names_in(folder: Path, classes: Mapping[str, str]) -> list[str]:
     """The folders in `folder` whose names are those of classes."""
     names = []

@@ -24,6 +24,36 @@ FER2013 = "FER2013"
 VOTERS = 10
 """How many people FER+ asked about each face."""
 
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One of some faces, as reports name it.
+
+    Attributes:
+        position: Where it stands among these.
+        split: Name of its split; empty if it is not known.
+        row: Its row in the source, 0-based.
+        label: Its label, or None if it has none.
+        file: Its file within a folder of pictures, else None.
+    """
+
+    position: int
+    split: str
+    row: int
+    label: str | None
+    file: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where in the split it is: its file, else its row."""
+        return self.file or f"row {self.row}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Split, row, label and file (if it has one), by which the face is found in the source."""
+        found = {"split": self.split, "row": self.row, "label": self.label}
+        return {**found, "file": self.file} if self.file else found
+
+
 _ARRAYS = ("crops", "fer7", "votes", "rows")
 _NAMES = ("files", "split")
 
@@ -33,7 +63,8 @@ class LabelledFaces:
     """Face crops with one of FER2013's labels each and the FER+ votes, where there are any.
 
     Attributes:
-        crops: The N faces, as large as the source has them, and in color where it has color.
+        crops: The N faces, as large as the source has them, and in color where it has color; given as what `Crops`
+            takes, they become that.
         fer7: int64 of shape (N,), class position in `FER7`, or `NO_LABEL`.
         votes: int64 of shape (N, 10), votes by `VOTE_COLUMNS`; a row of zeros has none.
         rows: int64 of shape (N,), row in the source (in `fer2013.csv` where that is the source), 0-based.
@@ -54,6 +85,7 @@ class LabelledFaces:
     split: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "crops", self.crops if isinstance(self.crops, Crops) else Crops(self.crops))
         lengths = {name: len(values) for name in (*_ARRAYS, *_NAMES) if (values := getattr(self, name)) is not None}
         if len(set(lengths.values())) != 1:
             raise DataError(f"labelled faces must have as many labels as pictures; got {lengths}")
@@ -81,6 +113,25 @@ class LabelledFaces:
     def splits(self) -> tuple[str, ...]:
         """The names of the splits that they are of, in the order of the faces."""
         return () if self.split is None else tuple(dict.fromkeys(self.split.tolist()))
+
+    def within(self, splits: Sequence[str]) -> NDArray[np.bool_]:
+        """Which faces are of one of these splits; shape (N,)."""
+        return np.zeros(len(self), dtype=np.bool_) if self.split is None else np.isin(self.split, splits)
+
+    def reference(self, position: int) -> Reference:
+        """The face at `position`, as reports name it."""
+        label = int(self.fer7[position])
+        return Reference(
+            position=int(position),
+            split="" if self.split is None else str(self.split[position]),
+            row=int(self.rows[position]),
+            label=None if label == NO_LABEL else FER7.labels[label],
+            file=None if self.files is None else str(self.files[position]),
+        )
+
+    def references(self, positions: NDArray[np.int64]) -> tuple[Reference, ...]:
+        """The faces at `positions`, in that order."""
+        return tuple(self.reference(position) for position in positions.tolist())
 
     def gray(self, size_px: int = 48) -> NDArray[np.uint8]:
         """All crops in gray and of one size, for what compares pictures: uint8 of shape (N, size_px, size_px).

@@ -181,7 +181,7 @@ def export_all(
         selected_on=HELD_OUT_SPLIT,
         training=stated(facts),
     )
-    original = network_logits(network, held_out.pixels)
+    original = network_logits(network, held_out.gray())
     network.network.merge()
     graph = to_onnx(network, metadata.preprocessing.size_px)
     try:
@@ -209,7 +209,7 @@ def _in_precision(
     if precision == "fp16":
         return in_fp16(graph)
     if precision == "int8" and ranges is not None:
-        return in_int8(graph, model_input(ranges.pixels, preprocessing))
+        return in_int8(graph, model_input(ranges.gray(), preprocessing))
     return graph
 
 
@@ -234,7 +234,7 @@ def _export(
     precision = metadata.export["precision"]
     write_model(draft, graph, metadata)
     model = load_model(draft)
-    logits = model.logits(held_out.pixels)
+    logits = model.logits(held_out.gray())
     found = parity(logits, original, held_out, _run_alone(model, held_out[:_RUN_ALONE]))
     check_parity(found, precision)
     part = calibration_part(held_out)
@@ -259,7 +259,8 @@ def _export(
 
 def _run_alone(model: ExpressionModel, faces: LabelledFaces) -> Logits:
     """The model's logits for faces that are given to it one by one."""
-    runs = [model.logits(faces.pixels[[face]]) for face in range(len(faces))]
+    gray = faces.gray()
+    runs = [model.logits(gray[[face]]) for face in range(len(faces))]
     return {head.name: np.concatenate([run[head.name] for run in runs]) for head in HEADS}
 
 

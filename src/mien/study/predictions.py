@@ -18,7 +18,8 @@ from mien.export.calibrate import best_temperature
 from mien.export.onnx_graph import network_logits, trained_network
 from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8, ExpressionSet
 from mien.model.calibration import HEADS, Logits, scores, softmax
-from mien.train.config import LossConfig
+from mien.train.config import FACE_PX, LossConfig
+from mien.train.dataloaders import fitted, stacked
 from mien.train.networks.expression import multiply_adds
 from mien.train.run.files import replace_file
 from mien.train.run_record import run_facts
@@ -57,14 +58,14 @@ def keep_answers(run: Path, faces: LabelledFaces) -> None:
     """
     facts = run_facts(run)
     module = trained_network(run, facts)
-    logits = network_logits(module, faces.pixels if module.network.channels == 3 else faces.gray())
+    logits = network_logits(module, stacked(fitted(faces, module.network.channels)))
     if not all(np.isfinite(values).all() for values in logits.values()):
         raise MienError("the training came to no finite answers; lower optimizer.peak_learning_rate")
     module.network.merge()
     weights = sum(weight.numel() for weight in module.network.parameters())
     result = RunResult(
         weights=weights,
-        multiply_adds=multiply_adds(module.network, faces.pixels.shape[-1]),
+        multiply_adds=multiply_adds(module.network, FACE_PX),
         elapsed_s=facts["elapsed_s"],
         commit=", ".join(dict.fromkeys(start["commit"] for start in facts["starts"] if start["commit"])) or None,
         learnt_from=facts["learnt_from"],

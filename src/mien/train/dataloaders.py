@@ -1,6 +1,7 @@
 """Batches of training and held-out faces, shared out over the processes of a training."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import ceil
 
 import numpy as np
@@ -9,8 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
+from mien.data.crops import Crops
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces
-from mien.train.config import TrainingConfig
+from mien.preprocess import Preprocessing, fit_crops
+from mien.train.config import FACE_PX, TrainingConfig
 from mien.train.device import Machine
 from mien.train.distillation import distilled
 from mien.train.losses import soft_targets
@@ -89,9 +92,22 @@ def held_out_truths(faces: LabelledFaces) -> dict[str, NDArray[np.int64]]:
     }
 
 
+def fitted(faces: LabelledFaces, channels: int) -> LabelledFaces:
+    """The same faces with crops of one size, in gray for 1 channel and in RGB for 3; nothing is copied that fits."""
+    preprocessing = Preprocessing(FACE_PX, mean=0.0, std=1.0, colour="rgb" if channels == 3 else "grayscale")
+    return replace(faces, crops=Crops(fit_crops(faces.crops, preprocessing)))
+
+
 def with_channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Faces of shape (N, H, W) as (N, 1, H, W); those in color as they are."""
-    return pixels[:, None] if pixels.ndim == 3 else pixels
+    """Faces of shape (N, H, W) as (N, 1, H, W), those in color, (N, H, W, 3), as (N, 3, H, W)."""
+    return pixels[:, None] if pixels.ndim == 3 else np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+
+
+def stacked(faces: LabelledFaces) -> NDArray[np.uint8]:
+    """The crops of `fitted` faces as one array."""
+    if faces.crops.stacked is None:
+        raise ValueError("faces must be fitted before they are trained on")
+    return faces.crops.stacked
 
 
 def protocols_with_truth(faces: LabelledFaces) -> list[str]:
@@ -100,6 +116,6 @@ def protocols_with_truth(faces: LabelledFaces) -> list[str]:
 
 
 def _load(share: Sampler[list[int]], faces: LabelledFaces, *labels: Tensor) -> Batches:
-    dataset = TensorDataset(torch.from_numpy(with_channels(faces.pixels)), *labels)
+    dataset = TensorDataset(torch.from_numpy(with_channels(stacked(faces))), *labels)
     # Indexing the tensors with a whole batch at once is quicker than collating single faces.
     return DataLoader(dataset, sampler=share, batch_size=None)

@@ -4,7 +4,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import LabelledFaces
 from mien.errors import ConfigError, DataError
 from mien.train.config import TrainingConfig
-from mien.train.dataloaders import Batches, held_out_batches, protocols_with_truth, training_batches
+from mien.train.dataloaders import Batches, fitted, held_out_batches, protocols_with_truth, training_batches
 from mien.train.device import Machine
 from mien.train.module import ExpressionTraining, channels_last
 from mien.train.networks.pretrained import load_imagenet_weights, weights_file
@@ -105,8 +105,7 @@ def fit(
         DataError: If nothing is left to train on, or fewer faces than there are processes.
         KeyboardInterrupt: If it is interrupted; the last finished epoch can be resumed.
     """
-    if config.network.channels == 1:
-        training, held_out = (replace(faces, pixels=faces.gray()) for faces in (training, held_out))
+    training, held_out = (fitted(faces, config.network.channels) for faces in (training, held_out))
     checkpoint = folder / CHECKPOINT
     _refuse_place(checkpoint, options)
     machine = Machine.found()

@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from mien.cli.evaluate import evaluate
-from mien.data.dataset import read_faces
+from mien.data.dataset import open_dataset
 from mien.data.manifest import fingerprint
 from mien.errors import MienError, OutputError
 from mien.model.calibration import HEADS, Calibration
@@ -210,7 +210,7 @@ def test_a_folder_of_pictures_is_measured_by_its_own_labels(monkeypatch: pytest.
 
 def test_a_model_is_selected_on_its_own_data_under_whatever_name(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     classes = {"joy": "happy"}
-    seen = fingerprint(read_faces(folder, classes=classes))
+    seen = fingerprint(open_dataset(folder, classes).read())
     for data in ({"source": "Ours", "held_out_sha256": seen}, {"source": "ours", "held_out_sha256": "0"}):
         training = {"config": {"data": {"classes": classes}}, "data": data}
         assert "selected on validation" in run(monkeypatch, folder, model=EvenModel("PublicTest", training)).stdout

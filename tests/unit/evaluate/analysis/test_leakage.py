@@ -23,8 +23,8 @@ TRAINING, WATCHED, OTHERS = noise(40, seed=5), noise(12, seed=6), noise(10, seed
 
 def copied(faces: LabelledFaces, into: LabelledFaces, *, relabelled: bool = False) -> LabelledFaces:
     """`into`, whose first faces are copies of the first two of `faces`: one exactly, one nearly."""
-    pixels, labels = into.pixels.copy(), into.fer7.copy()
-    pixels[0], pixels[1] = faces.pixels[0], faces.pixels[1]
+    pixels, labels = into.gray().copy(), into.fer7.copy()
+    pixels[0], pixels[1] = faces.gray()[0], faces.gray()[1]
     pixels[1, 0, 0] ^= 1
     labels[:2] = faces.fer7[:2]
     if relabelled:
