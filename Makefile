@@ -11,14 +11,14 @@ ANNOTATED := out/demo
 MEASURED := benchmarks/results/$(shell date +%F)
 # Tests that need the light runtime and nothing else; those among them that look at an optional package skip themselves.
 LIGHT_TESTS := $(addprefix tests/integration/test_,command.py imports.py golden.py batch_equals_single.py) \
-	$(filter-out %/test_benchmarks.py,$(wildcard tests/unit/test_*.py)) tests/unit/cli tests/unit/detect \
+	$(filter-out %/test_benchmarks.py %/test_settings.py,$(wildcard tests/unit/test_*.py)) tests/unit/cli tests/unit/detect \
 	$(filter-out %/test_layers.py,$(wildcard tests/unit/model/test_*.py))
 # The most bytes that the wheel may have.
 WHEEL_LIMIT := 20000000
 DATA ?= data/fer2013
 SOURCES := $(shell find src -type f ! -name '*.pyc')
 
-.PHONY: help demo test test-wheel test-lowest lint format build bench reproduce clean
+.PHONY: help demo test test-wheel test-lowest lint format build bench figures reproduce clean
 
 help:
 	@echo "make demo         recognise the expressions in examples/ (installs the light runtime into $(DEMO))"
@@ -29,6 +29,7 @@ help:
 	@echo "make format       let ruff format and tidy the code"
 	@echo "make build        make the source archive and the wheel, in dist/"
 	@echo "make bench        measure speed, start-up, size and memory"
+	@echo "make figures      write the figures in README and docs, and the reference pages, from their sources"
 	@echo "make reproduce    train the shipped models from FER2013 in DATA=data/fer2013, into runs/ (hours; goes on where it was)"
 	@echo "make clean        remove environments, caches and annotated pictures (runs and results stay)"
 
@@ -68,6 +69,10 @@ build: $(DEV)/.installed
 
 bench: $(DEMO)/.installed
 	@for name in model pipeline startup; do $(DEMO)/bin/python benchmarks/$$name.py --out $(MEASURED)-$$name.json || exit 1; done
+
+figures: $(DEV)/.installed
+	$(BIN)/python tools/render_figures.py
+	$(BIN)/python tools/render_reference.py
 
 reproduce: runs/base.onnx runs/tiny.onnx
 

@@ -9,6 +9,13 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks as `slow` what crosses modules or needs FER2013; other tests that take long carry the mark themselves."""
+    for item in items:
+        if "integration" in item.path.parts or item.get_closest_marker("data"):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder with FER2013 as Parquet and the labelled photos; tests that ask for it carry the mark `data`."""

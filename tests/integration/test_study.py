@@ -67,7 +67,7 @@ def test_killed_and_resumed_ends_as_left_alone(tmp_path: Path) -> None:
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     folder = tmp_path / "study"
     halfway = json.loads((folder / "report.json").read_text("utf-8"))
-    assert halfway["trainings"] == {"finished": 2, "planned": 4}
+    assert (halfway["finished"], halfway["planned"]) == (2, 4)
     kept = (folder / "runs" / "three-seed1" / "result.json").stat().st_mtime_ns
 
     lines: list[str] = []
@@ -84,7 +84,7 @@ def test_killed_and_resumed_ends_as_left_alone(tmp_path: Path) -> None:
         )
 
     text = (folder / "report.md").read_text("utf-8")
-    assert "4 of 4 trainings are finished. Each learns from" in text
+    assert "4 of 4 trainings are finished. Each is trained on" in text
     assert "minus that of `three`" in text
     with (folder / "report.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -94,7 +94,7 @@ def test_killed_and_resumed_ends_as_left_alone(tmp_path: Path) -> None:
 
     with pytest.raises(OutputError, match=r"cannot write to .*toy\.toml: File exists; name another folder"):
         run_study(toy(tmp_path), FACES, tmp_path / "toy.toml")
-    with pytest.raises(ConfigError, match=r"has changed since it began: arms\.one\.batch_size from 16 to 8; name"):
+    with pytest.raises(ConfigError, match=r"cannot continue .*: arms\.one\.batch_size was 16, is now 8\. Undo"):
         run_study(toy(tmp_path, arms="training.batch_size = 8"), FACES, folder)
 
 
@@ -108,15 +108,12 @@ def test_grows_by_arms_and_seeds_but_loses_none(tmp_path: Path) -> None:
     assert lines == ["3 of 6: two-seed1", "4 of 6: three-seed2", "5 of 6: one-seed2", "6 of 6: two-seed2"]
     assert [len(arm.seeds) for arm in grown.arms.values()] == [2, 2, 2]
 
-    with pytest.raises(ConfigError, match=r"has changed since it began: seeds from \[1, 2\] to \[1\]; arms\.two\."):
+    with pytest.raises(ConfigError, match=r"cannot continue .*: seeds was \[1, 2\], is now \[1\]; arms\.two\."):
         run_study(toy(tmp_path, seeds="[1]"), FACES, folder)
     state = json.loads((folder / "study.json").read_text("utf-8"))
-    (folder / "study.json").write_text(json.dumps({"study": "toy", "arms.one.epochs": 1}), "utf-8")
-    with pytest.raises(ConfigError, match=r"study\.json is of an earlier version of mien"):
+    (folder / "study.json").write_text('{"study": "toy"}', "utf-8")
+    with pytest.raises(ConfigError, match=r"study\.json cannot be read .*; name another folder"):
         run_study(larger, FACES, folder)
-
-    for arm in state["arms"].values():
-        del arm["progressive"]  # as if that had come to the configuration since
     (folder / "study.json").write_text(json.dumps(state), "utf-8")
     lines.clear()
     run_study(larger, FACES, folder, threads=1, tell=lines.append)
@@ -143,9 +140,9 @@ def test_an_arm_that_fails_is_told_and_the_others_are_trained(tmp_path: Path) ->
 def test_folds_answer_every_face(tmp_path: Path) -> None:
     study = toy(tmp_path, more="data.folds = 2")
     assert [t.fold for t in trainings(study)][:4] == [0, 1, 0, 1]
-    faces = StudyFaces(FACES.training[:0], FACES.measured, folds=2)
+    faces = StudyFaces(FACES.training[:0], FACES.validation, folds=2)
     result = run_study(study, faces, tmp_path / "study", threads=1)
     text = (tmp_path / "study" / "report.md").read_text("utf-8")
     assert "4 of 4 trainings are finished (each seed in 2 folds)." in text
-    assert result.images["P1"] == 48
+    assert result.validation_faces["P1"] == 48
     assert [len(arm.seeds) for arm in result.arms.values()] == [2, 2]

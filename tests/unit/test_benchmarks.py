@@ -18,6 +18,7 @@ from mien.model.package import load_model
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 SUMMARY = {"median", "q1", "q3", "runs"}
+pytestmark = pytest.mark.slow
 MACHINE = {"processor", "cores", "load", "system", "python", "versions", "commit"}
 
 

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 import mien.search
+import mien.study
 
-PACKAGES = [mien.search]
+PACKAGES = [mien.search, mien.study]
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)

@@ -23,16 +23,15 @@ def study(
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Processor threads to use.", min=1, show_default="all")] = None,
 ) -> None:
-    """Train the arms of a study over its seeds, and say which differences are beyond noise; run again to go on."""
+    """Train the arms of a study over its seeds, and say which differences are beyond noise; run again to continue."""
     from rich.console import Console
 
     from mien.errors import MissingExtra
 
     try:
-        from mien.study.config import load_study
-        from mien.study.data import read_study_faces
-        from mien.study.report import REPORT, findings
-        from mien.study.run import done, run_study
+        from mien.study import load_study, read_study_faces, run_study, verdicts
+        from mien.study.report import REPORT
+        from mien.study.run import done
     except ImportError as missing:
         raise MissingExtra.for_feature("a study", "train", missing) from missing
 
@@ -46,12 +45,12 @@ def study(
     except KeyboardInterrupt:
         finished, planned = done(wanted, folder)
         typer.echo(
-            f"mien: {finished} of {planned} trainings are finished and kept in {folder}; the same command goes on",
+            f"mien: {finished} of {planned} trainings are finished and kept in {folder}; the same command continues",
             err=True,
         )
         raise
-    for finding in findings(result):
-        typer.echo(finding)
+    for verdict in verdicts(result):
+        typer.echo(verdict)
     typer.echo(f"The report: {folder / REPORT}.md")
     if any(arm.failed for arm in result.arms.values()):
         raise typer.Exit(1)

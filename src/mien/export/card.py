@@ -115,7 +115,7 @@ def _begun_with(network: Mapping[str, Any]) -> str:
     if origin is None or network["published"]["weights"] == "random":
         return ""
     return (
-        f" It started from the weights of {origin.name} ({origin.licence}), trained on ImageNet-1k, whose pictures are "
+        f" It started from the weights of {origin.name} ({origin.license}), trained on ImageNet-1k, whose pictures are "
         "for non-commercial research."
     )
 

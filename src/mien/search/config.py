@@ -13,22 +13,44 @@ from mien.train.config import TrainingConfig, load_config
 
 
 class SamplerConfig(Strict):
-    """How configurations are drawn: at random first, then by Optuna's tree-structured Parzen estimator."""
+    """How configurations are drawn: at random first, then by Optuna's tree-structured Parzen estimator.
+
+    Attributes:
+        seed: Of the drawing of values.
+        random_trials: Trials drawn at random before the estimator learns from them.
+    """
 
     seed: int = Field(default=1, ge=0, lt=2**31)
     random_trials: int = Field(default=10, ge=1)
 
 
 class PrunerConfig(Strict):
-    """When a trial is pruned: at an epoch whose metric is worse than the median of earlier trials at that epoch."""
+    """When a trial is pruned: at an epoch whose metric is worse than the median of earlier trials at that epoch.
+
+    Attributes:
+        method: `none` prunes nothing.
+        whole_trials: So many trials finish before any is pruned.
+        warmup_epochs: No trial is pruned in its first epochs, as many as this.
+    """
 
     method: Literal["median", "none"] = "median"
-    whole_trials: int = Field(default=5, ge=0)  # the first so many are never pruned
-    warmup_epochs: int = Field(default=1, ge=0)  # nor is any trial in its first epochs
+    whole_trials: int = Field(default=5, ge=0)
+    warmup_epochs: int = Field(default=1, ge=0)
 
 
 class SearchConfig(Strict):
-    """Everything that decides what a search gives, beside the data and the number of trials."""
+    """Everything that decides what a search gives, beside the data and the number of trials.
+
+    Attributes:
+        base: A training configuration, or the path of one, seen from the search file.
+        space: What is searched: dotted keys of the training configuration, each with a range or choices.
+        metric: What is optimized, measured with the averaged weights after a trial's last epoch.
+        selected_on: The validation split, or a fixed tenth of the training split, from which trials then do not learn.
+        images: How many faces of the training split each trial learns from; all if left out.
+        epochs: Epochs of a trial; those of `base` if left out.
+        sampler: How values are drawn.
+        pruner: Which trials are ended early.
+    """
 
     base: TrainingConfig = TrainingConfig()
     space: dict[str, Dimension] = Field(min_length=1)
@@ -36,8 +58,8 @@ class SearchConfig(Strict):
         "P1", "P2", "P3", "P4", "mean_P", "nll_P1", "nll_P2", "nll_P3", "nll_P4", "mean_nll_P"
     ] = "nll_P2"  # fmt: skip
     selected_on: Literal["validation", "train"] = "validation"
-    images: int | None = Field(default=None, ge=2)  # None: all of them
-    epochs: int | None = Field(default=None, ge=1)  # None: those of the base
+    images: int | None = Field(default=None, ge=2)
+    epochs: int | None = Field(default=None, ge=1)
     sampler: SamplerConfig = SamplerConfig()
     pruner: PrunerConfig = PrunerConfig()
 

@@ -16,37 +16,37 @@ from mien.study.config import Study
 
 @dataclass(frozen=True, slots=True)
 class StudyFaces:
-    """What is learnt from and measured.
+    """What the runs of a study are trained and validated on.
 
     Attributes:
-        training: Faces to learn from; with folds none, for then it is the measured ones of the other folds.
-        measured: Faces whose answers are kept, in the order in which they are kept.
-        folds: How many folds `measured` is cut into; None trains on `training` instead.
+        training: Faces to train on; none with folds, where each run is trained on the other folds.
+        validation: Faces whose predictions are kept, in the order in which they are kept.
+        folds: How many folds `validation` is cut into; None trains on `training` instead.
     """
 
     training: LabelledFaces
-    measured: LabelledFaces
+    validation: LabelledFaces
     folds: int | None = None
 
-    def measured_in(self, seed: int, fold: int | None) -> NDArray[np.int64]:
-        """Positions in `measured` of the faces that one run answers; each seed has folds of its own."""
+    def validation_rows(self, seed: int, fold: int | None) -> NDArray[np.int64]:
+        """Positions in `validation` of the faces that one run is validated on; each seed has folds of its own."""
         if self.folds is None or fold is None:
-            return np.arange(len(self.measured))
-        return np.flatnonzero(dealt(self.measured.fer7, seed) * self.folds // len(self.measured) == fold)
+            return np.arange(len(self.validation))
+        return np.flatnonzero(dealt(self.validation.fer7, seed) * self.folds // len(self.validation) == fold)
 
-    def of_run(self, seed: int, fold: int | None) -> tuple[LabelledFaces, LabelledFaces]:
-        """The faces that one run learns from, and those it answers."""
-        answered = self.measured_in(seed, fold)
+    def split(self, seed: int, fold: int | None) -> tuple[LabelledFaces, LabelledFaces]:
+        """The faces that one run is trained on, and those it is validated on."""
+        rows = self.validation_rows(seed, fold)
         if fold is None:
-            return self.training, self.measured
-        return self.measured[np.setdiff1d(np.arange(len(self.measured)), answered)], self.measured[answered]
+            return self.training, self.validation
+        return self.validation[np.setdiff1d(np.arange(len(self.validation)), rows)], self.validation[rows]
 
 
 def read_study_faces(study: Study, path: Path) -> StudyFaces:
     """Reads the data set and takes the study's part of it, whichever the seed.
 
-    Training faces that copy a held-out one, are flat or no faces are left out before the part is taken, so that
-    `images` is the number trained on. Folds are taken of the training and the validation split together.
+    Training faces that copy a validation face, are flat or show no face are left out before the part is taken, so that
+    `images` is the number trained on. Folds are taken of the training and validation splits together.
 
     Args:
         study: Says how many images, and in its arms what classes mean.
@@ -59,15 +59,15 @@ def read_study_faces(study: Study, path: Path) -> StudyFaces:
     wanted = study.config.data
     described = {arm.data.model_dump_json(): arm.data for arm in study.arms.values()}
     if len(described) > 1:
-        raise ConfigError("arms must share their data: set training.data for all of them, not for one")
+        raise ConfigError("arms must share their data: set training.data for all of them")
     data = next(iter(described.values()))
-    training, held_out = open_dataset(path, data.classes, name=data.name).read_for_training()
+    training, validation = open_dataset(path, data.classes, name=data.name).read_for_training()
     if wanted.folds:
-        pool = LabelledFaces.concatenate([training, held_out])
+        pool = LabelledFaces.concatenate([training, validation])
         return StudyFaces(pool[:0], _part(pool, wanted.images, "data.images"), wanted.folds)
-    training = training[training_rows_to_keep(training, held_out)[0]]
+    training = training[training_rows_to_keep(training, validation)[0]]
     return StudyFaces(
-        _part(training, wanted.images, "data.images"), _part(held_out, wanted.validation, "data.validation")
+        _part(training, wanted.images, "data.images"), _part(validation, wanted.validation, "data.validation")
     )
 
 

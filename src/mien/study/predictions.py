@@ -1,4 +1,4 @@
-"""What the network of one run answers to each measured face, kept beside the run."""
+"""What the network of one run predicts for each validation face, kept beside the run."""
 
 import json
 import zlib
@@ -24,7 +24,7 @@ from mien.train.networks.expression import multiply_adds
 from mien.train.run.files import replace_file
 from mien.train.run_record import run_facts
 
-ANSWERS, RESULT = "answers.npz", "result.json"
+PREDICTIONS, RESULT = "predictions.npz", "result.json"
 PROTOCOLS = (P1, P2, P3, P4)
 
 Floats = NDArray[np.float64]
@@ -32,35 +32,36 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run gave beside its answers.
+    """What is kept of a run beside its predictions.
 
     Attributes:
-        weights: How many numbers the network that answers has; blocks that an export merges are merged.
-        multiply_adds: Likewise, for one face.
+        weights: Number of weights of the network as it is exported, with blocks merged that an export merges.
+        multiply_adds: Of the same network, for one face.
         elapsed_s: Wall-clock seconds of the training.
-        commit: That of the source that trained it; those, with commas between, where it went on by another; None if it
-            is not known.
-        learnt_from: Checksums of the models and weights it learnt from, by the names the configuration has.
+        commit: Of the source that trained it; several, with commas between, where it was continued by another; None if
+            it is not known.
+        origins: Checksums of the models and weights that it started from or was taught by, by their names in the
+            configuration.
     """
 
     weights: int
     multiply_adds: int
     elapsed_s: float
     commit: str | None = None
-    learnt_from: Mapping[str, str] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
 
 
-def keep_answers(run: Path, faces: LabelledFaces) -> None:
-    """Has the network of a finished run answer `faces`, and keeps that in the run's folder.
+def keep_predictions(run: Path, faces: LabelledFaces) -> None:
+    """Keeps what the network of a finished run predicts for `faces` in the folder of the run.
 
     Raises:
-        MienError: If an answer is not a number.
+        MienError: If a prediction is NaN or infinite.
     """
     facts = run_facts(run)
     module = trained_network(run, facts)
     logits = network_logits(module, stacked(fitted(faces, module.network.channels)))
     if not all(np.isfinite(values).all() for values in logits.values()):
-        raise MienError("the training came to no finite answers; lower optimizer.peak_learning_rate")
+        raise MienError("the trained network predicts NaN or infinite values; lower optimizer.peak_learning_rate")
     module.network.merge()
     weights = sum(weight.numel() for weight in module.network.parameters())
     result = RunResult(
@@ -68,61 +69,61 @@ def keep_answers(run: Path, faces: LabelledFaces) -> None:
         multiply_adds=multiply_adds(module.network, FACE_PX),
         elapsed_s=facts["elapsed_s"],
         commit=", ".join(dict.fromkeys(start["commit"] for start in facts["starts"] if start["commit"])) or None,
-        learnt_from=facts["learnt_from"],
+        origins=facts["learnt_from"],
     )
     content = BytesIO()
     np.savez_compressed(content, fer7=logits[FER7.name], ferplus8=logits[FERPLUS8.name])
-    replace_file(run / ANSWERS, content.getvalue())
+    replace_file(run / PREDICTIONS, content.getvalue())
     replace_file(run / RESULT, json.dumps(asdict(result)) + "\n")  # last: where it is, all else is complete
 
 
 def kept_result(run: Path) -> RunResult | None:
-    """What `keep_answers` kept, or None if the run is not complete."""
+    """What `keep_predictions` kept, or None if the run is not complete."""
     try:
         return RunResult(**json.loads((run / RESULT).read_text("utf-8")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as fault:
-        raise MienError(f"{run / RESULT} is damaged; remove the folder {run} to train that run again") from fault
+        raise MienError(f"{run / RESULT} is damaged; remove the folder {run} to train it again") from fault
 
 
-def kept_answers(run: Path) -> Logits:
+def kept_predictions(run: Path) -> Logits:
     """The logits of both heads that a complete run has kept, float32 of shape (N, 7) and (N, 8)."""
     try:
         # Opened here, since numpy leaves a file open in which it finds no archive.
-        with (run / ANSWERS).open("rb") as file, np.load(file, allow_pickle=False) as kept:
+        with (run / PREDICTIONS).open("rb") as file, np.load(file, allow_pickle=False) as kept:
             return {head.name: kept[head.name] for head in HEADS}
     except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as fault:
-        raise MienError(f"{run / ANSWERS} is damaged; remove the folder {run} to train that run again") from fault
+        raise MienError(f"{run / PREDICTIONS} is damaged; remove the folder {run} to train it again") from fault
 
 
-def scored(
+def correct_and_loss(
     logits: Logits, faces: LabelledFaces, protocols: Sequence[Protocol], loss: LossConfig
 ) -> dict[str, tuple[Floats, Floats]]:
-    """By protocol's code: whether each face that counts is answered rightly, and its negative log-likelihood in nats.
+    """By protocol: 1 for each labelled face that is predicted correctly, else 0; and its negative log-likelihood.
 
-    Each protocol is answered by the head that is trained for its truth, as in training. Where `loss` has it learn
-    nothing, the other answers for the core four, and the head's own protocol is left out. The likelihood is that of the
-    temperature which suits these faces best: what a later calibration mends is no difference between networks.
+    Each protocol is predicted by the head that is trained on its labels. Where the weight of that head in `loss` is 0,
+    the other head predicts the core four, and the protocol of all its expressions is left out. The likelihood, in nats,
+    is at the temperature that is best on these faces, since calibration would remove that difference anyway.
     """
     found = {}
     for protocol in protocols:
-        expressions = _answering(protocol, loss)
+        expressions = _expressions_of(protocol, loss)
         if expressions is None:
             continue
         counts = protocol.counts(faces)
-        raw, truth = scores(logits, expressions)[counts], protocol.truth(faces)[counts]
-        given = softmax(raw / best_temperature(raw, truth))
-        likelihood = given[np.arange(len(truth)), truth]
+        raw, target = scores(logits, expressions)[counts], protocol.truth(faces)[counts]
+        probabilities = softmax(raw / best_temperature(raw, target))
+        likelihood = probabilities[np.arange(len(target)), target]
         found[protocol.code] = (
-            (given.argmax(axis=1) == truth).astype(np.float64),
+            (probabilities.argmax(axis=1) == target).astype(np.float64),
             -np.log(np.maximum(likelihood, np.finfo(np.float64).tiny)),
         )
     return found
 
 
-def _answering(protocol: Protocol, loss: LossConfig) -> ExpressionSet | None:
-    """The set of expressions whose head answers by a protocol; None if none has learnt to."""
+def _expressions_of(protocol: Protocol, loss: LossConfig) -> ExpressionSet | None:
+    """The set of expressions whose head predicts by a protocol; None if no head is trained for it."""
     other = {P1.code: CORE4, P2.code: CORE4_FER2013}
     weight = loss.fer7_weight if protocol in (P1, P3) else loss.ferplus8_weight
     return protocol.expressions if weight else other.get(protocol.code)

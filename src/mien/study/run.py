@@ -1,4 +1,4 @@
-"""Trains the arms of a study over its seeds; what is finished is kept, what is half finished goes on."""
+"""Trains the arms of a study over its seeds; finished trainings are kept, unfinished ones are resumed."""
 
 import json
 import traceback
@@ -10,19 +10,19 @@ from typing import Any
 
 from mien.data.manifest import fingerprint
 from mien.errors import ConfigError, MienError, OutputError, first_line
+from mien.settings import refuse_changes
 from mien.study.config import Study
 from mien.study.data import StudyFaces
-from mien.study.predictions import keep_answers, kept_result
+from mien.study.predictions import keep_predictions, kept_result
 from mien.study.report import write_report
 from mien.study.results import StudyResult, gather
-from mien.train.config import TrainingConfig
 from mien.train.run.files import replace_file
 from mien.train.trainer import CHECKPOINT
 from mien.train.training import FitOptions, fit
 
 STATE, FAILED = "study.json", "failed.txt"
 
-_FREE = "keep_weights"  # may change while a study goes on; earlier versions wrote it down
+_MAY_CHANGE = {"title", "question", "x_axis", "keep_weights"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Training:
     Attributes:
         arm: Name of the arm.
         seed: Seed of the training, and of the folds where there are any.
-        fold: The fold whose faces are answered; None where there are no folds.
+        fold: The fold whose faces it is validated on; None where there are no folds.
     """
 
     arm: str
@@ -46,7 +46,7 @@ class Training:
 
 
 def trainings(study: Study) -> tuple[Training, ...]:
-    """All trainings in their order: every arm has a seed before any has the next."""
+    """All trainings in their order: every arm is trained with one seed before any is with the next."""
     folds = range(study.config.data.folds) if study.config.data.folds else (None,)
     return tuple(Training(arm, seed, fold) for seed in study.config.seeds for arm in study.arms for fold in folds)
 
@@ -61,19 +61,19 @@ def run_study(
 ) -> StudyResult:
     """Trains what is not trained yet, and writes the report after each training.
 
-    An arm that fails is told and left alone until the study is run again; the other arms go on.
+    An arm that fails is reported and skipped until the study is run again; the other arms are trained.
 
     Args:
         study: What to train.
-        faces: What to train and measure it on.
+        faces: What to train and validate it on.
         folder: Receives the runs and the report; it is made if it does not exist.
         threads: Processor threads for torch; None leaves them as they are.
-        tell: Is given a line for each training that ends.
+        tell: Called with a line for each training that ends.
 
     Raises:
         ConfigError: If the folder holds another study, or this one with other changes than added arms and seeds, or
             the data have changed.
-        KeyboardInterrupt: If it is interrupted; run again, it goes on after the last finished epoch.
+        KeyboardInterrupt: If it is interrupted; run again, it continues after the last finished epoch.
     """
     tell = tell or (lambda _: None)
     _claim(folder, _state(study, faces))
@@ -104,11 +104,11 @@ def done(study: Study, folder: Path) -> tuple[int, int]:
 
 def _train(study: Study, faces: StudyFaces, training: Training, run: Path, threads: int | None) -> None:
     config = study.arms[training.arm].model_copy(update={"seed": training.seed})
-    learnt, answered = faces.of_run(training.seed, training.fold)
+    training_faces, validation = faces.split(training.seed, training.fold)
     checkpoint = run / CHECKPOINT
     options = FitOptions(resume=checkpoint.is_file(), threads=threads, quiet=True)
-    fit(learnt, answered, config, run, options)
-    keep_answers(run, answered)
+    fit(training_faces, validation, config, run, options)
+    keep_predictions(run, validation)
     (run / FAILED).unlink(missing_ok=True)  # of an earlier start
     if not study.config.keep_weights:
         checkpoint.unlink(missing_ok=True)
@@ -130,15 +130,15 @@ def _keep_traceback(run: Path, fault: Exception) -> None:
 
 
 def _state(study: Study, faces: StudyFaces) -> dict[str, Any]:
-    """All that must be the same when a study goes on, by what it is called in the file."""
-    file = study.config.model_dump(mode="json", exclude={"title", "question", "arms", "training", "x_axis", _FREE})
+    """All that must stay the same while a study continues, as the study file names it."""
+    file = study.config.model_dump(mode="json", exclude={"arms", "training", *_MAY_CHANGE})
     arms = {name: config.model_dump(mode="json", exclude={"seed"}) for name, config in study.arms.items()}
-    data = {"training": fingerprint(faces.training), "measured": fingerprint(faces.measured)}
+    data = {"training": fingerprint(faces.training), "validation": fingerprint(faces.validation)}
     return {"study": study.name, **file, "arms": arms, "faces": data}
 
 
 def _claim(folder: Path, state: dict[str, Any]) -> None:
-    """Writes what the study is, or checks that all of which something was trained is what was written."""
+    """Writes what the study is; refuses one whose data, or whose arms and seeds that were trained, have changed."""
     if written := _written(folder):
         _refuse_changes(folder, _begun(folder, written), state)
     try:
@@ -149,7 +149,7 @@ def _claim(folder: Path, state: dict[str, Any]) -> None:
 
 
 def _begun(folder: Path, written: dict[str, Any]) -> dict[str, Any]:
-    """What was written, without arms and seeds of which no run has finished an epoch: these may still change."""
+    """The state that was written, without arms and seeds of which no run has finished an epoch: these may change."""
     folds = range(written["data"]["folds"]) if written["data"]["folds"] else (None,)
     begun = [
         (arm, seed)
@@ -166,18 +166,7 @@ def _refuse_changes(folder: Path, before: dict[str, Any], now: dict[str, Any]) -
     now = now | {"arms": {name: arm for name, arm in now["arms"].items() if name in before["arms"]}}
     if set(before["seeds"]) <= set(now["seeds"]):
         now["seeds"] = before["seeds"]
-    before, now = _flat(before), _flat(now)
-    missing = "nothing"
-    changed = [
-        f"{key} from {before.get(key, missing)} to {now.get(key, missing)}"
-        for key in dict.fromkeys((*before, *now))
-        if before.get(key, missing) != now.get(key, missing)
-    ]
-    if changed:
-        raise ConfigError(
-            f"the study in {folder} has changed since it began: {'; '.join(changed[:5])}"
-            f"{f'; and {len(changed) - 5} more' if len(changed) > 5 else ''}; name another folder, or undo that"
-        )
+    refuse_changes(f"the study in {folder}", before, now, remedy="Undo that, or name another folder")
 
 
 def _written(folder: Path) -> dict[str, Any]:
@@ -185,20 +174,9 @@ def _written(folder: Path) -> dict[str, Any]:
     path = folder / STATE
     try:
         written: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        # A key that has come to the configuration since has its default, under which the arm was trained.
-        if "arms" not in written:
-            raise ConfigError(f"{path} is of an earlier version of mien; go on with that, or name another folder")
-        arms = {name: TrainingConfig.model_validate(arm) for name, arm in written["arms"].items()}
+        _ = written["arms"], written["seeds"], written["data"]["folds"]
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError, TypeError, AttributeError) as fault:
+    except (OSError, ValueError, TypeError, KeyError) as fault:
         raise ConfigError(f"{path} cannot be read ({first_line(fault)}); name another folder") from fault
-    written.pop(_FREE, None)
-    return written | {"arms": {name: arm.model_dump(mode="json", exclude={"seed"}) for name, arm in arms.items()}}
-
-
-def _flat(table: dict[str, Any], path: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        flat |= _flat(value, f"{path}{key}.") if isinstance(value, dict) else {f"{path}{key}": value}
-    return flat
+    return written

@@ -1,9 +1,9 @@
-"""What few seeds and one set of test images allow to be said: docs/study.md has the reasons.
+"""What a few seeds and one set of images allow to conclude: docs/study.md has the reasons.
 
-A figure of an arm is a mean over seeds and images. It would come out otherwise with other seeds and with other images,
-so its variance is taken as the sum of two parts: that of the seed-averaged values between images, divided by the number
-of images; and that of the figure between seeds, divided by the number of seeds. For a difference of two arms the first
-part is paired, image by image, and each arm has its own second part. What single trainings answer by chance on single
+A metric of an arm is a mean over seeds and images. It would differ with other seeds and with other images, so its
+variance is taken as the sum of two parts: that of the seed-averaged values between images, divided by the number of
+images; and that of the metric between seeds, divided by the number of seeds. For a difference of two arms the first
+part is paired, image by image, and each arm has its own second part. What single trainings predict by chance on single
 images is in both parts, so the sum is a little too large rather than too small. Degrees of freedom are those of
 Welch-Satterthwaite, quantiles of Student's t.
 
@@ -28,12 +28,12 @@ _CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One arm's figure minus another's.
+    """One arm's metric minus another's.
 
     Attributes:
-        estimate: The difference and its 95 % interval, not widened for several comparisons.
-        p_value: How probable so great a difference, either way, would be if there were none; None where an arm has one
-            seed only, for then nothing is known of the spread between seeds.
+        estimate: The difference and its 95 % interval, not corrected for several comparisons.
+        p_value: Two-sided, for a difference of zero; None where an arm has a single seed, so that the spread between
+            seeds is unknown.
     """
 
     estimate: Estimate

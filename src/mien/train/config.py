@@ -18,11 +18,17 @@ FACE_PX = 48
 
 _MOST_POOLINGS = {"lenet": 3, "plain-cnn": 5}  # of a face of 48 pixels
 Count = Annotated[int, Field(ge=1)]
-PublishedFamily = Literal["vgg16", "resnet18", "efficientnet-b0", "efficientnet-lite0"]
+PublishedFamily = Literal["efficientnet-lite0"]
 
 
 class PublishedConfig(Strict):
-    """What a published network starts from and what it is shown; see `mien.train.published`."""
+    """What a published network starts from and what it is shown; see `mien.train.networks.pretrained`.
+
+    Attributes:
+        weights: What the network starts from.
+        frozen: Whether only the heads learn; otherwise all of it is tuned.
+        input_px: Side that every face is resized to, in pixels.
+    """
 
     weights: Literal["imagenet", "random"] = "imagenet"
     frozen: bool = False
@@ -33,6 +39,18 @@ class NetworkConfig(Strict):
     """Family and size of the network; see `mien.train.networks.expression.ExpressionNetwork`.
 
     Published families have their own stem, widths and depths.
+
+    Attributes:
+        family: What the network is built of.
+        channels: 1 for gray faces, 3 for color; a gray face is given to a network of 3 channels three times.
+        stem_width: Channels of the first convolution.
+        stem_stride: Stride of the first convolution; 2 halves the resolution.
+        widths: Channels of each stage.
+        depths: Blocks in each stage; as many numbers as `widths` has.
+        dense: Units of each dense layer of `mlp`, `lenet` and `plain-cnn`, which need it; the other families have
+            none.
+        dropout: Share of the features that are dropped before the heads.
+        published: What published families start from.
     """
 
     family: Literal[
@@ -47,12 +65,12 @@ class NetworkConfig(Strict):
         "plain-cnn",
         PublishedFamily,
     ] = "residual"
-    channels: Literal[1, 3] = 1  # 3 takes color; a grayscale face is given to it three times
+    channels: Literal[1, 3] = 1
     stem_width: int = Field(default=32, ge=1)
     stem_stride: Literal[1, 2] = 2
     widths: tuple[Count, ...] = Field(default=(48, 96, 256), min_length=1, max_length=5)
     depths: tuple[Count, ...] = (1, 2, 2)
-    dense: tuple[Count, ...] = ()  # widths of the dense layers of mlp, lenet and plain-cnn
+    dense: tuple[Count, ...] = ()
     dropout: float = Field(default=0.2, ge=0, lt=1)
     published: PublishedConfig = PublishedConfig()
 
@@ -83,13 +101,22 @@ class NetworkConfig(Strict):
 
 
 class LossConfig(Strict):
-    """Weights of the two heads' cross-entropies; see `mien.train.losses`."""
+    """Weights of the two heads' cross-entropies; see `mien.train.losses`.
+
+    Attributes:
+        fer7_weight: Weight of the cross-entropy with FER2013's label, or the data set's own.
+        ferplus8_weight: Weight of the cross-entropy with the distribution of the votes.
+        label_smoothing: Share of FER2013's label that is spread evenly over all classes.
+        outlier_votes: Whether single votes count; the published rule leaves them out.
+        majority_votes: Whether the majority alone is learnt, where there is one, instead of the votes' distribution.
+        flip_consistency: Weight of the difference of attention between a face and its mirror image; doubles the time.
+    """
 
     fer7_weight: float = Field(default=0.7, ge=0)
     ferplus8_weight: float = Field(default=1.0, ge=0)
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     outlier_votes: bool = False
-    majority_votes: bool = False  # learns the majority alone, where there is one, not the votes' distribution
+    majority_votes: bool = False
     flip_consistency: float = Field(default=0, ge=0)
 
     @model_validator(mode="after")
@@ -151,6 +178,10 @@ class ProgressiveConfig(Strict):
     """A first share of the epochs that sees smaller pictures, and is quicker for it.
 
     Source: Tan and Le, "EfficientNetV2: Smaller Models and Faster Training", ICML 2021.
+
+    Attributes:
+        share: Share of the epochs that sees smaller pictures.
+        first_px: Their side, in pixels.
     """
 
     share: float = Field(default=0, ge=0, lt=1)
@@ -158,7 +189,19 @@ class ProgressiveConfig(Strict):
 
 
 class OptimizerConfig(Strict):
-    """The optimizer under a one-cycle schedule with cosine annealing; see `mien.train.optim`."""
+    """The optimizer under a one-cycle schedule with cosine annealing; see `mien.train.optim`.
+
+    Attributes:
+        method: `sgd` is Nesterov's.
+        sharpness_radius: Radius of sharpness-aware steps (SAM), which take twice the time; 0 for none.
+        peak_learning_rate: The highest learning rate of the cycle; each method takes its own, such as 0.04 for `sgd`,
+            0.002 for `adamw` and 0.008 for `muon`.
+        warmup_share: Share of the steps in which the learning rate rises.
+        momentum: Momentum; of `adamw`, the decay of its first moment.
+        weight_decay: Weight decay.
+        averaging_decay: Decay per step of the exponential moving average of the weights, which is what is validated
+            and exported.
+    """
 
     method: Literal["sgd", "adamw", "muon"] = "sgd"
     sharpness_radius: float = Field(default=0, ge=0)
@@ -170,7 +213,13 @@ class OptimizerConfig(Strict):
 
 
 class DistillationConfig(Strict):
-    """Models whose mean answer is learnt beside the labels; see `mien.train.distillation`."""
+    """Models whose mean answer is learnt beside the labels; see `mien.train.distillation`.
+
+    Attributes:
+        teachers: Model files, or names of shipped models.
+        weight: Weight of their mean answer in the targets; the labels have the rest.
+        temperature: Divides the teachers' logits; above 1 their answers are softer.
+    """
 
     teachers: tuple[str, ...] = ()
     weight: float = Field(default=0.5, ge=0, le=1)
@@ -181,6 +230,10 @@ class EarlyStopConfig(Strict):
     """Ends a run once a held-out figure has not got better for `patience` epochs; 0 never does.
 
     A figure is the accuracy by a protocol (P2), or the mean negative log-likelihood of its truth (nll_P2).
+
+    Attributes:
+        monitor: The metric.
+        patience: Epochs without improvement after which the run ends; 0 for never.
     """
 
     monitor: Literal["P1", "P2", "P3", "P4", "nll_P1", "nll_P2", "nll_P3", "nll_P4"] = "nll_P2"
@@ -188,7 +241,13 @@ class EarlyStopConfig(Strict):
 
 
 class FramingConfig(Strict):
-    """Where the crop lies around a detected face; see `mien.preprocess.Framing`. It does not touch training."""
+    """Where the crop lies around a detected face; see `mien.preprocess.Framing`. It does not touch training.
+
+    Attributes:
+        scale: Side of the crop divided by the mean of the detected box's width and height.
+        shift_down: How far its center lies below that of the box, in sides of the crop.
+        upright: Whether the face is turned until its eyes are level.
+    """
 
     scale: float = Field(default=1.05, gt=0)
     shift_down: float = 0.0
@@ -196,7 +255,13 @@ class FramingConfig(Strict):
 
 
 class DataConfig(Strict):
-    """What must be known of a data set beside its files; see docs/data.md."""
+    """What must be known of a data set beside its files; see docs/data.md.
+
+    Attributes:
+        name: For the model card; the folder's or file's name if left out.
+        licence: Of the pictures, for the model card.
+        classes: FER2013's label for each class name of the data's own, or `""` to leave the class out.
+    """
 
     name: str = ""
     licence: str = ""
@@ -212,13 +277,30 @@ class DataConfig(Strict):
 
 
 class TrainingConfig(Strict):
-    """Everything that decides what a training run gives, beside the data itself."""
+    """Everything that decides what a training run gives, beside the data itself.
+
+    Attributes:
+        seed: Of first weights, order, augmentation and dropout.
+        epochs: Passes over the training faces.
+        batch_size: Faces a step, of all processes together.
+        precision: `auto` takes bfloat16 where the device computes with it, otherwise 32 bits.
+        start_from: Folder of a finished run with the same network, whose averaged weights are the first ones.
+        network: Family and size of the network.
+        loss: What the two heads learn, and by which weights.
+        distillation: Models whose mean answer is learnt beside the labels.
+        augmentation: Random changes to training pictures.
+        progressive: Smaller pictures in the first epochs.
+        optimizer: How the weights are changed.
+        early_stop: When a run ends before its last epoch.
+        framing: Where photos are cropped around a detected face.
+        data: What must be known of a data set beside its files.
+    """
 
     seed: int = Field(default=1, ge=0, lt=2**31)
     epochs: int = Field(default=44, ge=1)
     batch_size: int = Field(default=128, ge=2)
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
-    start_from: str | None = None  # folder of a finished run with the same network
+    start_from: str | None = None
     network: NetworkConfig = NetworkConfig()
     loss: LossConfig = LossConfig()
     distillation: DistillationConfig = DistillationConfig()

@@ -46,6 +46,7 @@ def test_a_classifier_does_not_differ_from_itself() -> None:
     assert ends == pytest.approx([0] * len(ends), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_intervals_and_p_values_are_right_about_as_often_as_they_say() -> None:
     """400 samples of two classifiers, the first right in 80 %, the second in 70 %, agreeing more than by chance."""
     draw = np.random.default_rng(3)

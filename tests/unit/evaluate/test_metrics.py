@@ -165,6 +165,7 @@ def test_interval_of_accuracy_is_that_of_the_binomial() -> None:
     assert accuracy.high == pytest.approx(0.789 + half_width, abs=0.003)
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     """400 samples of one overconfident classifier, whose true figures come from a very large sample."""
     population_truth, probabilities = sample(7, 200_000)

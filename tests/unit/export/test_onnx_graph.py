@@ -50,6 +50,7 @@ def answers(content: bytes) -> NDArray[np.float32]:
     return np.asarray(fer7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", NETWORKS)
 def test_a_graph_answers_and_costs_as_its_network(family: str) -> None:
     module = made(family)
@@ -64,6 +65,7 @@ def test_a_graph_answers_and_costs_as_its_network(family: str) -> None:
     assert architecture.multiply_adds == multiply_adds(module.network, 48)
 
 
+@pytest.mark.slow
 def test_squeeze_and_excitation_in_int8_answers_nearly_as_its_network() -> None:
     module = made("residual-se")
     graph = to_onnx(module, 48)

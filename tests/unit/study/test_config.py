@@ -39,21 +39,21 @@ def test_arms_change_what_all_share(tmp_path: Path) -> None:
         ('name = "large"', 'name = "a/b"', r"arms\.1\.name = 'a/b': [^;]*$"),  # and not that there are too few arms
         ('name = "large"', 'nam = "large"', r"unknown key 'arms\.1\.nam'; did you mean 'name'\?"),
         ("network.stem_width", "network.stem_widht", r"arm large: unknown key 'network\.stem_widht'; did you mean"),
-        ('"large"', '"small"', "arm small is there more than once"),
-        ("[1, 2]", "[1, 1]", "seed 1 is there more than once"),
+        ('"large"', '"small"', "arm small occurs more than once"),
+        ("[1, 2]", "[1, 1]", "seed 1 occurs more than once"),
         ('title = "Two"', 'title = "Two"\nreference = "smal"', r"no reference arm 'smal' \(did you mean 'small'\?\)"),
-        ("epochs = 2", "epochs = 2\nseed = 4", "all arms share the study's seeds"),
+        ("epochs = 2", "epochs = 2\nseed = 4", "all arms share the seeds of the study"),
         ('"large"', '"../large"', r"arms\.1\.name = '\.\./large'"),
-        ("[training]", "[data]\nfolds = 3\nvalidation = 5\n[training]", "folds measure every image once"),
+        ("[training]", "[data]\nfolds = 3\nvalidation = 5\n[training]", "folds validate on every image once"),
         (
             "epochs = 2",
             "epochs = 2\nearly_stop.patience = 1",
-            "arm small: early_stop would end a training by",
+            "arm small: early_stop would choose when to end",
         ),
         (
             "[training]",
             '[data]\nfolds = 3\n[training]\nstart_from = "runs/base"',
-            "arm small: with folds all faces are measured",
+            "arm small: with folds all faces are used for validation",
         ),
     ],
 )

@@ -25,15 +25,15 @@ def test_a_part_of_more_than_there_are_is_refused() -> None:
         _part(drawn_faces(8, seed=0), 9, "data.images")
 
 
-def test_folds_answer_each_face_once_and_learn_from_the_others() -> None:
+def test_each_face_is_validated_on_once_and_trained_on_in_the_other_folds() -> None:
     faces = drawn_faces(40, seed=0)
     study_faces = StudyFaces(faces[:0], replace(faces, rows=np.arange(40)), folds=4)
-    answered = []
+    validated = []
     for fold in range(4):
-        learnt, held_out = study_faces.of_run(3, fold)
-        assert not set(learnt.rows) & set(held_out.rows)
-        assert len(learnt) == 30
-        assert np.unique(held_out.fer7, return_counts=True)[1].min() >= 2  # of four labels among ten faces
-        answered += held_out.rows.tolist()
-    assert sorted(answered) == list(range(40))
-    assert study_faces.measured_in(3, 0).tolist() != study_faces.measured_in(4, 0).tolist()
+        training, validation = study_faces.split(3, fold)
+        assert not set(training.rows) & set(validation.rows)
+        assert len(training) == 30
+        assert np.unique(validation.fer7, return_counts=True)[1].min() >= 2  # of four labels among ten faces
+        validated += validation.rows.tolist()
+    assert sorted(validated) == list(range(40))
+    assert study_faces.validation_rows(3, 0).tolist() != study_faces.validation_rows(4, 0).tolist()

@@ -1,4 +1,4 @@
-"""What a study concludes from answers made by hand: nothing here may hold if two arms change places."""
+"""What a study concludes from predictions made by hand: nothing here may hold if two arms change places."""
 
 import json
 from pathlib import Path
@@ -15,9 +15,9 @@ from mien.expressions import FER7, FERPLUS8
 from mien.stats import Estimate
 from mien.study.config import load_study
 from mien.study.data import StudyFaces
-from mien.study.predictions import ANSWERS, RESULT, scored
-from mien.study.results import Against, StudyResult, gather
-from mien.study.run import STATE, run_study
+from mien.study.predictions import PREDICTIONS, RESULT, correct_and_loss
+from mien.study.results import Comparison, StudyResult, gather
+from mien.study.run import run_study
 from mien.train.config import LossConfig
 
 IMAGES, SEEDS = 100, (1, 2, 3)
@@ -45,13 +45,13 @@ def logits(size: int, right: int, wrong: int, hits: int) -> NDArray[np.float32]:
 def keep(run: Path, hits: int, **facts: Any) -> Path:
     run.mkdir(parents=True)
     fer7, ferplus8 = logits(7, HAPPY, SAD, hits), logits(8, HAPPINESS, SADNESS, hits)
-    np.savez(run / ANSWERS, fer7=fer7, ferplus8=ferplus8)
+    np.savez(run / PREDICTIONS, fer7=fer7, ferplus8=ferplus8)
     (run / RESULT).write_text(json.dumps({"weights": 9, "multiply_adds": 9, "elapsed_s": 2.0, **facts}), "utf-8")
     return run
 
 
 def study_of(folder: Path, right: dict[str, tuple[int, ...]], seeds: tuple[int, ...] = SEEDS) -> StudyResult:
-    """Each arm's name, and how many faces the network of each seed answers rightly; the first arm is the reference."""
+    """Each arm's name, and how many faces each seed predicts correctly; the first arm is the reference."""
     arms = "".join(f'[[arms]]\nname = "{arm}"\n' for arm in right)
     (folder / "toy.toml").write_text(f'title = "Toy"\nprotocol = "P2"\nseeds = {list(seeds)}\n{arms}', "utf-8")
     runs = {
@@ -66,14 +66,16 @@ def test_a_better_arm_is_better_and_a_worse_one_worse(tmp_path: Path) -> None:
     found = study_of(
         tmp_path, {"as-is": (60, 61, 59), "better": (90, 91, 89), "worse": (20, 19, 21), "equal": (61, 59, 60)}
     )
-    against = {name: arm.against for name, arm in found.arms.items()}
-    assert against["as-is"] == {}
+    comparison = {name: arm.comparison for name, arm in found.arms.items()}
+    assert comparison["as-is"] == {}
     for code in ("P1", "P2", "P3", "P4"):
-        better, worse, equal = (against[name][code] for name in ("better", "worse", "equal"))
-        assert better.estimate.value == pytest.approx(0.3)
-        assert worse.estimate.value == pytest.approx(-0.4)
-        assert better.estimate.low > 0 > worse.estimate.high
-        assert better.likelihood.value < 0 < worse.likelihood.value  # a loss: the better one's is less
+        better, worse, equal = (comparison[name][code] for name in ("better", "worse", "equal"))
+        assert better.accuracy.value == pytest.approx(0.3)
+        assert worse.accuracy.value == pytest.approx(-0.4)
+        assert better.accuracy.low > 0 > worse.accuracy.high
+        assert (
+            better.negative_log_likelihood.value < 0 < worse.negative_log_likelihood.value
+        )  # a loss: the better one's is less
         assert (better.verdict, worse.verdict) == ("better, beyond noise", "worse, beyond noise")
         assert (equal.verdict, equal.beyond_noise) == ("no difference beyond noise", False)
     assert found.arms["better"].accuracy["P2"].value == pytest.approx(0.9)
@@ -81,7 +83,7 @@ def test_a_better_arm_is_better_and_a_worse_one_worse(tmp_path: Path) -> None:
 
 
 def test_one_seed_has_no_verdict(tmp_path: Path) -> None:
-    found = study_of(tmp_path, {"as-is": (20,), "better": (90,)}, seeds=(1,)).arms["better"].against["P2"]
+    found = study_of(tmp_path, {"as-is": (20,), "better": (90,)}, seeds=(1,)).arms["better"].comparison["P2"]
     assert (found.p_value, found.beyond_noise) == (None, False)
     assert found.verdict == "one seed: cannot be told from noise"
 
@@ -95,20 +97,20 @@ def test_one_seed_has_no_verdict(tmp_path: Path) -> None:
     ],
 )
 def test_the_verdict_follows_the_level_and_the_sign(value: float, p_value: float, verdict: str) -> None:
-    assert Against(Estimate(value, -1, 1), Estimate(0, -1, 1), p_value).verdict == verdict
+    assert Comparison(Estimate(value, -1, 1), Estimate(0, -1, 1), p_value).verdict == verdict
 
 
-def test_arms_whose_seeds_learnt_from_other_models_are_named(tmp_path: Path) -> None:
+def test_arms_whose_seeds_started_from_other_models_are_named(tmp_path: Path) -> None:
     (tmp_path / "toy.toml").write_text(
         'title = "Toy"\nseeds = [1, 2]\n[[arms]]\nname = "one"\n[[arms]]\nname = "two"\n', "utf-8"
     )
     teachers = {("one", 1): "a", ("one", 2): "a", ("two", 1): "a", ("two", 2): "b"}
     runs = {
-        (arm, seed, None): keep(tmp_path / f"{arm}-{seed}", 50, learnt_from={"teacher": teacher}, commit=teacher)
+        (arm, seed, None): keep(tmp_path / f"{arm}-{seed}", 50, origins={"teacher": teacher}, commit=teacher)
         for (arm, seed), teacher in teachers.items()
     }
     found = gather(load_study(str(tmp_path / "toy.toml")), FACES, runs, {})
-    assert found.mixed == ("two",)
+    assert found.changed_origins == ("two",)
     assert found.commits == ("a", "b")
 
 
@@ -122,22 +124,21 @@ def test_whether_weights_are_kept_may_change_while_a_study_goes_on(tmp_path: Pat
 
     for arm in ("one", "two"):
         keep(folder / "runs" / f"{arm}-seed1", 50)  # there is nothing left to train
-    assert go_on("keep_weights = true").trainings == (2, 2)
-    state = json.loads((folder / STATE).read_text("utf-8"))
-    (folder / STATE).write_text(json.dumps(state | {"keep_weights": True}), "utf-8")  # as earlier versions did
-    assert go_on("keep_weights = false").trainings == (2, 2)
-    with pytest.raises(ConfigError, match="has changed since it began: protocol from P2 to P1"):
+    assert go_on("keep_weights = true").finished == 2
+    assert go_on("keep_weights = false").finished == 2
+    with pytest.raises(ConfigError, match=r'cannot continue the study in .*: protocol was "P2", is now "P1"'):
         go_on('protocol = "P1"')
 
 
-def test_each_protocol_is_answered_by_the_head_that_has_learnt() -> None:
+def test_each_protocol_is_predicted_by_the_head_that_was_trained() -> None:
     """The head of FER2013's labels is right about 80 faces, that of the votes about 30."""
     answers = {"fer7": logits(7, HAPPY, SAD, 80), "ferplus8": logits(8, HAPPINESS, SADNESS, 30)}
     protocols = (P1, P2, P3, P4)
 
     def right(loss: LossConfig) -> dict[str, float]:
         return {
-            code: float(each.mean()) for code, (each, _) in scored(answers, FACES.measured, protocols, loss).items()
+            code: float(each.mean())
+            for code, (each, _) in correct_and_loss(answers, FACES.validation, protocols, loss).items()
         }
 
     assert right(LossConfig()) == {"P1": 0.8, "P2": 0.3, "P3": 0.8, "P4": 0.3}

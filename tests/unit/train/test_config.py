@@ -74,8 +74,8 @@ def test_missing_file(tmp_path: Path) -> None:
             "toml: progressive.share = 0.5: mlp takes one size only",
         ),
         (
-            'progressive.share = 0.5\n[network]\nfamily = "vgg16"\n',
-            "toml: progressive.share = 0.5: vgg16 resizes every picture itself",
+            'progressive.share = 0.5\n[network]\nfamily = "efficientnet-lite0"\n',
+            "toml: progressive.share = 0.5: efficientnet-lite0 resizes every picture itself",
         ),
     ],
 )

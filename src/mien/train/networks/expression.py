@@ -147,7 +147,7 @@ class ExpressionNetwork(nn.Module):
         super().__init__()
         self.channels = config.channels
         if is_published(config.family):
-            published = PublishedTrunk(config.family, config.published)
+            published = PublishedTrunk(config.published)
             stages: list[nn.Module] = [published]
             width = published.width
         elif config.family in DENSE_FAMILIES:

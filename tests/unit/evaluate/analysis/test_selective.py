@@ -61,6 +61,7 @@ def test_a_confidence_that_knows_has_a_lower_area_than_one_that_does_not() -> No
     assert knows.area.high < not_knowing.area.low
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     """250 samples of answers that are right as often as their confidence says."""
     draw = np.random.default_rng(3)
