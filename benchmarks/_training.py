@@ -22,7 +22,7 @@ from mien.model.package import shipped_models
 from mien.preprocess import Preprocessing
 from mien.train.augment import augment
 from mien.train.config import DistillationConfig, TrainingConfig, load_config
-from mien.train.dataloaders import fitted, training_batches
+from mien.train.dataloaders import training_batches
 from mien.train.device import Machine
 from mien.train.losses import joint_loss
 from mien.train.module import ExpressionTraining, channels_last
@@ -69,7 +69,7 @@ def rates(arguments: argparse.Namespace) -> dict[str, Any]:
     torch.set_num_threads(arguments.threads)
     # What teachers answer is asked once, before the first batch, and changes no rate.
     config = load_config(arguments.config).model_copy(update={"distillation": DistillationConfig()})
-    training = fitted(read(arguments.data, config)[0], config.network.channels)
+    training, _ = read(arguments.data, config)
     loader = training_batches(training, config)
     batches = endless(loader)
     ready = next(batches)

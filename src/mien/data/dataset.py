@@ -53,7 +53,7 @@ class Dataset:
         self._parts, self._classes, self._name = parts, classes, name
 
     def __repr__(self) -> str:
-        return f"Dataset({str(self.path)!r}, splits={', '.join(self.splits.values()) or None})"
+        return f"Dataset({self.path.name!r}, splits={', '.join(self.splits.values()) or None})"
 
     @cached_property
     def name(self) -> str:

@@ -70,16 +70,17 @@ def training_batches(faces: LabelledFaces, config: TrainingConfig, machine: Mach
         machine: Whose share to give; None gives the whole batches.
     """
     machine = machine or Machine()
+    faces = fitted(faces, config.network.channels)
     share = ShuffledBatches(len(faces), config.batch_size, config.seed, rank=machine.rank, processes=machine.processes)
     targets = soft_targets(faces.with_votes_from_labels(), config.loss)
     return _load(share, faces, *distilled(targets, faces.gray(), config.distillation))
 
 
-def held_out_batches(faces: LabelledFaces, machine: Machine | None = None) -> Batches:
+def held_out_batches(faces: LabelledFaces, config: TrainingConfig, machine: Machine | None = None) -> Batches:
     """This process's share of all faces in order, with the truths of `held_out_truths`."""
     machine = machine or Machine()
     share = BatchesInOrder(len(faces), _VALIDATION_BATCH, rank=machine.rank, processes=machine.processes)
-    return _load(share, faces, *map(torch.from_numpy, held_out_truths(faces).values()))
+    return _load(share, fitted(faces, config.network.channels), *map(torch.from_numpy, held_out_truths(faces).values()))
 
 
 def held_out_truths(faces: LabelledFaces) -> dict[str, NDArray[np.int64]]:

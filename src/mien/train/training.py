@@ -15,7 +15,7 @@ from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import LabelledFaces
 from mien.errors import ConfigError, DataError
 from mien.train.config import TrainingConfig
-from mien.train.dataloaders import Batches, fitted, held_out_batches, protocols_with_truth, training_batches
+from mien.train.dataloaders import Batches, held_out_batches, protocols_with_truth, training_batches
 from mien.train.device import Machine
 from mien.train.module import ExpressionTraining, channels_last
 from mien.train.networks.pretrained import load_imagenet_weights, weights_file
@@ -105,7 +105,6 @@ def fit(
         DataError: If nothing is left to train on, or fewer faces than there are processes.
         KeyboardInterrupt: If it is interrupted; the last finished epoch can be resumed.
     """
-    training, held_out = (fitted(faces, config.network.channels) for faces in (training, held_out))
     checkpoint = folder / CHECKPOINT
     _refuse_place(checkpoint, options)
     machine = Machine.found()
@@ -137,7 +136,7 @@ def fit(
         watchers = [Watching(options.watch)] if options.watch else []
         callbacks = [reached, *watchers]
         trainer = make_trainer(config, folder, machine, facts["precision"], callbacks=callbacks, quiet=options.quiet)
-        batches = training_batches(training, config, machine), held_out_batches(held_out, machine)
+        batches = training_batches(training, config, machine), held_out_batches(held_out, config, machine)
         _train(trainer, _untrained(config, facts), batches, resume_from=checkpoint if options.resume else None)
         elapsed_s = round(facts["elapsed_s"] + time.time() - facts["started_s"], 1)
         if machine.is_first:

@@ -220,7 +220,7 @@ def test_own_class_names_are_mapped_or_left_out(monkeypatch: pytest.MonkeyPatch,
     (folder / "validation" / "sad").rename(folder / "validation" / "unclear")
     told = str(run(monkeypatch, folder, "--class", "joy=happy").exception)
     assert "no label 'unclear'" in told
-    assert "--class NAME=LABEL" in told
+    assert "say in the mapping of classes" in told
     out = folder.with_name("figures.json")
     ran = run(monkeypatch, folder, "--class", "joy=happy", "--class", "unclear=", "--protocol", "P3", "--json", out)
     assert ran.exit_code == 0, ran.output

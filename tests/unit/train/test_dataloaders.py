@@ -35,7 +35,7 @@ def test_one_process_gets_whole_batches_in_order() -> None:
 
 def test_held_out_faces_come_with_their_truths() -> None:
     faces = drawn_faces(9, seed=0)
-    pixels, *truths = next(iter(held_out_batches(faces, Machine(processes=2, rank=1))))
+    pixels, *truths = next(iter(held_out_batches(faces, TrainingConfig(), Machine(processes=2, rank=1))))
     np.testing.assert_array_equal(pixels[:, 0], faces.gray()[1::2])
     for given, truth in zip(truths, held_out_truths(faces).values(), strict=True):
         np.testing.assert_array_equal(given, truth[1::2])
