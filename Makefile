@@ -9,10 +9,10 @@ BARE := .venv-bare
 BIN := $(DEV)/bin
 ANNOTATED := out/demo
 MEASURED := benchmarks/results/$(shell date +%F)
-# Tests that need the light runtime and nothing else; those among them that look at an optional package skip themselves.
+# Tests that need the light runtime alone; some of them look at an optional package, too, and are skipped where it is absent.
+NOT_LIGHT := $(addprefix tests/unit/,test_benchmarks.py test_lazy.py test_settings.py test_stats.py model/test_layers.py)
 LIGHT_TESTS := $(addprefix tests/integration/test_,command.py imports.py golden.py batch_equals_single.py) \
-	$(filter-out %/test_benchmarks.py %/test_settings.py,$(wildcard tests/unit/test_*.py)) tests/unit/cli tests/unit/detect \
-	$(filter-out %/test_layers.py,$(wildcard tests/unit/model/test_*.py))
+	$(filter-out $(NOT_LIGHT),$(wildcard tests/unit/test_*.py tests/unit/model/test_*.py)) tests/unit/cli tests/unit/detect
 # The most bytes that the wheel may have.
 WHEEL_LIMIT := 20000000
 DATA ?= data/fer2013

@@ -29,7 +29,8 @@ from mien.train.module import ExpressionTraining, channels_last
 from mien.train.training import FitOptions, Run, fit
 
 WARM_UP = 1
-PREPROCESSING = Preprocessing(size_px=48, mean=128.0, std=64.0)  # about FER2013's; no figure here depends on it
+# About FER2013's; no figure here depends on it.
+PREPROCESSING = Preprocessing(48, 48, "gray", mean=(128.0,), std=(64.0,))
 
 
 def read(data: Path, config: TrainingConfig) -> tuple[LabelledFaces, LabelledFaces]:

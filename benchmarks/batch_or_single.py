@@ -18,7 +18,7 @@ from mien.data.dataset import open_dataset
 from mien.data.split import Split, split_named
 from mien.evaluate.protocols import P1
 from mien.expressions import CORE4
-from mien.model.calibration import HEADS, probabilities
+from mien.model.calibration import probabilities
 from mien.model.package import ExpressionModel, load_model
 from mien.model.session import new_session
 from mien.preprocess import Preprocessing, normalize
@@ -53,12 +53,12 @@ def measured(data: Path, model_name: str, run: Path | None, split: Split) -> dic
     faces = dataset.read(split)
     faces = faces[P1.counts(faces)]
     truth, model = P1.truth(faces), load_model(model_name)
-    expressions, calibration = P1.expressions, model.metadata.calibration
+    answer = model.metadata.answer(P1.expressions.name)
     pixels = faces.gray()
-    answers = model.probabilities(pixels, expressions).argmax(axis=1)
+    answers = model.probabilities(pixels, P1.expressions.name).argmax(axis=1)
 
     def rescaled(factor: float) -> Labels:
-        found = probabilities(_logits(model, pixels * factor), expressions, calibration)
+        found = probabilities(_logits(model, pixels * factor), answer)
         return np.asarray(found.argmax(axis=1))
 
     order = np.random.default_rng(SEED).permutation(len(truth))
@@ -132,10 +132,10 @@ def handful(size: int, right: NDArray[np.bool_]) -> dict[str, Any]:
 def _logits(model: ExpressionModel, values: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
     """Logits for gray values of shape (N, H, W) on whatever scale they are, which mien itself does not offer."""
     session = new_session(model.file.content, threads=None)
-    names = [f"{head.name}_logits" for head in HEADS]
-    faces = _normalized(values, model.metadata.preprocessing)
+    names = [f"{head}_logits" for head in model.metadata.heads]
+    faces = _normalized(values, model.metadata.input)
     parts = [session.run(names, {"faces": faces[start : start + 64]}) for start in range(0, len(faces), 64)]
-    return {head.name: np.concatenate([part[i] for part in parts]) for i, head in enumerate(HEADS)}
+    return {head: np.concatenate([part[i] for part in parts]) for i, head in enumerate(model.metadata.heads)}
 
 
 def _normalized(values: NDArray[np.float64], preprocessing: Preprocessing) -> NDArray[np.float32]:

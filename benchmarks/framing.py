@@ -44,7 +44,7 @@ def main() -> None:
     model = load_model(arguments.model)
     tilts = (-arguments.tilt, arguments.tilt) if arguments.tilt else (0.0,)
     faces = [face for tilt in tilts for face in labelled_faces(arguments.photos, tilt)]
-    own = model.metadata.preprocessing.framing
+    own = model.metadata.input.framing
     framings = [Framing(*choice) for choice in product(SCALES, SHIFTS, (False, True))]
     measured = {framing: confusion(model, faces, framing) for framing in [own, *framings]}
     ranked = sorted(framings, key=lambda framing: macro_recall(measured[framing]), reverse=True)
@@ -80,9 +80,9 @@ def labelled_faces(folder: Path, tilt: float) -> Iterator[LabelledFace]:
 
 def confusion(model: ExpressionModel, faces: list[LabelledFace], framing: Framing) -> NDArray[np.int64]:
     """Photos by label (row) and answer (column)."""
-    preprocessing = replace(model.metadata.preprocessing, framing=framing)
+    preprocessing = replace(model.metadata.input, framing=framing)
     crops = np.stack([crop_face(image_rgb, face, preprocessing) for image_rgb, face, _ in faces])
-    answers = model.probabilities(crops, CORE4).argmax(axis=1)
+    answers = model.probabilities(crops, CORE4.name).argmax(axis=1)
     counts = np.zeros((len(CORE4), len(CORE4)), dtype=np.int64)
     np.add.at(counts, ([truth for *_, truth in faces], answers), 1)
     return counts

@@ -46,8 +46,8 @@ def main() -> None:
 
 def speed_of(model: ExpressionModel, batch: int, *, calls: int) -> dict[str, dict[str, float]]:
     """Time of one call and faces per second, over `calls` calls with `batch` crops of noise each."""
-    side = model.metadata.preprocessing.size_px
-    crops = np.random.default_rng(0).integers(0, 256, (batch, side, side), np.uint8)
+    shape = model.metadata.input.crop_shape
+    crops = np.random.default_rng(0).integers(0, 256, (batch, *shape), np.uint8)
     times = times_ms(lambda: model.logits(crops), runs=calls, warm_up=max(3, calls // 10))
     return {"faces_per_s": summary([1000 * batch / time for time in times]), "ms_per_call": summary(times)}
 

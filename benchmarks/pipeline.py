@@ -66,10 +66,10 @@ def stage_times_ms(recognizer: Recognizer, photo: Path) -> list[float]:
     marks.append(time.perf_counter())
     found = recognizer.detector(image_rgb)
     marks.append(time.perf_counter())
-    crops = [crop_face(image_rgb, face, recognizer.model.metadata.preprocessing) for face in found]
+    crops = [crop_face(image_rgb, face, recognizer.model.metadata.input) for face in found]
     marks.append(time.perf_counter())
     if crops:
-        recognizer.model.predict(np.stack(crops), recognizer.expressions)
+        recognizer.model.predict(np.stack(crops), recognizer.expressions.name)
     marks.append(time.perf_counter())
     return (1000 * np.diff(marks)).tolist()
 

@@ -21,7 +21,7 @@ from mien.preprocess import crop_face
 
 def crop_photos(photos: Path, legend: Path, output: Path) -> None:
     """Writes 48 × 48 pixels of each photo in `legend` as PNG; those without a face are told and left out."""
-    detect, preprocessing = load_detector("mtcnn"), load_model("base").metadata.preprocessing
+    detect, preprocessing = load_detector("mtcnn"), load_model("base").metadata.input
     seen: Counter[str] = Counter()
     with legend.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -39,15 +39,13 @@ def write_golden(recognizer: Recognizer) -> None:
         pictures[path.name] = [face.to_dict() for face in faces]
         image_rgb = read_picture(path)
         crops += [
-            crop_face(
-                image_rgb, Detection(face.box, face.detection_score, face.landmarks), model.metadata.preprocessing
-            )
+            crop_face(image_rgb, Detection(face.box, face.detection_score, face.landmarks), model.metadata.input)
             for face in faces
         ]
     stacked = np.stack(crops)
     expected = {
         "sha256": model.file.sha256,
-        "crops": {s.name: model.probabilities(stacked, s).round(8).tolist() for s in EXPRESSION_SETS},
+        "crops": {s.name: model.probabilities(stacked, s.name).round(8).tolist() for s in EXPRESSION_SETS},
         "pictures": pictures,
     }
     Image.fromarray(stacked.reshape(-1, stacked.shape[-1])).save(GOLDEN / f"{model.file.name}.png")

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from mien.evaluate.protocols import PROTOCOLS
+from mien.model.facts import ModelMetrics
 from mien.model.package import find_model, load_model
+from mien.results import to_jsonable
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -74,9 +76,17 @@ def megabytes(model: str) -> str:
     return f"{size:.1f}" if size >= 1 else f"{size:.2f}"
 
 
+def stated_metrics(model: str) -> ModelMetrics:
+    """What a shipped model's file says of how well it does."""
+    metrics = load_model(model).metadata.metrics
+    if metrics is None:
+        raise SystemExit(f"{model} states no metrics; export it again")
+    return metrics
+
+
 def metrics_of(model: str) -> Mapping[str, Any]:
     """What a shipped model's file says of itself, without flip averaging, by protocol."""
-    results = load_model(model).metadata.metrics["results"]
+    results = to_jsonable(stated_metrics(model).results)
     return {result["protocol"]: result for result in results if not result["flip_averaged"]}
 
 
@@ -145,15 +155,15 @@ def photos(_: str) -> str:
 
 
 def certainty(_: str) -> str:
-    core = load_model("base").metadata.metrics["certainty"]["core4"]
-    anger = core["uncertain_outside"]["anger"]
+    core = stated_metrics("base").certainty["core4"]
+    angry, marked = core.uncertain_outside["anger"]
     return prose(
-        f"On the half of PublicTest that was not used for calibration (n = {core['n']:,} by P2),",
-        f"{100 * core['certain']['value']:.0f} % of the answers are certain and",
-        f"{percent(1 - core['certain_wrong']['value'])} % of these are right,",
-        f"against {percent(1 - core['wrong']['value'])} % of all answers.",
-        f"Of the {anger['n']} faces there that most people call angry,",
-        f"{100 * anger['value']:.0f} % are marked uncertain.",
+        f"On the half of PublicTest that was not used for calibration (n = {core.n:,} by P2),",
+        f"{100 * core.certain.value:.0f} % of the answers are certain and",
+        f"{percent(1 - core.certain_wrong.value)} % of these are right,",
+        f"against {percent(1 - core.wrong.value)} % of all answers.",
+        f"Of the {angry} faces there that most people call angry,",
+        f"{100 * marked.value:.0f} % are marked uncertain.",
     )
 
 

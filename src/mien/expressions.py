@@ -55,6 +55,12 @@ FER7_OF_NAME = {
 """Class position in `FER7` of each of its labels and of FER+'s words for the same."""
 
 
+def fer2013_name(label: str) -> str:
+    """FER2013's word for an expression of FER+ where it has one (`angry` for `anger`), else `label` itself."""
+    position = FER7_OF_NAME.get(label)
+    return label if position is None else FER7.labels[position]
+
+
 def expression_set(name: str) -> ExpressionSet:
     """The set called `name`; raises `UnknownExpressionSet`, naming the nearest, for any other name."""
     for candidate in EXPRESSION_SETS:

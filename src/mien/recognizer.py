@@ -11,7 +11,7 @@ from PIL import Image
 from mien.detect import Detector, load_detector
 from mien.detect.whole import whole_picture
 from mien.errors import DetectorError, PictureError
-from mien.expressions import expression_set
+from mien.expressions import ExpressionSet
 from mien.images import MAX_PIXELS, Picture, read_picture
 from mien.model.package import load_model
 from mien.preprocess import crop_face, fit_crop
@@ -25,8 +25,9 @@ class Recognizer:
 
     Args:
         model: A shipped model's name, or the path of a model package.
-        expressions: `core4` (happy, sad, surprise, neutral), `core4-fer2013` (the same, as FER2013 labels them), `fer7`
-            or `ferplus8`.
+        expressions: The name of one of the model's answers, of which `model.metadata.answers` has all; None for its
+            first. The shipped models have `core4` (happy, sad, surprise, neutral), which is the first, `core4-fer2013`
+            (the same, as FER2013 labels them), `fer7` and `ferplus8`.
         detector: `mtcnn`, `yunet`, `none` (each picture is one face crop already), or any detector of your own.
         threads: Threads that one call may use, at most as many as there are processors; None leaves it to ONNX Runtime.
         yunet_model: Path of the model file that the `yunet` detector needs.
@@ -48,15 +49,16 @@ class Recognizer:
         self,
         model: str | Path = "base",
         *,
-        expressions: str = "core4",
+        expressions: str | None = None,
         detector: str | Detector = "mtcnn",
         threads: int | None = None,
         yunet_model: str | Path | None = None,
         min_face_px: float | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        self.expressions = expression_set(expressions)
         self.model = load_model(model, threads=threads)
+        name = self.model.metadata.default_answer if expressions is None else expressions
+        self.expressions = ExpressionSet(name, self.model.metadata.answer(name).labels)
         if isinstance(detector, str):
             self.detector = load_detector(
                 detector,
@@ -103,19 +105,19 @@ class Recognizer:
         """
         if _is_one_picture(crops):
             raise PictureError("classify takes several face crops and got one picture; put it into a list: [picture]")
-        preprocessing = self.model.metadata.preprocessing
+        preprocessing = self.model.metadata.input
         return self._predict(
             [fit_crop(read_picture(crop, max_pixels=self._max_pixels), preprocessing) for crop in crops]
         )
 
     def _crop(self, image_rgb: NDArray[np.uint8], found: Detection) -> NDArray[np.uint8]:
-        preprocessing = self.model.metadata.preprocessing
+        preprocessing = self.model.metadata.input
         if self.detector is whole_picture:
             return fit_crop(image_rgb, preprocessing)
         return crop_face(image_rgb, found, preprocessing)
 
     def _predict(self, crops: list[NDArray[np.uint8]]) -> tuple[Prediction, ...]:
-        return self.model.predict(np.stack(crops), self.expressions) if crops else ()
+        return self.model.predict(np.stack(crops), self.expressions.name) if crops else ()
 
 
 def _is_one_picture(crops: object) -> bool:

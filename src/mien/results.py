@@ -1,7 +1,9 @@
 """What mien answers: frozen boxes, landmarks, faces and predictions, each with `to_dict` for JSON."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from enum import Enum
+from os import PathLike, fspath
 from typing import Any
 
 Point = tuple[float, float]
@@ -138,3 +140,44 @@ class Face:
             "small": self.small,
             **self.prediction.to_dict(),
         }
+
+
+def to_jsonable(value: Any, digits: int | None = None) -> Any:  # noqa: PLR0911 - one for each kind of value
+    """`value` as plain numbers, strings, lists and dicts, ready for JSON.
+
+    Dataclasses become dicts by the names of their fields, enumerations their values, paths strings, sequences and sets
+    lists; NumPy's arrays and scalars, and whatever else has `tolist`, what that gives.
+
+    Args:
+        value: Built of those, mappings, strings, numbers and None.
+        digits: Decimals that floats are rounded to; None keeps them as they are.
+
+    Raises:
+        TypeError: Something in it is none of these.
+    """
+    match value:
+        case None | bool() | str() if not isinstance(value, Enum):
+            return value
+        case Enum():
+            return to_jsonable(value.value, digits)
+        case int():
+            return int(value)
+        case float():
+            return float(value) if digits is None else round(float(value), digits)
+        case PathLike():
+            return fspath(value)
+        case Mapping():
+            return {_key(key): to_jsonable(part, digits) for key, part in value.items()}
+        case list() | tuple():
+            return [to_jsonable(part, digits) for part in value]
+        case set() | frozenset():
+            return sorted(to_jsonable(part, digits) for part in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: to_jsonable(getattr(value, each.name), digits) for each in fields(value)}
+    if hasattr(value, "tolist"):
+        return to_jsonable(value.tolist(), digits)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def _key(key: Any) -> str:
+    return str(to_jsonable(key))

@@ -13,7 +13,7 @@ from PIL import Image
 
 from mien.evaluate.analysis.invariance import parity
 from mien.evaluate.load import load_subject
-from mien.expressions import CORE4, EXPRESSION_SETS
+from mien.expressions import EXPRESSION_SETS
 from mien.images import read_picture
 from mien.model.package import ExpressionModel, load_model, shipped_models
 from mien.preprocess import crop_face
@@ -38,15 +38,13 @@ def faces(model: ExpressionModel, examples: Path) -> NDArray[np.uint8]:
         for face in Recognizer(model.file.path).recognize(picture):
             for _ in range(10):
                 left, top, right, bottom = np.array(list(face.box.to_dict().values())) + rng.normal(0, 6, 4)
-                crops.append(
-                    crop_face(image_rgb, Detection(Box(left, top, right, bottom), 1), model.metadata.preprocessing)
-                )
+                crops.append(crop_face(image_rgb, Detection(Box(left, top, right, bottom), 1), model.metadata.input))
     return np.concatenate([np.stack(crops), drawn_faces(50, seed=0).gray()])
 
 
 @pytest.fixture(scope="module")
 def alone(model: ExpressionModel, faces: NDArray[np.uint8]) -> NDArray[np.float64]:
-    return np.concatenate([model.probabilities(face[None], CORE4) for face in faces])
+    return np.concatenate([model.probabilities(face[None], "core4") for face in faces])
 
 
 def test_faces_are_distinct_and_so_are_their_answers(faces: NDArray[np.uint8], alone: NDArray[np.float64]) -> None:
@@ -60,7 +58,7 @@ def test_any_shuffled_batch_gives_what_each_face_alone_gives(
     data: st.DataObject, model: ExpressionModel, faces: NDArray[np.uint8], alone: NDArray[np.float64]
 ) -> None:
     order = data.draw(st.lists(st.integers(0, len(faces) - 1), min_size=1, max_size=len(faces), unique=True))
-    together = model.probabilities(faces[order], CORE4)
+    together = model.probabilities(faces[order], "core4")
     np.testing.assert_allclose(together, alone[order], atol=CLOSE, rtol=0)
     # Two classes closer than the tolerance may trade places; none of these faces is that close.
     np.testing.assert_array_equal(together.argmax(axis=1), alone[order].argmax(axis=1))
@@ -71,7 +69,7 @@ def test_threads_make_no_difference(
     threads: int, model: ExpressionModel, faces: NDArray[np.uint8], alone: NDArray[np.float64]
 ) -> None:
     threaded = load_model(model.file.name, threads=threads)
-    np.testing.assert_allclose(threaded.probabilities(faces, CORE4), alone, atol=CLOSE, rtol=0)
+    np.testing.assert_allclose(threaded.probabilities(faces, "core4"), alone, atol=CLOSE, rtol=0)
 
 
 @pytest.mark.parametrize("expressions", [s.name for s in EXPRESSION_SETS])

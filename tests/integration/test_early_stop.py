@@ -58,7 +58,7 @@ def test_is_exported_with_the_epochs_it_had(run: Run, tmp_path: Path) -> None:
     data = facts["data"] | {"held_out_sha256": fingerprint(faces)}
     (copy / FACTS).write_text(json.dumps(facts | {"data": data}), "utf-8")
     path = export(copy, faces, tmp_path / "short.onnx").path
-    assert load_model(path).metadata.training["epochs_done"] == run.epochs
+    assert load_model(path).metadata.training.epochs_done == run.epochs
     assert f"\n{run.epochs} epochs, seed 1" in path.with_suffix(".md").read_text("utf-8")
 
 

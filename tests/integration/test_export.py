@@ -19,10 +19,10 @@ from mien.errors import ConfigError, ModelError, OutputError
 from mien.export import pipeline as exporting
 from mien.export.onnx_graph import trained_network
 from mien.export.pipeline import Export, check_places, export, export_all
-from mien.expressions import CORE4, FER7, FERPLUS8
 from mien.model.onnx_layers import read_architecture
 from mien.model.package import find_model, load_model
 from mien.recognizer import Recognizer
+from mien.train.heads import ANSWERS
 from mien.train.networks.expression import multiply_adds
 from mien.train.run_record import FACTS, run_facts
 from mien.train.training import Run
@@ -34,32 +34,26 @@ def test_export_takes_the_held_out_faces_of_the_run_alone(run: Run, tmp_path: Pa
     assert not list(tmp_path.iterdir())
 
 
-def test_network_of_colors_is_not_exported(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
-    (tmp_path / "rgb").mkdir()
-    facts = run_facts(run.folder)
-    facts["config"]["network"]["channels"] = 3
-    (tmp_path / "rgb" / FACTS).write_text(json.dumps(facts), "utf-8")
-    with pytest.raises(ConfigError, match=r"rgb: its network takes RGB, and model files take grayscale faces only$"):
-        export(tmp_path / "rgb", held_out, tmp_path / "rgb.onnx")
-    assert not (tmp_path / "rgb.onnx").exists()
-
-
 def test_package_answers_as_the_network(package: Path, held_out: LabelledFaces) -> None:
     model = load_model(package)
-    answers = model.probabilities(held_out.gray(), CORE4).argmax(axis=1)
+    answers = model.probabilities(held_out.gray(), "core4").argmax(axis=1)
     assert (answers == held_out.consensus_core4()).mean() > 0.9
-    for expressions in (CORE4, FER7, FERPLUS8):
-        np.testing.assert_allclose(model.probabilities(held_out.gray(), expressions).sum(axis=1), 1)
+    for name in ANSWERS:
+        np.testing.assert_allclose(model.probabilities(held_out.gray(), name).sum(axis=1), 1)
 
 
 def test_package_says_where_it_comes_from(package: Path) -> None:
     metadata = load_model(package).metadata
     assert metadata.name == "drawn"
-    assert metadata.training["config"]["epochs"] == CONFIG.epochs
-    data = metadata.training["data"]
-    assert data["training"] == data["left_out"]["kept"]
-    assert data["left_out"]["total"] == 320
-    assert {result["protocol"] for result in metadata.metrics["results"]} == {"P1", "P1c", "P2", "P3", "P4"}
+    assert metadata.training is not None
+    assert metadata.metrics is not None
+    assert metadata.training.config["epochs"] == CONFIG.epochs
+    data = metadata.training.data
+    assert data.training == data.left_out.kept
+    assert data.left_out.total == 320
+    assert {result.protocol for result in metadata.metrics.results} == {"P1", "P1c", "P2", "P3", "P4"}
+    assert metadata.answers["core4"].training_prior == pytest.approx([0.25] * 4, abs=0.02)
+    assert list(metadata.heads) == ["fer7", "ferplus8"]
 
 
 def test_card_has_figures_and_prohibited_uses(package: Path) -> None:
@@ -87,12 +81,13 @@ def test_each_precision_is_a_package_of_its_own(packages: dict[str, Export]) -> 
     for precision, exported in packages.items():
         metadata = load_model(exported.path).metadata
         assert metadata.name == exported.path.stem
-        assert (metadata.export["precision"], metadata.export["opset"]) == (precision, 18)
+        assert metadata.export is not None
+        assert (metadata.export.precision, metadata.export.opset) == (precision, 18)
         graph = onnx.load(exported.path)
         assert {opset.version for opset in graph.opset_import if not opset.domain} == {18}
-        assert graph.graph.input[0].type.tensor_type.shape.dim[0].dim_param == metadata.export["inputs"]["faces"][0]
-        assert metadata.export["inputs"] == {"faces": ["batch", 1, 48, 48]}
-        assert metadata.export["parity"] == exported.parity.to_dict()
+        assert graph.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
+        assert metadata.export.parity == exported.parity
+        assert metadata.layers == load_model(packages["fp32"].path).metadata.layers
         assert exported.parity.accuracy["P2"] > 0.9
     folder = packages["fp32"].path.parent
     plots = {f"{name}-card" for name in ("drawn", "drawn-fp16", "drawn-int8")}
@@ -119,9 +114,9 @@ def test_answers_do_not_depend_on_the_batch(
 ) -> None:
     model = load_model(packages[precision].path)
     order = np.random.default_rng(3).permutation(len(held_out))
-    for expressions in (CORE4, FER7, FERPLUS8):
-        together = model.probabilities(held_out.gray()[order], expressions)[np.argsort(order)]
-        alone = [model.probabilities(held_out.gray()[[face]], expressions) for face in range(20)]
+    for name in ANSWERS:
+        together = model.probabilities(held_out.gray()[order], name)[np.argsort(order)]
+        alone = [model.probabilities(held_out.gray()[[face]], name) for face in range(20)]
         np.testing.assert_allclose(np.concatenate(alone), together[:20], rtol=0, atol=1e-5)
 
 
@@ -134,6 +129,7 @@ def test_a_look_into_each_precision_counts_what_the_network_has(run: Run, packag
     weights = sum(layer.weight.numel() for layer in network.modules() if isinstance(layer, (nn.Conv2d, nn.Linear)))
     biases = sum(layer.weight.shape[0] for layer in network.modules() if isinstance(layer, (nn.Conv2d, nn.Linear)))
     assert {one.weights for one in found.values()} == {weights + biases}
+    assert found["fp32"].layers == load_model(packages["fp32"].path).metadata.layers
 
 
 @pytest.fixture

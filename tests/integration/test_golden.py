@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.expressions import EXPRESSION_SETS, expression_set
+from mien.expressions import EXPRESSION_SETS
 from mien.images import read_picture
 from mien.model.package import find_model, load_model, shipped_models
 from mien.recognizer import Recognizer
@@ -36,7 +36,7 @@ def test_golden_files_belong_to_the_shipped_model(model: str, expected: Any) -> 
 def test_stored_crops_give_the_stored_probabilities(name: str, model: str, expected: Any) -> None:
     pixels = np.asarray(Image.open(GOLDEN / f"{model}.png"))
     crops = pixels.reshape(-1, pixels.shape[1], pixels.shape[1])
-    given = load_model(model).probabilities(crops, expression_set(name))
+    given = load_model(model).probabilities(crops, name)
     np.testing.assert_allclose(given, expected["crops"][name], atol=1e-4, rtol=0)
 
 

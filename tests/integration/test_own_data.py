@@ -71,15 +71,15 @@ def test_folder_of_pictures_becomes_a_model_that_says_so(place: Path) -> None:
     assert "P4" not in exported.stdout
 
     model = load_model(place / "own.onnx")
-    data = model.metadata.training["data"]
-    assert (data["source"], data["with_votes"]) == ("Drawn faces", 0)
-    assert data["left_out"]["total"] == 48
-    assert {result["protocol"] for result in model.metadata.metrics["results"]} == {"P1", "P1c", "P3"}
-    assert "CC0-1.0" in model.metadata.licence
-    assert "FER2013" not in model.metadata.licence
+    data = model.metadata.training.data
+    assert (data.source, data.with_votes) == ("Drawn faces", 0)
+    assert data.left_out.total == 48
+    assert {result.protocol for result in model.metadata.metrics.results} == {"P1", "P1c", "P3"}
+    assert "CC0-1.0" in model.metadata.license
+    assert "FER2013" not in model.metadata.license
     faces = np.zeros((1, 48, 48), dtype=np.uint8)
     for expressions in (CORE4, FER7, FERPLUS8):
-        assert model.probabilities(faces, expressions).sum() == pytest.approx(1)
+        assert model.probabilities(faces, expressions.name).sum() == pytest.approx(1)
 
     card = (place / "own.md").read_text("utf-8")
     assert "faces of Drawn faces with its labels: happy" in card

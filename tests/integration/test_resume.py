@@ -96,5 +96,4 @@ def test_killed_in_the_second_epoch_and_resumed_ends_as_left_alone(when: str, al
     facts = run_facts(tmp_path / "run")
     assert facts["starts"] == [first | other, first | {"after_epoch": 1}]
     assert facts | other == facts
-    assert stated(facts)["starts"] == facts["starts"]
-    assert "starts" not in stated(run_facts(alone.folder))
+    assert [start.after_epoch for start in stated(facts).starts] == [0, 1]

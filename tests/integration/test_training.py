@@ -16,8 +16,8 @@ from small_training import CONFIG, QUIET, RESUME
 
 from mien.data.labelled_faces import LabelledFaces
 from mien.errors import ConfigError, DataError
-from mien.export.card import licence_note
-from mien.export.pipeline import check_places, export
+from mien.export.card import license_note
+from mien.export.pipeline import check_places, export, stated
 from mien.model.package import load_model
 from mien.train.config import DistillationConfig, ProgressiveConfig, TrainingConfig
 from mien.train.device import Machine
@@ -50,7 +50,7 @@ def test_starts_from_another_run_and_learns_from_a_model(
     learnt_from = run_facts(ahead.folder)["learnt_from"]
     assert set(learnt_from) == {str(run.folder), str(package)}
     exported = export(ahead.folder, held_out, tmp_path / "ahead.onnx")
-    assert load_model(exported.path).metadata.training["learnt_from"] == learnt_from
+    assert load_model(exported.path).metadata.training.sources == learnt_from
     card = exported.card.read_text("utf-8")
     assert all(f"`{Path(name).name}` (SHA-256 {checksum[:12]}…)" in card for name, checksum in learnt_from.items())
     assert "minutes by the clock for this run alone, without the models it learnt from;" in card
@@ -165,7 +165,8 @@ def test_finished_run_takes_another_crop_and_licence(
     facts = run_facts(copy)
     assert facts == run_facts(run.folder) | {"config": changed.model_dump(mode="json")}
     assert preprocessing_of(facts).framing.scale == 1.2
-    assert "licence of its pictures: CC0-1.0." in licence_note(facts["data"], facts["config"])
+    note = license_note(stated(facts).data, facts["config"]["network"], facts["config"]["data"]["licence"])
+    assert "licence of its pictures: CC0-1.0." in note
     check_places(copy, package, ("fp32",))  # which is of the same training
 
 

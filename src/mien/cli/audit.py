@@ -86,6 +86,7 @@ def audit(
         raise MissingExtra.for_feature("the audit", "evaluate", missing) from missing
 
     from mien.model.package import load_model
+    from mien.results import to_jsonable
 
     require_matplotlib("the audit")
     if unseen and model is None:
@@ -93,7 +94,7 @@ def audit(
     check_outputs((html, json_file), source)
     splits = tuple(split_named(name) for name in dict.fromkeys(split or ()))
     loaded = load_model(model) if model else None
-    classes = class_names(class_ or (), loaded.metadata.training if loaded else {})
+    classes = class_names(class_ or (), to_jsonable(loaded.metadata.training) or {} if loaded else {})
     with Console(stderr=True).status("Reading faces") as status:
         dataset = open_dataset(source, classes)
         never_seen = [split_named(name) for name in unseen or ()]
@@ -116,11 +117,9 @@ def _judge(
 ) -> "LabelJudge":
     """The model as a judge of the splits that it has not seen: those in `unseen`, else all looked at but training."""
     from mien.audit.label_errors import LabelJudge
-    from mien.data.labelled_faces import FER2013
     from mien.data.split import Split, split_named
     from mien.errors import MienError
     from mien.expressions import FER7
-    from mien.preprocess import fit_crops
 
     there = {split: name for split, name in dataset.splits.items() if not splits or split in splits}
     # A folder of classes alone has no training split, and one name.
@@ -133,10 +132,10 @@ def _judge(
         raise MienError(f"there is only {only} here; if the model was not trained on it, say --unseen {only}")
     chosen_on = model.metadata.selected_on
     # A split of another data set has the same name, and nothing to do with it.
-    same_data = model.metadata.training.get("data", {}).get("source", FER2013) == dataset.name
+    same_data = model.metadata.training is not None and model.metadata.training.data.source == dataset.name
     told = same_data and chosen_on is not None and split_named(chosen_on) in chosen
     return LabelJudge(
         f"model {model.file.name}" + (f", chosen on {own[split_named(chosen_on)]}" if told and chosen_on else ""),
         tuple(own[split] for split in chosen),
-        lambda crops: model.probabilities(fit_crops(crops, model.metadata.preprocessing), FER7),
+        lambda crops: model.probabilities(crops, FER7.name),
     )

@@ -5,19 +5,20 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mien._version import __version__
 from mien.cli.output.writers import printable
 from mien.errors import MienError, ModelError
+from mien.results import to_jsonable
+
+if TYPE_CHECKING:
+    from mien.model.facts import ModelMetrics
+    from mien.model.metadata import ModelMetadata
 
 PACKAGES = ("numpy", "onnxruntime", "pillow", "typer", "rich", "torch")
-
-_UNLIKE_OURS = (LookupError, TypeError, ValueError, AttributeError)
-"""What a look into metadata raises that others may have written, in any form."""
-_SEE_JSON = "not in a form that can be shown here; see --json"
 
 
 def info(
@@ -38,7 +39,7 @@ def info(
     """
     facts = _facts(model, yunet_model)
     if as_json:
-        typer.echo(json.dumps(facts, indent=2))
+        typer.echo(json.dumps(to_jsonable(facts), indent=2))
     else:
         _print(facts)
     if any("error" in shown for shown in (*facts["models"], *facts["detectors"].values())):
@@ -108,13 +109,13 @@ def _model(name: str) -> dict[str, Any]:
         model = load_model(name)
     except ModelError as error:
         return {"name": name, "error": str(error)}
-    file, metadata = model.file, json.loads(model.metadata.to_json())
+    file = model.file
     return {
         "name": file.name,
         "path": str(file.path),
         "size_bytes": len(file.content),
         "sha256": file.sha256,
-        "metadata": metadata,
+        "metadata": model.metadata,
     }
 
 
@@ -139,40 +140,30 @@ def _print_model(model: dict[str, Any]) -> None:
     _line("  file", model["path"])
     _line("  size", f"{model['size_bytes'] / 1e6:.1f} MB")
     _line("  SHA-256", model["sha256"])
-    metadata = model["metadata"]
-    _line("  input", f"{metadata['preprocessing']['size_px']} px, grayscale")
-    if metadata.get("export"):  # files of the first version do not say it
-        _line("  graph", _graph(metadata["export"]))
-    _line("  sets", ", ".join(metadata["labels"]))
-    _line("  licence", metadata["licence"])
-    chosen = f", selected on {metadata['selected_on']}" if metadata["selected_on"] else ""
-    try:
-        figures = dict(_figures(metadata["metrics"]))
-    except _UNLIKE_OURS:
-        figures = {"figures": _SEE_JSON}
-    for name, figure in figures.items():
+    metadata: ModelMetadata = model["metadata"]
+    asked = metadata.input
+    sides = f"{asked.width} px" if asked.width == asked.height else f"{asked.width} × {asked.height} px"
+    _line("  input", f"{sides}, {'grayscale' if asked.channels == 'gray' else 'RGB'}")
+    if metadata.export:
+        facts = metadata.export
+        _line("  graph", f"{facts.precision}, ONNX opset {facts.opset}, any number of faces at once")
+    for name, answer in metadata.answers.items():
+        _line(f"  set {name}", ", ".join(answer.labels))
+    _line("  license", metadata.license or "not stated")
+    chosen = f", selected on {metadata.selected_on}" if metadata.selected_on else ""
+    for name, figure in _figures(metadata.metrics):
         _line(f"  {name}", figure + chosen)
 
 
-def _graph(export: dict[str, Any]) -> str:
-    try:
-        (shape,) = export["inputs"].values()
-        faces = "any number of faces" if isinstance(shape[0], str) else f"{shape[0]} faces"
-        return f"{export['precision']}, ONNX opset {export['opset']}, {faces} at once"
-    except _UNLIKE_OURS:
-        return _SEE_JSON
-
-
-def _figures(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _figures(metrics: "ModelMetrics | None") -> Iterator[tuple[str, str]]:
     """Accuracy by protocol, of single faces and on all images."""
     from mien.report.format import share_sign
-    from mien.stats import Estimate
 
-    for result in metrics.get("results", ()):
-        if not (result["flip_averaged"] or result["without_duplicates"]):
-            accuracy = Estimate(*(result["accuracy"][end] for end in ("value", "low", "high")))
-            figure = f"{share_sign(accuracy)} of {result['n']:,} images of {metrics['split']}"
-            yield f"{result['protocol']} {result['name']}", figure
+    if metrics is None:
+        return
+    for result in metrics.plain:
+        figure = f"{share_sign(result.accuracy)} of {result.n:,} images of {metrics.split}"
+        yield f"{result.protocol} {result.name}", figure
 
 
 def _line(name: str, value: str) -> None:

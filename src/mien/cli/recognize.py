@@ -12,7 +12,6 @@ import typer
 from mien.cli.output.annotated import STANDARD_INPUT, annotated_paths, identities, make_folder
 from mien.cli.output.writers import Format, Outcome, format_for, writer_for
 from mien.errors import DetectorError, OutputError, PictureError
-from mien.expressions import EXPRESSION_SETS
 
 if TYPE_CHECKING:
     from mien.recognizer import Recognizer
@@ -49,7 +48,14 @@ def recognize(  # noqa: PLR0913 - one parameter for each option
             metavar="DIR",
         ),
     ] = None,
-    expressions: Annotated[str, typer.Option(help=f"One of {', '.join(s.name for s in EXPRESSION_SETS)}.")] = "core4",
+    expressions: Annotated[
+        str | None,
+        typer.Option(
+            help="One of the model's sets of expressions, which `mien info` lists; without it, the first: core4. The "
+            "shipped models have core4, core4-fer2013, fer7 and ferplus8.",
+            show_default=False,
+        ),
+    ] = None,
     model: Annotated[str, typer.Option(help="A shipped model's name, or the path of a model file.")] = "base",
     detector: Annotated[
         str, typer.Option(help="mtcnn, yunet (needs --yunet-model) or none (each picture is a face crop).")

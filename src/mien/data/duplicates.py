@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mien.data.crops import Crops
 from mien.data.labelled_faces import VOTE_COLUMNS, LabelledFaces, without_outliers
+from mien.model.facts import LeftOut
 
 NEAR_DUPLICATE = 0.99
 """Correlation of pixels from which on two faces count as the same picture."""
@@ -38,29 +39,6 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.first)
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """How many training faces are left out, and why; a face may be left out for several reasons.
-
-    Attributes:
-        total: Training faces before any was left out.
-        exact: Same pixels as a held-out face.
-        near: Nearly the same pixels as a held-out face (correlation of `NEAR_DUPLICATE` or more), not exactly.
-        conflicting: Of those two, the ones whose FER2013 label is another than that of a face they copy.
-        flat: No contrast (see `flat`).
-        not_a_face: FER+ voters mostly say that there is no face.
-        kept: Training faces left.
-    """
-
-    total: int
-    exact: int
-    near: int
-    conflicting: int
-    flat: int
-    not_a_face: int
-    kept: int
 
 
 def flat(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:

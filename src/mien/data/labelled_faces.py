@@ -138,7 +138,7 @@ class LabelledFaces:
 
         What the crops are themselves where they are so already; else fitted as a model's input is.
         """
-        return fit_crops(self.crops, Preprocessing(size_px, mean=0.0, std=1.0))
+        return fit_crops(self.crops, Preprocessing(size_px, size_px, "gray", mean=(0.0,), std=(1.0,)))
 
     def majority(self) -> NDArray[np.int64]:
         """Class position in `FERPLUS8` by the FER+ majority rule, or `NO_LABEL` where it does not decide."""

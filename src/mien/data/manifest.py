@@ -1,47 +1,19 @@
 """What a model was trained and watched on: counts, hashes and rules, saved with the model."""
 
-from dataclasses import dataclass
 from hashlib import sha256
 
-from mien.data.duplicates import FLAT_BELOW, NEAR_DUPLICATE, NOT_A_FACE, LeftOut
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.data.duplicates import FLAT_BELOW, NEAR_DUPLICATE, NOT_A_FACE
 from mien.data.labelled_faces import LabelledFaces
-from mien.expressions import FER7
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """Facts about the data behind a model.
-
-    Attributes:
-        source: Name of the data set; empty if it is not known.
-        training: Faces trained on.
-        with_votes: How many of these have FER+ votes; where none has, the labels stood in for them.
-        held_out: Faces that training was watched on.
-        training_sha256: Hash of the crops, labels and votes trained on, in order.
-        held_out_sha256: Likewise for the faces watched.
-        training_by_label: Faces trained on by label.
-        left_out: What was left out of training, by reason.
-        near_duplicate_correlation: From which correlation on two pictures count as the same.
-        flat_below: Under which standard deviation of pixels, in gray levels, a face counts as flat.
-        not_a_face: When a face counts as none, in words.
-    """
-
-    source: str
-    training: int
-    with_votes: int
-    held_out: int
-    training_sha256: str
-    held_out_sha256: str
-    training_by_label: dict[str, int]
-    left_out: LeftOut
-    near_duplicate_correlation: float = NEAR_DUPLICATE
-    flat_below: float = FLAT_BELOW
-    not_a_face: str = NOT_A_FACE
+from mien.expressions import FER7, FERPLUS8, ExpressionSet
+from mien.model.facts import LeftOut, Manifest
 
 
 def manifest(training: LabelledFaces, held_out: LabelledFaces, left_out: LeftOut) -> Manifest:
     """The facts about `training` (after `left_out` was left out) and `held_out`."""
-    counts = {label: int((training.fer7 == position).sum()) for position, label in enumerate(FER7.labels)}
+    majority = training.with_votes_from_labels().majority()
     return Manifest(
         source=training.source,
         training=len(training),
@@ -49,8 +21,12 @@ def manifest(training: LabelledFaces, held_out: LabelledFaces, left_out: LeftOut
         held_out=len(held_out),
         training_sha256=fingerprint(training),
         held_out_sha256=fingerprint(held_out),
-        training_by_label=counts,
+        training_by_label=_counts(FER7, training.fer7),
+        training_by_majority=_counts(FERPLUS8, majority),
         left_out=left_out,
+        near_duplicate_correlation=NEAR_DUPLICATE,
+        flat_below=FLAT_BELOW,
+        not_a_face=NOT_A_FACE,
     )
 
 
@@ -65,3 +41,7 @@ def fingerprint(faces: LabelledFaces) -> str:
     for array in (faces.fer7, faces.votes):
         digest.update(array.tobytes())
     return digest.hexdigest()
+
+
+def _counts(expressions: ExpressionSet, positions: NDArray[np.int64]) -> dict[str, int]:
+    return {label: int((positions == position).sum()) for position, label in enumerate(expressions.labels)}

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ModelError
-from mien.expressions import CORE4, CORE4_FER2013, EXPRESSION_SETS, FER7, FERPLUS8, ExpressionSet, core4_positions
+from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8, ExpressionSet, core4_positions
 from mien.model.calibration import Logits, probabilities
 from mien.model.metadata import ModelMetadata
 
@@ -30,16 +30,17 @@ class CalibratedModel(Protocol):
         """What the model says of itself, its calibration included."""
 
     def logits(self, crops: NDArray[np.uint8], /) -> Logits:
-        """Logits of both heads for uint8 crops of shape (N, 48, 48)."""
+        """Logits of all heads for uint8 crops of shape (N, 48, 48)."""
 
 
-def classifier_of(model: CalibratedModel, sets: Iterable[ExpressionSet] = EXPRESSION_SETS) -> Classifier:
-    """A classifier for some sets of expressions that runs the model's network once for each face."""
-    wanted = tuple(sets)
+def classifier_of(model: CalibratedModel, answers: Iterable[str] | None = None) -> Classifier:
+    """A classifier for all or some of a model's answers that runs the model's network once for each face."""
+    known = model.metadata.answers
+    wanted = known if answers is None else {name: known[name] for name in answers if name in known}
 
     def classify(pixels: NDArray[np.uint8], /) -> Answers:
-        logits, calibration = model.logits(pixels), model.metadata.calibration
-        return {expressions.name: probabilities(logits, expressions, calibration) for expressions in wanted}
+        logits = model.logits(pixels)
+        return {name: probabilities(logits, answer) for name, answer in wanted.items()}
 
     return classify
 

@@ -11,10 +11,10 @@ from mien.evaluate.classifiers import Answers, classifier_of
 from mien.evaluate.csv_predictions import read_predictions
 from mien.evaluate.onnx_classifier import load_foreign
 from mien.evaluate.subject import Subject
-from mien.expressions import CORE4, EXPRESSION_SETS
 from mien.model import package as models
 from mien.model.calibration import probabilities
 from mien.recognizer import Recognizer
+from mien.results import to_jsonable
 
 
 def load_subject(name: str) -> Subject:
@@ -38,28 +38,29 @@ def load_subject(name: str) -> Subject:
 
 def _mien_model(name: str) -> Subject:
     loaded = models.load_model(name)
-    path, calibration = loaded.file.path, loaded.metadata.calibration
+    path, answers = loaded.file.path, loaded.metadata.answers
 
     def opened(threads: int | None) -> BatchClassifier:
         model = models.load_model(path, threads=threads)
 
         def classify(pixels: NDArray[np.uint8], batch: int) -> Answers:
             logits = model.logits(pixels, batch=batch)
-            return {each.name: probabilities(logits, each, calibration) for each in EXPRESSION_SETS}
+            return {name: probabilities(logits, answer) for name, answer in answers.items()}
 
         return classify
 
     def from_files(paths: Sequence[Path]) -> Answers:
-        recognizer = Recognizer(path, expressions=CORE4.name, detector="none")
+        name = loaded.metadata.default_answer
+        recognizer = Recognizer(path, expressions=name, detector="none")
         faces = [face for each in paths for face in recognizer.recognize(each)]
-        return {CORE4.name: np.array([face.prediction.probabilities for face in faces])}
+        return {name: np.array([face.prediction.probabilities for face in faces])}
 
     return Subject(
         name=loaded.file.name,
-        sets=tuple(each.name for each in EXPRESSION_SETS),
+        sets=tuple(answers),
         classifier=classifier_of(loaded),
         opened=opened,
         from_files=from_files,
         selected_on=loaded.metadata.selected_on,
-        training=loaded.metadata.training,
+        training=to_jsonable(loaded.metadata.training) or {},
     )

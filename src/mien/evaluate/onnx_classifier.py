@@ -183,7 +183,7 @@ def load_foreign(path: Path) -> Subject:
     classify = ForeignModel(content, description)
 
     def from_files(paths: Sequence[Path]) -> Answers:
-        crop = Preprocessing(FACE_SIZE, mean=0.0, std=1.0)
+        crop = Preprocessing(FACE_SIZE, FACE_SIZE, "gray", mean=(0.0,), std=(1.0,))
         each = [classify(fit_crop(read_picture(picture), crop)[None]) for picture in paths]
         return {name: np.concatenate([answers[name] for answers in each]) for name in each[0]}
 

@@ -1,6 +1,5 @@
 """Fits what turns logits into probabilities, on held-out faces that no weight depends on."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from math import floor
 
@@ -10,8 +9,10 @@ from scipy.optimize import minimize_scalar
 
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces
 from mien.errors import DataError
-from mien.expressions import CORE4, CORE4_FER2013, EXPRESSION_SETS, FER7, FERPLUS8
-from mien.model.calibration import Calibration, Logits, probabilities, scores, softmax, support
+from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8
+from mien.model.calibration import Answer, Logits, probabilities, scores, softmax, support
+from mien.model.facts import Manifest
+from mien.train.heads import ANSWERS
 
 COVERAGE = 0.9
 """Share of the faces with a truth in a set whose answers are certain."""
@@ -22,26 +23,48 @@ def calibration_part(faces: LabelledFaces) -> NDArray[np.bool_]:
     return np.equal(faces.rows % 2, 0)
 
 
-def calibrate(logits: Logits, faces: LabelledFaces) -> Calibration:
-    """Temperatures and thresholds of certainty.
+def calibrated(logits: Logits, faces: LabelledFaces, data: Manifest) -> dict[str, Answer]:
+    """`ANSWERS` with their temperatures, thresholds of certainty and training priors.
 
-    Temperatures minimise the negative log-likelihood of each set's truth: the FER+ majority for `CORE4` and `FERPLUS8`,
-    the label for `CORE4_FER2013` and `FER7`. Where no face has votes, the label is the truth for all.
+    Temperatures minimize the negative log-likelihood of each answer's truth: the FER+ majority for `CORE4` and
+    `FERPLUS8`, the label for `CORE4_FER2013` and `FER7`. Where no face has votes, the label is the truth for all.
 
     Args:
         logits: Logits of both heads for N faces.
         faces: The same N faces.
+        data: What the network was trained on.
 
     Raises:
-        DataError: If no face has a truth for one of the sets.
+        DataError: If no face has a truth for one of the answers.
     """
     truths = truths_of(faces)
     for name, truth in truths.items():
         if not (truth != NO_LABEL).any():
             raise DataError(f"cannot calibrate {name}: no held-out face has a truth for it; give faces of its classes")
-    temperature = {s.name: best_temperature(scores(logits, s), truths[s.name]) for s in EXPRESSION_SETS}
-    fitted = replace(Calibration.neutral(), temperature=temperature)
-    return replace(fitted, least_support=_least_support(logits, truths, fitted))
+    temperature = {name: best_temperature(scores(logits, answer), truths[name]) for name, answer in ANSWERS.items()}
+    fitted = {
+        name: replace(answer, temperature=temperature[name], head_temperature=temperature[answer.head])
+        for name, answer in ANSWERS.items()
+    }
+    return {
+        name: replace(
+            answer,
+            threshold=_threshold(logits, truths[name], answer),
+            training_prior=training_prior(answer, data),
+        )
+        for name, answer in fitted.items()
+    }
+
+
+def training_prior(answer: Answer, data: Manifest) -> tuple[float, ...] | None:
+    """Share of each of an answer's classes among the labels trained on; None where there are none.
+
+    They are the labels that its head learns: FER2013's, or the majority of the votes.
+    """
+    of_head = data.training_by_label if answer.head == FER7.name else data.training_by_majority
+    labels = tuple(of_head)
+    counts = [of_head[labels[position]] for position in answer.positions]
+    return tuple(round(count / sum(counts), 4) for count in counts) if sum(counts) else None
 
 
 def truths_of(faces: LabelledFaces) -> dict[str, NDArray[np.int64]]:
@@ -75,13 +98,8 @@ def best_temperature(scores: NDArray[np.float64], truth: NDArray[np.int64]) -> f
     return round(float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x)), 4)
 
 
-def _least_support(
-    logits: Logits, truths: Mapping[str, NDArray[np.int64]], calibration: Calibration
-) -> dict[str, float]:
-    thresholds = {}
-    for expressions in EXPRESSION_SETS:
-        given = probabilities(logits, expressions, calibration)
-        counted = support(logits, given, expressions, calibration)[truths[expressions.name] != NO_LABEL]
-        # Rounded down: where nearly all are near 1, rounding up would leave nearly none certain.
-        thresholds[expressions.name] = floor(np.quantile(counted, 1 - COVERAGE) * 1e4) / 1e4
-    return thresholds
+def _threshold(logits: Logits, truth: NDArray[np.int64], answer: Answer) -> float:
+    """The support that `COVERAGE` of the faces with a truth have."""
+    counted = support(logits, probabilities(logits, answer), answer)[truth != NO_LABEL]
+    # Rounded down: where nearly all are near 1, rounding up would leave nearly none certain.
+    return floor(float(np.quantile(counted, 1 - COVERAGE)) * 1e4) / 1e4

@@ -5,18 +5,20 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from mien.data.labelled_faces import FER2013
+from mien.errors import ModelError
 from mien.export.plots import CALIBRATION, RISK, write_plots
+from mien.model.calibration import Answer
+from mien.model.facts import Certainty, ExportFacts, Failure, Manifest, ProtocolMetrics, TrainingFacts
 from mien.model.metadata import ModelMetadata
 from mien.model.package import load_model
 from mien.report.format import percent_sign, share_sign
 from mien.report.markdown import table
-from mien.stats import Estimate
 from mien.train.networks.pretrained import ORIGINS
 
-_FER2013_LICENCE = (
+_FER2013_LICENSE = (
     "Weights: Apache-2.0. Trained on FER2013 (Goodfellow et al., 2013), whose images' licence is not clearly stated"
 )
-_FERPLUS_LICENCE = ", with FER+ votes (Barsoum et al., 2016; MIT)"
+_FERPLUS_LICENSE = ", with FER+ votes (Barsoum et al., 2016; MIT)"
 _NO_VOTES = (
     "There were no votes of several people: the labels stood in for them. So all answers, `core4` and `ferplus8` too, "
     "follow the labels, and P2 and P4 cannot be measured."
@@ -31,52 +33,46 @@ _FER2013_LIMITS = """\
 - Sad and neutral are confused most; fear, disgust and contempt are rare in the data and read poorly."""
 
 
-def licence_note(data: Mapping[str, Any], config: Mapping[str, Any]) -> str:
-    """Licence of the weights, and what is known of the data's.
+def license_note(data: Manifest, network: Mapping[str, Any], stated: str = "") -> str:
+    """License of the weights, and what is known of the data's.
 
     Args:
-        data: A run's facts about its data; see `mien.data.manifest.Manifest`.
-        config: The run's configuration.
+        data: What was trained on.
+        network: The run's configuration of the network.
+        stated: What whoever exports says of the license of the data's pictures; FER2013's is known.
     """
-    begun = _begun_with(config.get("network", {}))
-    if _is_fer2013(data):
-        return f"{_FER2013_LICENCE}{_FERPLUS_LICENCE if _has_votes(data) else ''}.{begun}"
-    licence = config.get("data", {}).get("licence") or "not stated"
+    begun = _begun_with(network)
+    if data.source == FER2013:
+        return f"{_FER2013_LICENSE}{_FERPLUS_LICENSE if data.with_votes else ''}.{begun}"
     return (
-        f"Weights: as whoever trained them says. Trained on {_name(data)}; licence of its pictures: {licence}.{begun}"
+        f"Weights: as whoever trained them says. Trained on {_name(data)}; licence of its pictures: "
+        f"{stated or 'not stated'}.{begun}"
     )
 
 
-def about_data(data: Mapping[str, Any]) -> str:
+def about_data(data: Manifest) -> str:
     """What was trained on and what was left out, as paragraphs of Markdown."""
-    left_out = data["left_out"]["total"] - data["left_out"]["kept"]
-    # Earlier versions had the same two rules, and did not state them.
-    flat = f" (standard deviation of gray levels below {data['flat_below']:g})" if "flat_below" in data else ""
-    no_face = f" ({data['not_a_face']})" if "not_a_face" in data else ""
-    if _is_fer2013(data):
-        votes = " and the FER+ votes" if _has_votes(data) else ""
-        trained = f"{data['training']:,} faces of FER2013's Training split with FER2013's labels{votes}."
+    left_out = data.left_out.total - data.left_out.kept
+    if data.source == FER2013:
+        votes = " and the FER+ votes" if data.with_votes else ""
+        trained = f"{data.training:,} faces of FER2013's Training split with FER2013's labels{votes}."
     else:
-        trained = f"{data['training']:,} faces of {_name(data)} with its labels: {_counts(data)}."
+        trained = f"{data.training:,} faces of {_name(data)} with its labels: {_counts(data)}."
     paragraphs = [
         f"{trained} Left out were {left_out:,} faces that repeat a held-out one "
-        f"(correlation from {data['near_duplicate_correlation']} on), are flat{flat}, or are no face to "
-        f"voters{no_face}."
+        f"(correlation from {data.near_duplicate_correlation} on), are flat (standard deviation of gray levels below "
+        f"{data.flat_below:g}), or are no face to voters ({data.not_a_face})."
     ]
-    if not _has_votes(data):
+    if not data.with_votes:
         paragraphs.append(_NO_VOTES)
-    if _is_fer2013(data):
+    if data.source == FER2013:
         paragraphs.append(_FER2013_ORIGIN)
     return "\n\n".join(paragraphs)
 
 
-def about_models(training: Mapping[str, Any]) -> str:
-    """Which models' answers were mixed into the targets, and whose weights came first; nothing where there were none.
-
-    Args:
-        training: What a package says of its run; see `mien.export.pipeline.stated`.
-    """
-    config, sums = training["config"], training.get("learnt_from", {})
+def about_models(training: TrainingFacts) -> str:
+    """Which models' answers were mixed into the targets, and whose weights came first; empty where there were none."""
+    config, sums = training.config, training.sources
     distillation, family = config.get("distillation", {}), config.get("network", {}).get("family", "")
     sentences = []
     if teachers := distillation.get("teachers"):
@@ -92,12 +88,12 @@ def about_models(training: Mapping[str, Any]) -> str:
     return " ".join(sentences)
 
 
-def about_labels(data: Mapping[str, Any]) -> str:
+def about_labels(data: Manifest) -> str:
     """How far the labels, and so the answers, are to be trusted: items of a Markdown list."""
-    if _is_fer2013(data) and _has_votes(data):
+    if data.source == FER2013 and data.with_votes:
         return _FER2013_LIMITS
     items = [f"- How far people agree with the labels of {_name(data)} has not been measured."]
-    unseen = [label for label, count in data["training_by_label"].items() if not count]
+    unseen = [label for label, count in data.training_by_label.items() if not count]
     if unseen:
         items.append(f"- It was shown no face for {', '.join(unseen)}: what it says of these means nothing.")
     return "\n".join(items)
@@ -120,23 +116,12 @@ def _begun_with(network: Mapping[str, Any]) -> str:
     )
 
 
-def _is_fer2013(data: Mapping[str, Any]) -> bool:
-    return _name(data) == FER2013
+def _name(data: Manifest) -> str:
+    return data.source or "a data set without a name"
 
 
-def _name(data: Mapping[str, Any]) -> str:
-    # Models of the first version do not say it, and were trained on nothing else.
-    name: str = data.get("source", FER2013)
-    return name or "a data set without a name"
-
-
-def _has_votes(data: Mapping[str, Any]) -> bool:
-    votes: int = data.get("with_votes", data["training"])
-    return votes > 0
-
-
-def _counts(data: Mapping[str, Any]) -> str:
-    return ", ".join(f"{label} {count:,}" for label, count in data["training_by_label"].items() if count)
+def _counts(data: Manifest) -> str:
+    return ", ".join(f"{label} {count:,}" for label, count in data.training_by_label.items() if count)
 
 
 _PRECISIONS = {
@@ -148,31 +133,32 @@ _PRECISIONS = {
 _COVERAGES = (0.95, 0.9, 0.8)
 
 
-def about_export(export: Mapping[str, Any]) -> str:
+def about_export(export: ExportFacts) -> str:
     """Precision and form of the file, and how it compares with the network it was made of."""
-    found = export["parity"]
-    batch = next(iter(export["inputs"].values()))[0]
-    size = "any number of faces at once" if isinstance(batch, str) else f"{batch} faces at once"
-    agreement = ", ".join(f"{percent_sign(share)} (`{name}`)" for name, share in found["agreement"].items())
+    precision = _PRECISIONS[export.precision].format(range_faces=export.range_faces)
+    form = f"{precision}; ONNX opset {export.opset}; any number of faces at once."
+    found = export.parity
+    if found is None:
+        return form
+    agreement = ", ".join(f"{percent_sign(share)} (`{name}`)" for name, share in found.agreement.items())
     rows = [
-        (code, percent_sign(found["network_accuracy"][code]), percent_sign(accuracy))
-        for code, accuracy in found["accuracy"].items()
+        (code, percent_sign(found.network_accuracy[code]), percent_sign(accuracy))
+        for code, accuracy in found.accuracy.items()
     ]
-    precision = _PRECISIONS[export["precision"]].format(**export)
     return (
-        f"{precision}; ONNX opset {export['opset']}; {size}. Logits differ from the trained network's by at most "
-        f"{found['greatest_difference']:.2g} (mean {found['mean_difference']:.1g}), and the answers are the same "
+        f"{form} Logits differ from the trained network's by at most "
+        f"{found.greatest_difference:.2g} (mean {found.mean_difference:.1g}), and the answers are the same "
         f"on {agreement} of the held-out faces. Share right:\n\n"
         f"{table(('protocol', 'network', 'this file'), rows)}"
     )
 
 
-def about_certainty(certainty: Mapping[str, Any], least_support: Mapping[str, float], plots: str) -> str:
+def about_certainty(certainty: Mapping[str, Certainty], answers: Mapping[str, Answer], plots: str) -> str:
     """ECE, risk by coverage and the mark `uncertain`, with both plots.
 
     Args:
-        certainty: By set, what `mien.export.certainty.Certainty.to_dict` gives.
-        least_support: The model's thresholds.
+        certainty: By answer.
+        answers: The model's, for their thresholds.
         plots: Name of the folder beside the card that has the plots.
     """
     if not certainty:
@@ -180,22 +166,22 @@ def about_certainty(certainty: Mapping[str, Any], least_support: Mapping[str, fl
     ranked = [
         (
             f"`{name}`",
-            str(c["n"]),
-            f"{percent_sign(c['calibration_error'])} ({percent_sign(c['error_by_chance'])})",
-            percent_sign(c["wrong"]["value"]),
-            *_risks(c),
-            f"{c['aurc']:.4f}",
+            str(c.n),
+            f"{percent_sign(c.calibration_error)} ({percent_sign(c.error_by_chance)})",
+            percent_sign(c.wrong.value),
+            *(percent_sign(c.risk_at(coverage)) for coverage in _COVERAGES),
+            f"{c.aurc:.4f}",
         )
         for name, c in certainty.items()
     ]
     marked = [
-        (f"`{name}`", f"{least_support[name]:.2f}", percent(c["certain"]), percent(c["certain_wrong"]))
+        (f"`{name}`", f"{answers[name].threshold:.2f}", share_sign(c.certain), share_sign(c.certain_wrong))
         for name, c in certainty.items()
     ]
     outside = [
-        (f"`{name}`", label, str(share["n"]), percent(share))
+        (f"`{name}`", label, str(n), share_sign(share))
         for name, c in certainty.items()
-        for label, share in c["uncertain_outside"].items()
+        for label, (n, share) in c.uncertain_outside.items()
     ]
     at = tuple(f"at {coverage:.0%}".replace("%", " %") for coverage in _COVERAGES)
     parts = [
@@ -216,29 +202,18 @@ def about_certainty(certainty: Mapping[str, Any], least_support: Mapping[str, fl
     return "\n\n".join(parts)
 
 
-def about_failures(failures: Sequence[Mapping[str, Any]]) -> str:
+def about_failures(failures: Sequence[Failure]) -> str:
     """The surest wrong answers as a table of files or rows of the data; no pictures, which are not ours to give."""
     if not failures:
         return "It makes none on the held-out faces."
-    # Models of the first version have rows alone.
-    by = "row" if failures[0].get("file") is None else "file"
+    by = "row" if failures[0].file is None else "file"
     where = "row of the held-out faces' source (from 0)" if by == "row" else "picture file"
-    rows = [(str(f[by]), f["truth"], f["answer"], percent_sign(f["probability"])) for f in failures]
+    rows = [(str(getattr(f, by)), f.truth, f.answer, percent_sign(f.probability)) for f in failures]
     return (
         f"The wrong `core4` answers with the highest probability, by {where}. Labels are wrong, too. "
         "`mien export --failures` shows the pictures.\n\n"
         f"{table((by, 'truth', 'answer', 'probability'), rows)}"
     )
-
-
-def percent(estimate: Mapping[str, float]) -> str:
-    """A share with its interval: `88.9 % (87.7-90.0)`."""
-    return share_sign(Estimate(estimate["value"], estimate["low"], estimate["high"]))
-
-
-def _risks(certainty: Mapping[str, Any]) -> list[str]:
-    by_coverage = dict(zip(certainty["coverage"], certainty["risk"], strict=True))
-    return [percent_sign(by_coverage[coverage]) for coverage in _COVERAGES]
 
 
 _CARD = """\
@@ -257,7 +232,7 @@ and agree.
 - Any decision about a person, lie detection, medical or psychological diagnosis, surveillance.
 
 ## What it answers
-Input: one grayscale face of {size_px} × {size_px} pixels, framed as in FER2013. Two heads: FER2013's seven labels and
+Input: one {color} face of {sides} pixels, framed as in FER2013. Two heads: FER2013's seven labels and
 FER+'s eight. The four core expressions (happy, sad, surprise, neutral) are a head narrowed to the four: FER+'s for
 `core4` (the default, meant for what most people see), FER2013's for `core4-fer2013` (meant for FER2013's own label).
 Probabilities are calibrated by temperature.
@@ -267,7 +242,7 @@ Probabilities are calibrated by temperature.
 ## Data
 {about_data}
 
-{licence}
+{license}
 
 ## Figures
 Protocols as in `docs/evaluation.md`, on {split}, without flip averaging, 95 % bootstrap intervals. **Selected on
@@ -300,13 +275,14 @@ Configuration, data hashes and all figures are in the file's metadata (`mien inf
 
 
 def write_card(path: Path) -> Path:
-    """Writes the card of the model at `path` and its plots beside it and returns where the card lies."""
+    """Writes the card of the model at `path`, which has metrics, and its plots beside it; returns where it lies."""
     model = load_model(path)
     card = path.with_suffix(".md")
     card.write_text(card_text(model.metadata, model.file.sha256, len(model.file.content) / 1e6), "utf-8")
-    if model.metadata.metrics["certainty"]:
-        plots_folder(card).mkdir()
-        write_plots(model.metadata.metrics["certainty"], plots_folder(card))
+    metrics = model.metadata.metrics
+    if metrics and metrics.certainty:
+        plots_folder(card).mkdir(exist_ok=True)
+        write_plots(metrics.certainty, plots_folder(card))
     return card
 
 
@@ -316,58 +292,60 @@ def plots_folder(card: Path) -> Path:
 
 
 def card_text(metadata: ModelMetadata, sha256: str, size_mb: float) -> str:
-    """The card of a model that `mien export` wrote.
+    """The card of a model that an export wrote.
 
     Args:
         metadata: What the file says of itself.
         sha256: The file's checksum.
         size_mb: The file's size in millions of bytes.
+
+    Raises:
+        ModelError: If it says nothing of its training, its metrics or its export.
     """
-    data, config = metadata.training["data"], metadata.training["config"]
-    models = about_models(metadata.training)
-    plain = [
-        result
-        for result in metadata.metrics["results"]
-        if not result["flip_averaged"] and not result["without_duplicates"]
-    ]
+    training, metrics, export = metadata.training, metadata.metrics, metadata.export
+    if training is None or metrics is None or export is None:
+        raise ModelError(f"{metadata.name} does not say how it was trained, measured and exported; no card can be made")
+    data, models, asked = training.data, about_models(training), metadata.input
     return _CARD.format(
         name=metadata.name,
         size_mb=size_mb,
         sha256=sha256,
-        size_px=metadata.preprocessing.size_px,
-        export=about_export(metadata.export),
+        color="grayscale" if asked.channels == "gray" else "RGB",
+        sides=f"{asked.width} × {asked.height}",
+        export=about_export(export),
         about_data="\n\n".join(filter(None, (about_data(data), models))),
         about_labels=about_labels(data),
-        licence=metadata.licence,
-        split=metadata.metrics["split"],
+        license=metadata.license,
+        split=metrics.split,
         selected_on=metadata.selected_on,
-        figures=_figures(plain),
-        recall=_recall(plain),
-        certainty=about_certainty(
-            metadata.metrics["certainty"], metadata.calibration.least_support, f"{metadata.name}-card"
-        ),
-        failures=about_failures(metadata.metrics["failures"]),
-        epochs=metadata.training.get("epochs_done", config["epochs"]),  # fewer where a run was stopped early
-        seed=config["seed"],
-        minutes=metadata.training["elapsed_s"] / 60,
+        figures=_figures(metrics.plain),
+        recall=_recall(metrics.plain),
+        certainty=about_certainty(metrics.certainty, metadata.answers, f"{metadata.name}-card"),
+        failures=about_failures(metrics.failures),
+        epochs=training.epochs_done,
+        seed=training.config["seed"],
+        minutes=training.elapsed_s / 60,
         alone=" for this run alone, without the models it learnt from" if models else "",
     )
 
 
-def _figures(results: list[Mapping[str, Any]]) -> str:
-    keys = ("accuracy", "balanced_accuracy", "macro_f1", "calibration_error")
+def _figures(results: Sequence[ProtocolMetrics]) -> str:
     rows = [
-        (f"{result['protocol']} `{result['name']}`", str(result["n"]), *(percent(result[key]) for key in keys))
+        (
+            f"{result.protocol} `{result.name}`",
+            str(result.n),
+            *map(share_sign, (result.accuracy, result.balanced_accuracy, result.macro_f1, result.calibration_error)),
+        )
         for result in results
     ]
     return table(("protocol", "n", "accuracy", "balanced accuracy", "macro-F1", "ECE"), rows)
 
 
-def _recall(results: list[Mapping[str, Any]]) -> str:
+def _recall(results: Sequence[ProtocolMetrics]) -> str:
     rows = [
-        (result["protocol"], label, percent(result["recall"][label]))
+        (result.protocol, label, share_sign(result.recall[label]))
         for result in results
-        for label in result["labels"]
-        if label in result["recall"]
+        for label in result.labels
+        if label in result.recall
     ]
     return table(("protocol", "class", "recall"), rows)

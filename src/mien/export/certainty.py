@@ -4,9 +4,7 @@ Everything is measured on faces that calibration has not seen.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from math import sqrt
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +12,9 @@ from numpy.typing import NDArray
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces
 from mien.evaluate.metrics import calibration_bins
 from mien.export.calibrate import truths_of
-from mien.expressions import CORE4, CORE4_FER2013, EXPRESSION_SETS, FER7, FERPLUS8, ExpressionSet
-from mien.model.calibration import Calibration, Logits, probabilities, support
+from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8, ExpressionSet
+from mien.model.calibration import Answer, Logits, probabilities, support
+from mien.model.facts import Certainty
 from mien.stats import SEED, Estimate
 
 COVERAGES = tuple(step / 20 for step in range(1, 21))
@@ -25,76 +24,31 @@ _CHANCE_DRAWS = 200
 _Z = 1.959964  # two-sided 95 % of a normal distribution
 
 
-@dataclass(frozen=True, slots=True)
-class Certainty:
-    """What one set's probabilities and its mark `uncertain` are worth.
-
-    Attributes:
-        n: Faces with a truth in the set, of those that calibration has not seen.
-        calibration_error: Expected calibration error on these.
-        error_by_chance: What that would be on average if the probabilities were exactly right: so many faces have no
-            less, but by luck.
-        bins: For each bin of it, mean confidence, share right and number of faces.
-        risk: Share of wrong answers among the best supported faces, by `COVERAGES`.
-        aurc: Mean risk over all coverages, 1/n to 1: the area under the risk-coverage curve.
-        certain: Share of answers that are not marked uncertain.
-        certain_wrong: Share of these that are wrong.
-        wrong: Share of all answers that are wrong.
-        uncertain_outside: By an expression that is not of the set, share of such faces that are marked uncertain.
-    """
-
-    n: int
-    calibration_error: float
-    error_by_chance: float
-    bins: tuple[tuple[float, float, int], ...]
-    risk: tuple[float, ...]
-    aurc: float
-    certain: Estimate
-    certain_wrong: Estimate
-    wrong: Estimate
-    uncertain_outside: Mapping[str, tuple[int, Estimate]]
-
-    def risk_at(self, coverage: float) -> float:
-        """Share of wrong answers where this share of the faces is answered; one of `COVERAGES`."""
-        return self.risk[COVERAGES.index(coverage)]
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it as plain numbers, lists and dicts, ready for JSON."""
-        table = asdict(self) | {"coverage": COVERAGES}
-        for name in ("certain", "certain_wrong", "wrong"):
-            table[name] = getattr(self, name).to_dict()
-        table["uncertain_outside"] = {
-            label: {"n": n, **share.to_dict()} for label, (n, share) in self.uncertain_outside.items()
-        }
-        return table
-
-
-def certainty_by_set(logits: Logits, faces: LabelledFaces, calibration: Calibration) -> dict[str, Certainty]:
-    """`Certainty` by the name of each set of expressions that some face has a truth for.
+def certainty_by_answer(logits: Logits, faces: LabelledFaces, answers: Mapping[str, Answer]) -> dict[str, Certainty]:
+    """`Certainty` by the name of each answer that some face has a truth for.
 
     Args:
         logits: Logits of both heads for N faces.
-        faces: The same N faces, none of which `calibration` was fitted on.
-        calibration: Temperatures and thresholds.
+        faces: The same N faces, on none of which the answers were calibrated.
+        answers: With their temperatures and thresholds.
     """
     truths = truths_of(faces)
-    sets = [expressions for expressions in EXPRESSION_SETS if (truths[expressions.name] != NO_LABEL).any()]
     outside = _outside(faces)
     found = {}
-    for expressions in sets:
-        given = probabilities(logits, expressions, calibration)
-        supported = support(logits, given, expressions, calibration)
-        unsure = supported < calibration.least_support[expressions.name]
+    for name, answer in answers.items():
+        counted = truths[name] != NO_LABEL
+        if not counted.any():
+            continue
+        given = probabilities(logits, answer)
+        supported = support(logits, given, answer)
+        unsure = supported < answer.threshold
         shares = {
             label: (int(chosen.sum()), wilson(int(unsure[chosen].sum()), int(chosen.sum())))
-            for label, chosen in outside.get(expressions.name, {}).items()
+            for label, chosen in outside.get(name, {}).items()
             if chosen.any()
         }
-        counted = truths[expressions.name] != NO_LABEL
-        right = given.argmax(axis=1)[counted] == truths[expressions.name][counted]
-        found[expressions.name] = _certainty(
-            given.max(axis=1)[counted], right, supported[counted], ~unsure[counted], shares
-        )
+        right = given.argmax(axis=1)[counted] == truths[name][counted]
+        found[name] = _certainty(given.max(axis=1)[counted], right, supported[counted], ~unsure[counted], shares)
     return found
 
 
@@ -137,6 +91,7 @@ def _certainty(
         calibration_error=round(sum(count * abs(mean - share) for mean, share, count in bins) / n, 6),
         error_by_chance=round(_error_by_chance(confidence), 6),
         bins=bins,
+        coverage=COVERAGES,
         risk=tuple(round(float(risk[max(1, round(share * n)) - 1]), 6) for share in COVERAGES),
         aurc=round(float(risk.mean()), 6),
         certain=wilson(int(certain.sum()), n),

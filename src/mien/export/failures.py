@@ -1,9 +1,7 @@
 """The surest of a model's wrong answers: as a list, and as a sheet of pictures."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import PurePath
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces
 from mien.export.calibrate import truths_of
 from mien.expressions import CORE4
-from mien.model.calibration import Calibration, Logits, probabilities
+from mien.model.calibration import Answer, Logits, probabilities
+from mien.model.facts import Failure
 
 LISTED = 20
 """How many are named in a card."""
@@ -23,50 +22,27 @@ _COLUMNS = 5
 _LONGEST_NAME = 10  # that fits beside a label; the end of a file's name tells it from its neighbours
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One wrong answer.
-
-    Attributes:
-        row: Row of the face in its source, 0-based.
-        truth: What most people see.
-        answer: What the model answers.
-        probability: The model's probability for its answer.
-        file: The face's picture within its source; None where it is a row of a file.
-    """
-
-    row: int
-    truth: str
-    answer: str
-    probability: float
-    file: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it as plain numbers and strings, ready for JSON."""
-        return asdict(self)
-
-
 def surest_failures(
-    logits: Logits, faces: LabelledFaces, calibration: Calibration, *, count: int = LISTED
+    logits: Logits, faces: LabelledFaces, answer: Answer, *, count: int = LISTED
 ) -> tuple[Failure, ...]:
     """The wrong answers by `CORE4` with the highest probability, surest first.
 
     Args:
         logits: Logits of both heads for N faces.
         faces: The same N faces.
-        calibration: Temperatures.
+        answer: The one that answers by `CORE4`.
         count: How many at most.
     """
-    given = probabilities(logits, CORE4, calibration)
-    truth, answer = truths_of(faces)[CORE4.name], given.argmax(axis=1)
-    wrong = np.flatnonzero((truth != NO_LABEL) & (answer != truth))
-    surest = wrong[np.argsort(-given[wrong, answer[wrong]], kind="stable")][:count]
+    given = probabilities(logits, answer)
+    truth, predicted = truths_of(faces)[CORE4.name], given.argmax(axis=1)
+    wrong = np.flatnonzero((truth != NO_LABEL) & (predicted != truth))
+    surest = wrong[np.argsort(-given[wrong, predicted[wrong]], kind="stable")][:count]
     return tuple(
         Failure(
             row=int(faces.rows[face]),
             truth=CORE4.labels[truth[face]],
-            answer=CORE4.labels[answer[face]],
-            probability=round(float(given[face, answer[face]]), 4),
+            answer=CORE4.labels[predicted[face]],
+            probability=round(float(given[face, predicted[face]]), 4),
             file=None if faces.files is None else str(faces.files[face]),
         )
         for face in surest

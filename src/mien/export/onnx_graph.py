@@ -12,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from mien.errors import ModelError
-from mien.model.calibration import HEADS, Logits
+from mien.model.calibration import Logits
 from mien.model.metadata import METADATA_KEY, ModelMetadata
 from mien.train.config import TrainingConfig
 from mien.train.dataloaders import with_channels
+from mien.train.heads import HEADS
 from mien.train.module import ExpressionTraining
 from mien.train.run_record import preprocessing_of, refuse_unfinished
 from mien.train.trainer import CHECKPOINT
@@ -39,8 +40,8 @@ def network_logits(module: ExpressionTraining, pixels: NDArray[np.uint8]) -> Log
     return {head.name: torch.cat([part[i] for part in parts]).numpy() for i, head in enumerate(HEADS)}
 
 
-def to_onnx(module: ExpressionTraining, size_px: int) -> onnx.ModelProto:
-    """The network alone as ONNX: input `faces` of shape (batch, 1, size_px, size_px), one output for each head."""
+def to_onnx(module: ExpressionTraining) -> onnx.ModelProto:
+    """The network alone as ONNX: input `faces` of shape (batch, channels, height, width), one output for each head."""
     with warnings.catch_warnings():
         # The exporter warns of torch's own use of what torch has deprecated, and of torchvision, which is not needed.
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -48,7 +49,7 @@ def to_onnx(module: ExpressionTraining, size_px: int) -> onnx.ModelProto:
         warnings.simplefilter("ignore", DeprecationWarning)
         program = torch.onnx.export(
             module.network,
-            (torch.zeros(2, 1, size_px, size_px),),
+            (torch.zeros(2, *module.preprocessing.input_shape),),
             dynamo=True,
             opset_version=OPSET,
             input_names=["faces"],
@@ -63,13 +64,9 @@ def to_onnx(module: ExpressionTraining, size_px: int) -> onnx.ModelProto:
     return graph
 
 
-def signature(graph: onnx.ModelProto) -> dict[str, Any]:
-    """What a graph asks for: its opset, and the dimensions of its inputs and outputs; one with a name may be any."""
-    return {
-        "opset": next(opset.version for opset in graph.opset_import if opset.domain in ("", "ai.onnx")),
-        "inputs": {value.name: _dimensions(value) for value in graph.graph.input},
-        "outputs": {value.name: _dimensions(value) for value in graph.graph.output},
-    }
+def opset_of(graph: onnx.ModelProto) -> int:
+    """The version of ONNX's operators that a graph asks for."""
+    return int(next(opset.version for opset in graph.opset_import if opset.domain in ("", "ai.onnx")))
 
 
 def write_model(path: Path, graph: onnx.ModelProto, metadata: ModelMetadata) -> None:
@@ -85,7 +82,3 @@ def _forget_the_exporter(graph: onnx.ModelProto) -> None:
     parts = graph.graph
     for part in (graph, parts, *parts.node, *parts.input, *parts.output, *parts.value_info, *parts.initializer):
         del part.metadata_props[:]
-
-
-def _dimensions(value: onnx.ValueInfoProto) -> list[int | str]:
-    return [dimension.dim_param or dimension.dim_value for dimension in value.type.tensor_type.shape.dim]

@@ -17,31 +17,50 @@ from mien.errors import ConfigError, ModelError, OutputError
 from mien.evaluate.classifiers import classifier_of
 from mien.evaluate.evaluation import Result, evaluate
 from mien.evaluate.protocols import measurable
-from mien.export.calibrate import calibrate, calibration_part
-from mien.export.card import licence_note, plots_folder, write_card
-from mien.export.certainty import Certainty, certainty_by_set
-from mien.export.failures import Failure, surest_failures
-from mien.export.onnx_graph import network_logits, signature, to_onnx, trained_network, write_model
-from mien.export.quantize import Precision, in_fp16, in_int8
-from mien.export.verify import Parity, check_parity, parity
-from mien.model.calibration import HEADS, Calibration, Logits
+from mien.export.calibrate import calibrated, calibration_part
+from mien.export.card import license_note, plots_folder, write_card
+from mien.export.certainty import certainty_by_answer
+from mien.export.failures import surest_failures
+from mien.export.onnx_graph import network_logits, opset_of, to_onnx, trained_network, write_model
+from mien.export.quantize import in_fp16, in_int8
+from mien.export.verify import check_parity, parity
+from mien.expressions import CORE4
+from mien.model.calibration import Logits
+from mien.model.facts import (
+    Certainty,
+    ExportFacts,
+    Failure,
+    Manifest,
+    ModelMetrics,
+    Parity,
+    Precision,
+    ProtocolMetrics,
+    Start,
+    TrainingFacts,
+)
 from mien.model.metadata import ModelMetadata
+from mien.model.onnx_layers import layers_of
 from mien.model.package import ExpressionModel, load_model
-from mien.preprocess import Preprocessing, model_input
+from mien.model.records import from_jsonable
+from mien.preprocess import Preprocessing, fit_crops, model_input
+from mien.results import to_jsonable
+from mien.stats import Estimate
+from mien.train.heads import ANSWERS, HEADS
 from mien.train.run_record import refuse_unfinished, run_facts, trained_by
 
-# Runs of the first version do not say what they have learnt from, and had nothing but the data.
-_STATED = ("config", "data", "learnt_from", "epochs_done", "elapsed_s", "commit", "torch", "mien")
 
-
-def stated(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What a package says of the run that it was made of, by which it is known.
-
-    A run that was resumed has trained by the code of each of its starts; these are listed, too.
-    """
-    said = {key: facts[key] for key in _STATED if key in facts}
-    starts = facts.get("starts", ())
-    return {**said, "starts": starts} if len(starts) > 1 else said
+def stated(facts: Mapping[str, Any]) -> TrainingFacts:
+    """What a package says of the run that it was made of, by which it is known."""
+    starts = [{key: start[key] for key in ("after_epoch", "mien", "commit", "torch")} for start in facts["starts"]]
+    machines = [start["machine"] for start in facts["starts"]]
+    return TrainingFacts(
+        config=facts["config"],
+        data=from_jsonable(Manifest, facts["data"]),
+        sources=facts["learnt_from"],
+        epochs_done=facts["epochs_done"],
+        elapsed_s=facts["elapsed_s"],
+        starts=tuple(Start(**start, **machine) for start, machine in zip(starts, machines, strict=True)),
+    )
 
 
 def places(path: Path, precisions: Sequence[Precision]) -> dict[Precision, Path]:
@@ -90,11 +109,11 @@ def _is_of(place: Path, facts: Mapping[str, Any]) -> bool:
         found = load_model(place).metadata.training
     except ModelError:
         return False
-    return _known_by(found) == _known_by(stated(facts))
+    return found is not None and _known_by(found) == _known_by(stated(facts))
 
 
-def _known_by(training: Mapping[str, Any]) -> dict[str, Any]:
-    return {**training, "config": trained_by(training.get("config", {}))}
+def _known_by(training: TrainingFacts) -> dict[str, Any]:
+    return {**to_jsonable(training), "config": trained_by(training.config)}
 
 
 HELD_OUT_SPLIT = "PublicTest"
@@ -114,17 +133,17 @@ class Export:
         path: The ONNX file.
         card: The model card in Markdown, beside it; its plots are in a folder of the same name.
         precision: What weights and arithmetic are in.
-        signature: Opset, inputs and outputs of the file.
+        opset: Of ONNX.
         parity: The file beside the network.
         results: The file's figures on the held-out faces.
-        certainty: By set of expressions, how far its answers may be relied on.
+        certainty: By answer, how far it may be relied on.
         failures: The surest wrong answers.
     """
 
     path: Path
     card: Path
     precision: Precision
-    signature: Mapping[str, object]
+    opset: int
     parity: Parity
     results: tuple[Result, ...]
     certainty: Mapping[str, Certainty]
@@ -166,32 +185,33 @@ def export_all(
         raise ConfigError("int8 needs faces that the network was trained on to take its ranges from; none are given")
     ranges = None if training is None else _range_faces(training, held_out)
     facts = run_facts(run)
-    if facts["config"]["network"].get("channels", 1) != 1:
-        raise ConfigError(f"cannot export {run}: its network takes RGB, and model files take grayscale faces only")
     network = trained_network(run, facts)
     if fingerprint(held_out) != facts["data"]["held_out_sha256"]:
         raise ConfigError(
             f"the held-out faces are not those that {run} was watched on; name the data it was trained on"
         )
+    training_facts = stated(facts)
+    original = network_logits(network, fit_crops(held_out.crops, network.preprocessing))
+    network.network.merge()
+    graph = to_onnx(network)
     metadata = ModelMetadata(
         name=path.stem,
-        preprocessing=network.preprocessing,
-        calibration=Calibration.neutral(),
-        licence=licence_note(facts["data"], facts["config"]),
+        input=network.preprocessing,
+        heads={head.name: head.labels for head in HEADS},
+        answers=ANSWERS,
+        license=license_note(training_facts.data, facts["config"]["network"], facts["config"]["data"]["licence"]),
         selected_on=HELD_OUT_SPLIT,
-        training=stated(facts),
+        training=training_facts,
+        layers=layers_of(graph),
     )
-    original = network_logits(network, held_out.gray())
-    network.network.merge()
-    graph = to_onnx(network, metadata.preprocessing.size_px)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Beside their place, so that they can be moved there in one step each; never a half-written model.
         with TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
             drafts = [
                 _export(
-                    _in_precision(graph, precision, ranges, metadata.preprocessing),
-                    replace(metadata, name=place.stem, export=_stated(precision, ranges)),
+                    _in_precision(graph, precision, ranges, metadata.input),
+                    replace(metadata, name=place.stem, export=_stated(graph, precision, ranges)),
                     held_out,
                     original,
                     Path(folder) / place.name,
@@ -209,15 +229,13 @@ def _in_precision(
     if precision == "fp16":
         return in_fp16(graph)
     if precision == "int8" and ranges is not None:
-        return in_int8(graph, model_input(ranges.gray(), preprocessing))
+        return in_int8(graph, model_input(ranges.crops, preprocessing))
     return graph
 
 
-def _stated(precision: Precision, ranges: LabelledFaces | None) -> dict[str, object]:
-    """What a file says of its precision."""
-    if precision == "int8" and ranges is not None:
-        return {"precision": precision, "range_faces": len(ranges)}
-    return {"precision": precision}
+def _stated(graph: onnx.ModelProto, precision: Precision, ranges: LabelledFaces | None) -> ExportFacts:
+    """What a file says of how it was made, before it was compared with its network."""
+    return ExportFacts(precision, opset_of(graph), len(ranges) if precision == "int8" and ranges is not None else None)
 
 
 def _range_faces(training: LabelledFaces, held_out: LabelledFaces) -> LabelledFaces:
@@ -231,37 +249,69 @@ def _export(
     graph: onnx.ModelProto, metadata: ModelMetadata, held_out: LabelledFaces, original: Logits, draft: Path
 ) -> Export:
     """Checks, calibrates and measures the model in `draft`, and writes its card beside it."""
-    precision = metadata.export["precision"]
+    facts, training = metadata.export, metadata.training
+    if facts is None or training is None:
+        raise ValueError("metadata must say how the file is made and of which training")
     write_model(draft, graph, metadata)
     model = load_model(draft)
-    logits = model.logits(held_out.gray())
+    logits = model.logits(held_out.crops)
     found = parity(logits, original, held_out, _run_alone(model, held_out[:_RUN_ALONE]))
-    check_parity(found, precision)
+    check_parity(found, facts.precision)
     part = calibration_part(held_out)
-    calibration = calibrate({name: values[part] for name, values in logits.items()}, held_out[part])
-    asked = signature(graph)
-    metadata = replace(
-        metadata, calibration=calibration, export={**metadata.export, **asked, "parity": found.to_dict()}
-    )
+    answers = calibrated({name: values[part] for name, values in logits.items()}, held_out[part], training.data)
+    metadata = replace(metadata, answers=answers, export=replace(facts, parity=found))
     write_model(draft, graph, metadata)
     results = measured(load_model(draft), held_out)
-    certainty = certainty_by_set({name: values[~part] for name, values in logits.items()}, held_out[~part], calibration)
-    failures = surest_failures(logits, held_out, calibration)
-    metrics = {
-        "split": HELD_OUT_SPLIT,
-        "results": [result.to_dict() for result in results],
-        "certainty": {name: of_set.to_dict() for name, of_set in certainty.items()},
-        "failures": [failure.to_dict() for failure in failures],
-    }
+    metrics = ModelMetrics(
+        split=HELD_OUT_SPLIT,
+        results=tuple(map(_recorded, results)),
+        certainty=certainty_by_answer(
+            {name: values[~part] for name, values in logits.items()}, held_out[~part], answers
+        ),
+        failures=surest_failures(logits, held_out, answers[CORE4.name]),
+    )
     write_model(draft, graph, replace(metadata, metrics=metrics))
-    return Export(draft, write_card(draft), precision, asked, found, results, certainty, failures)
+    return Export(
+        path=draft,
+        card=write_card(draft),
+        precision=facts.precision,
+        opset=facts.opset,
+        parity=found,
+        results=results,
+        certainty=metrics.certainty,
+        failures=metrics.failures,
+    )
+
+
+def _recorded(result: Result) -> ProtocolMetrics:
+    """A result as the file keeps it, rounded."""
+    metrics = result.metrics
+    return ProtocolMetrics(
+        protocol=result.protocol.code,
+        name=result.protocol.name,
+        flip_averaged=result.flip_averaged,
+        without_duplicates=result.without_duplicates,
+        n=metrics.n,
+        labels=metrics.labels,
+        accuracy=_rounded(metrics.accuracy),
+        balanced_accuracy=_rounded(metrics.balanced_accuracy),
+        macro_f1=_rounded(metrics.macro_f1),
+        calibration_error=_rounded(metrics.calibration_error),
+        negative_log_likelihood=_rounded(metrics.negative_log_likelihood),
+        kl_to_votes=_rounded(metrics.kl_to_votes) if metrics.kl_to_votes else None,
+        recall={label: _rounded(estimate) for label, estimate in metrics.recall.items()},
+        confusion=tuple(tuple(round(cell.value) for cell in row) for row in metrics.confusion),
+    )
+
+
+def _rounded(estimate: Estimate) -> Estimate:
+    return Estimate(round(estimate.value, 7), round(estimate.low, 7), round(estimate.high, 7))
 
 
 def _run_alone(model: ExpressionModel, faces: LabelledFaces) -> Logits:
     """The model's logits for faces that are given to it one by one."""
-    gray = faces.gray()
-    runs = [model.logits(gray[[face]]) for face in range(len(faces))]
-    return {head.name: np.concatenate([run[head.name] for run in runs]) for head in HEADS}
+    runs = [model.logits(faces.crops[face : face + 1]) for face in range(len(faces))]
+    return {head: np.concatenate([run[head] for run in runs]) for head in model.metadata.heads}
 
 
 def _moved(draft: Export, folder: Path) -> Export:
@@ -277,4 +327,4 @@ def _moved(draft: Export, folder: Path) -> Export:
 def measured(model: ExpressionModel, faces: LabelledFaces) -> tuple[Result, ...]:
     """The model's figures by every protocol that `faces` have truth for."""
     protocols = measurable(faces)
-    return evaluate(classifier_of(model, dict.fromkeys(p.expressions for p in protocols)), faces, protocols)
+    return evaluate(classifier_of(model, {p.expressions.name for p in protocols}), faces, protocols)

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from functools import partial
+from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from mien.model.facts import Certainty
 from mien.report.plots import require_matplotlib, svg, svg_figure
 
 if TYPE_CHECKING:
@@ -14,14 +16,14 @@ if TYPE_CHECKING:
 CALIBRATION = "calibration.svg"
 RISK = "risk-coverage.svg"
 
-_LINES = {"core4": ("o", "-"), "core4-fer2013": ("s", "--"), "fer7": ("^", "-."), "ferplus8": ("D", ":")}
+_LINES = (("o", "-"), ("s", "--"), ("^", "-."), ("D", ":"))
 
 
-def write_plots(certainty: Mapping[str, Any], folder: Path) -> tuple[Path, Path]:
+def write_plots(certainty: Mapping[str, Certainty], folder: Path) -> tuple[Path, Path]:
     """Draws what `certainty` says into `folder`, which must exist, and returns the two files.
 
     Args:
-        certainty: For each set of expressions what `mien.export.certainty.Certainty.to_dict` gives.
+        certainty: By answer.
         folder: Where `calibration.svg` and `risk-coverage.svg` go.
 
     Raises:
@@ -34,25 +36,24 @@ def write_plots(certainty: Mapping[str, Any], folder: Path) -> tuple[Path, Path]
     return paths
 
 
-def _draw_calibration(figure: "Figure", certainty: Mapping[str, Any]) -> None:
-    """For each set, share right against mean probability; on the diagonal both are the same."""
+def _draw_calibration(figure: "Figure", certainty: Mapping[str, Certainty]) -> None:
+    """For each answer, share right against mean probability; on the diagonal both are the same."""
     panels = figure.subplots(1, len(certainty), sharex=True, sharey=True, squeeze=False)[0]
-    for axes, (name, found) in zip(panels, certainty.items(), strict=True):
-        confidence, right, _ = zip(*found["bins"], strict=True)
+    for axes, (name, found), (marker, _) in zip(panels, certainty.items(), cycle(_LINES), strict=False):
+        confidence, right, _ = zip(*found.bins, strict=True)
         axes.plot((0, 1), (0, 1), color="0.6", linewidth=0.8)
-        axes.plot(confidence, right, color="0", marker=_LINES[name][0], markersize=3, linewidth=0.8)
+        axes.plot(confidence, right, color="0", marker=marker, markersize=3, linewidth=0.8)
         axes.set(title=name, xlim=(0, 1), ylim=(0, 1), aspect="equal")
-        axes.text(0.97, 0.06, f"ECE {found['calibration_error']:.1%}", ha="right", transform=axes.transAxes)
+        axes.text(0.97, 0.06, f"ECE {found.calibration_error:.1%}", ha="right", transform=axes.transAxes)
     panels[0].set_ylabel("share right")
     figure.supxlabel("probability of the answer", fontsize=9)
 
 
-def _draw_risk(axes: "Axes", certainty: Mapping[str, Any]) -> None:
-    """For each set, share of wrong answers against share of faces answered."""
-    for name, found in certainty.items():
-        marker, dashes = _LINES[name]
+def _draw_risk(axes: "Axes", certainty: Mapping[str, Certainty]) -> None:
+    """For each answer, share of wrong answers against share of faces answered."""
+    for (name, found), (marker, dashes) in zip(certainty.items(), cycle(_LINES), strict=False):
         axes.plot(
-            found["coverage"], found["risk"], label=name, color="0", marker=marker, linestyle=dashes, markersize=3.5,
+            found.coverage, found.risk, label=name, color="0", marker=marker, linestyle=dashes, markersize=3.5,
             linewidth=1, markevery=2,
         )  # fmt: skip
     axes.set(xlabel="share of the faces answered, best supported first", ylabel="share of wrong answers")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import onnx
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from mien.errors import ConfigError, ModelError, choose_from, first_line
+from mien.model.facts import Precision
 from mien.model.session import onnx_runtime
 
-Precision = Literal["fp32", "fp16", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 _INPUT = "faces"
@@ -60,7 +60,7 @@ def in_int8(graph: onnx.ModelProto, faces: NDArray[np.float32]) -> onnx.ModelPro
 
     Args:
         graph: The network in float32.
-        faces: Normalized faces of shape (N, 1, size_px, size_px), of those that the network was trained on.
+        faces: Normalized faces of shape (N, channels, height, width), of those that the network was trained on.
 
     Raises:
         ModelError: If the graph has something that cannot be quantised.

@@ -1,17 +1,17 @@
 """Whether an exported file answers as the network does: measured, and refused where it does not."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.data.labelled_faces import LabelledFaces
 from mien.errors import ModelError
 from mien.evaluate.protocols import measurable
-from mien.export.quantize import Precision
-from mien.expressions import EXPRESSION_SETS
-from mien.model.calibration import HEADS, Logits, scores, softmax
+from mien.model.calibration import Logits, scores, softmax
+from mien.model.facts import Parity, Precision
+from mien.train.heads import ANSWERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Bounds:
 
     Attributes:
         difference: Greatest difference of any logit; None where agreement and accuracy alone decide.
-        agreement: Least share of faces with the same answer, for each set of expressions.
+        agreement: Least share of faces with the same answer, for each answer.
         loss: Greatest loss of accuracy by any protocol.
         batch: Greatest difference of any probability between a face alone and in a batch.
     """
@@ -38,31 +38,6 @@ BOUNDS: Mapping[Precision, Bounds] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Parity:
-    """An exported file beside the network it was made of, on the same faces.
-
-    Attributes:
-        greatest_difference: Of any logit.
-        mean_difference: Mean absolute difference of the logits.
-        batch_difference: Greatest difference of any of the file's probabilities between faces alone and in a batch.
-        agreement: Share of faces with the same answer by name of a set of expressions.
-        accuracy: Of the file, by code of each protocol that the faces have truth for.
-        network_accuracy: Of the network, likewise.
-    """
-
-    greatest_difference: float
-    mean_difference: float
-    batch_difference: float
-    agreement: Mapping[str, float]
-    accuracy: Mapping[str, float]
-    network_accuracy: Mapping[str, float]
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it as plain numbers and dicts, ready for JSON."""
-        return asdict(self)
-
-
 def parity(exported: Logits, original: Logits, faces: LabelledFaces, alone: Logits) -> Parity:
     """Compares a file with its network.
 
@@ -72,16 +47,17 @@ def parity(exported: Logits, original: Logits, faces: LabelledFaces, alone: Logi
         faces: The faces, with what truth they have.
         alone: The file's logits for the first of them, run one by one.
     """
-    gaps = np.concatenate([np.abs(exported[head.name] - original[head.name]).ravel() for head in HEADS])
-    first = {name: logits[: len(alone[name])] for name, logits in exported.items()}
-    batch_gaps = [np.abs(softmax(scores(alone, head)) - softmax(scores(first, head))).max() for head in HEADS]
+    gaps = np.concatenate([np.abs(exported[head] - original[head]).ravel() for head in exported])
+    batch_gaps = [
+        np.abs(_softmax(logits) - _softmax(exported[head][: len(logits)])).max() for head, logits in alone.items()
+    ]
     return Parity(
         greatest_difference=float(gaps.max()),
         mean_difference=float(gaps.mean()),
         batch_difference=float(max(batch_gaps)),
         agreement={
-            s.name: float((scores(exported, s).argmax(axis=1) == scores(original, s).argmax(axis=1)).mean())
-            for s in EXPRESSION_SETS
+            name: float((scores(exported, answer).argmax(axis=1) == scores(original, answer).argmax(axis=1)).mean())
+            for name, answer in ANSWERS.items()
         },
         accuracy=_accuracy(exported, faces),
         network_accuracy=_accuracy(original, faces),
@@ -115,6 +91,10 @@ def _accuracy(logits: Logits, faces: LabelledFaces) -> dict[str, float]:
     shares = {}
     for protocol in measurable(faces):
         counts = protocol.counts(faces)
-        answers = scores(logits, protocol.expressions)[counts].argmax(axis=1)
+        answers = scores(logits, ANSWERS[protocol.expressions.name])[counts].argmax(axis=1)
         shares[protocol.code] = float((answers == protocol.truth(faces[counts])).mean())
     return shares
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    return softmax(logits.astype(np.float64))

@@ -1,80 +1,121 @@
-"""From a network's logits to calibrated probabilities of each set of expressions.
+"""From a network's logits to calibrated probabilities: what each of a model's answers is made of.
 
-The network has one head for FER2013's labels and one for FER+'s. The core classes have none of their own: each of their
-two sets is a head narrowed to the four.
+A network has one or more heads. An answer is a head, or some of a head's labels: so `core4` is a head of eight narrowed
+to four of its expressions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isclose
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.expressions import CORE4, CORE4_FER2013, EXPRESSION_SETS, FER7, FERPLUS8, ExpressionSet, core4_positions
+from mien.expressions import fer2013_name
 
 Logits = Mapping[str, NDArray[np.float32]]
-"""Logits of shape (N, K) by the name of the head's set of expressions."""
-
-HEADS = (FER7, FERPLUS8)
-_HEAD_OF_CORE = {CORE4.name: FERPLUS8, CORE4_FER2013.name: FER7}
+"""Logits of shape (N, K) by the name of the head."""
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
-    """How logits become probabilities; read from the model file's metadata.
+class Answer:
+    """One set of expressions that a model can be asked for; read from the model file's metadata.
 
     Attributes:
-        temperature: By name of a set, what its logits are divided by. Source: Guo et al., "On Calibration of Modern
-            Neural Networks", ICML 2017.
-        least_support: By name of a set, the support under which an answer is uncertain.
+        head: The name of the head that it is read from.
+        labels: Names of the expressions in class order, as they are shown. They need not be the head's words.
+        positions: Where each of these stands among the head's labels.
+        temperature: What their logits are divided by. Source: Guo et al., "On Calibration of Modern Neural Networks",
+            ICML 2017.
+        head_temperature: What the logits of the whole head are divided by to tell how probable it is that the
+            expression is one of `labels` at all.
+        threshold: The support (see `support`) under which a prediction is uncertain.
+        training_prior: Share of each class among the labels that the model was trained on; None if it is not known.
+
+    Raises:
+        ValueError: If its parts do not fit together.
     """
 
-    temperature: Mapping[str, float]
-    least_support: Mapping[str, float]
+    head: str
+    labels: tuple[str, ...]
+    positions: tuple[int, ...]
+    temperature: float = 1.0
+    head_temperature: float = 1.0
+    threshold: float = 0.0
+    training_prior: tuple[float, ...] | None = None
 
-    @classmethod
-    def neutral(cls) -> "Calibration":
-        """Plain softmax, nothing uncertain: what calibration starts from."""
-        names = [expressions.name for expressions in EXPRESSION_SETS]
-        return cls(dict.fromkeys(names, 1.0), dict.fromkeys(names, 0.0))
+    def __post_init__(self) -> None:
+        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
+            raise ValueError(f"labels must be two or more, each once; got {self.labels}")
+        if len(self.positions) != len(self.labels) or len(set(self.positions)) != len(self.positions):
+            raise ValueError(f"positions must be one for each label; got {self.positions} for {self.labels}")
+        if not (self.temperature > 0 and self.head_temperature > 0):
+            raise ValueError(f"temperatures must be above 0; got {self.temperature} and {self.head_temperature}")
+        prior = self.training_prior
+        if prior is not None and not (
+            len(prior) == len(self.labels)
+            and all(share >= 0 for share in prior)
+            and isclose(sum(prior), 1, abs_tol=1e-3)
+        ):
+            raise ValueError(f"training_prior must have a share for each label, which sum to 1; got {prior}")
 
 
-def probabilities(logits: Logits, expressions: ExpressionSet, calibration: Calibration) -> NDArray[np.float64]:
-    """Calibrated probabilities of shape (N, K), in the class order of `expressions`."""
-    return softmax(scores(logits, expressions) / calibration.temperature[expressions.name])
+def whole_head(head: str, labels: Sequence[str]) -> Answer:
+    """The answer of all labels of a head, as its network gives it: plain softmax, nothing uncertain."""
+    return Answer(head, tuple(labels), tuple(range(len(labels))))
 
 
-def support(
-    logits: Logits, given: NDArray[np.float64], expressions: ExpressionSet, calibration: Calibration
-) -> NDArray[np.float64]:
-    """How much speaks for each most probable answer, 0 to 1, of shape (N,).
+def probabilities(logits: Logits, answer: Answer) -> NDArray[np.float64]:
+    """Calibrated probabilities of shape (N, K), in the order of the answer's labels."""
+    return softmax(scores(logits, answer) / answer.temperature)
 
-    For the core classes it is the answer's probability times that of the expression being one of the four at all, so
-    that an angry face has little support even where one of the four clearly leads.
+
+def support(logits: Logits, given: NDArray[np.float64], answer: Answer) -> NDArray[np.float64]:
+    """How much speaks for each most probable label, 0 to 1, of shape (N,).
+
+    Where an answer has only some of its head's labels, it is the label's probability times that of the expression being
+    one of them at all, so that an angry face has little support even where one of the core four clearly leads.
 
     Args:
-        logits: Logits of both heads.
-        given: Probabilities by `expressions`, of shape (N, K).
-        expressions: The set that `given` is about.
-        calibration: Temperatures.
+        logits: Logits of all heads.
+        given: Probabilities by `answer`, of shape (N, K).
+        answer: What `given` was asked for.
     """
     top: NDArray[np.float64] = given.max(axis=1)
-    if expressions.name not in _HEAD_OF_CORE:
+    if len(answer.positions) == logits[answer.head].shape[1]:
         return top
-    head = _HEAD_OF_CORE[expressions.name]
-    inside: NDArray[np.float64] = probabilities(logits, head, calibration)[:, core4_positions(head)].sum(axis=1)
+    inside: NDArray[np.float64] = _of_head(logits, answer)[:, answer.positions].sum(axis=1)
     return top * inside
 
 
-def scores(logits: Logits, expressions: ExpressionSet) -> NDArray[np.float64]:
-    """The logits of `expressions`, of shape (N, K): a head's own, or those of the four core classes in it."""
-    if expressions.name not in _HEAD_OF_CORE:
-        return logits[expressions.name].astype(np.float64)
-    head = _HEAD_OF_CORE[expressions.name]
-    return logits[head.name][:, core4_positions(head)].astype(np.float64)
+def others(logits: Logits, answer: Answer, head_labels: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """The expressions of an answer's head that the answer leaves out.
+
+    Args:
+        logits: Logits of all heads.
+        answer: What is asked for.
+        head_labels: All labels of its head.
+
+    Returns:
+        Their names, as FER2013 has them where it has them, and probabilities of shape (N, len(names)); both are empty
+        for an answer that leaves nothing out.
+    """
+    outside = [position for position in range(len(head_labels)) if position not in answer.positions]
+    if not outside:
+        return (), np.empty((len(logits[answer.head]), 0))
+    return tuple(fer2013_name(head_labels[position]) for position in outside), _of_head(logits, answer)[:, outside]
+
+
+def scores(logits: Logits, answer: Answer) -> NDArray[np.float64]:
+    """The logits of an answer's labels, of shape (N, K)."""
+    return logits[answer.head][:, answer.positions].astype(np.float64)
 
 
 def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Softmax over the last axis."""
     powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+def _of_head(logits: Logits, answer: Answer) -> NDArray[np.float64]:
+    return softmax(logits[answer.head].astype(np.float64) / answer.head_temperature)

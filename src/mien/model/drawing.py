@@ -10,7 +10,6 @@ from itertools import groupby, pairwise
 from math import sqrt
 from textwrap import wrap
 
-from mien.model.calibration import HEADS
 from mien.model.layers import Architecture, Layer, sides
 
 WIDTH = 480
@@ -63,7 +62,9 @@ def svg(architecture: Architecture) -> str:
     """The drawing as text of an SVG file; its feature maps are as wide as the resolution and as high as √channels."""
     plan = _plan(architecture.layers)
     height = plan.bottom + (_HEAD + _HEAD_GAP) * len(_in_rows(plan.heads)) + 50
-    drawn = "\n".join((*_bands(plan), *_ways(plan), *_maps(plan, architecture), *_heads(plan), *_footer(height)))
+    drawn = "\n".join(
+        (*_bands(plan), *_ways(plan), *_maps(plan, architecture), *_heads(plan, architecture), *_footer(height))
+    )
     title = f"{architecture.name}: {_short(architecture.weights)} weights"
     more = f"{_short(architecture.multiply_adds)} multiply-adds for one face"
     return (
@@ -195,7 +196,7 @@ def _box(kind: str, y: float, shape: tuple[int, ...], face: tuple[int, ...]) -> 
     )
 
 
-def _heads(plan: _Plan) -> Iterator[str]:
+def _heads(plan: _Plan, architecture: Architecture) -> Iterator[str]:
     """The heads with their classes, two in a row."""
     source = max(plan.rows)
     begin = plan.rows[source] + _half(plan, source)
@@ -208,14 +209,14 @@ def _heads(plan: _Plan) -> Iterator[str]:
             left = middle - _HEAD_WIDTH / 2
             yield f'<rect class="head" x="{left:g}" y="{top:g}" width="{_HEAD_WIDTH}" height="{_HEAD}" rx="4"/>'
             yield _text(middle, top + 17, f"{layer.block or layer.output}: {sides(layer.shape)} classes", "middle")
-            words = [f"{layer.text}, {_short(layer.weights)} weights", *_classes(layer)]
+            words = [f"{layer.text}, {_short(layer.weights)} weights", *_classes(layer, architecture)]
             for number, text in enumerate(words):
                 yield _text(middle, top + 32 + 14 * number, text, "small middle")
 
 
-def _classes(layer: Layer) -> list[str]:
-    """The classes of one of mien's heads, in two lines at most."""
-    labels = {f"{head.name}_logits": head.labels for head in HEADS}.get(layer.output, ())
+def _classes(layer: Layer, architecture: Architecture) -> list[str]:
+    """The classes of a head, in two lines at most."""
+    labels = architecture.heads.get(layer.output.removesuffix("_logits"), ())
     return wrap(", ".join(labels), 40)[:2]
 
 

@@ -1,6 +1,7 @@
 """The layers of a network, what each costs, and where it gets its input from."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -45,12 +46,14 @@ class Architecture:
         precision: What its weights are stored in, if the file says so.
         input_shape: One face without the batch: channels, height, width.
         layers: At least one.
+        heads: Labels by the name of each head, if they are known; its output is `{head}_logits`.
     """
 
     name: str
     precision: str
     input_shape: tuple[int, ...]
     layers: tuple[Layer, ...]
+    heads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def weights(self) -> int:

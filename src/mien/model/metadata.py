@@ -2,87 +2,100 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mien.errors import ModelError
-from mien.expressions import EXPRESSION_SETS
-from mien.model.calibration import HEADS, Calibration
-from mien.preprocess import Framing, Preprocessing
+from mien._version import __version__
+from mien.errors import ModelError, UnknownExpressionSet, choose_from
+from mien.model.calibration import Answer
+from mien.model.facts import ExportFacts, ModelMetrics, TrainingFacts
+from mien.model.layers import Layer
+from mien.model.records import from_jsonable
+from mien.preprocess import Preprocessing
+from mien.results import to_jsonable
 
 METADATA_KEY = "mien"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
 class ModelMetadata:
-    """Everything a model package declares.
+    """Everything a model file declares.
 
     Attributes:
         name: The model's name.
-        preprocessing: What its input is made of.
-        calibration: How its logits become probabilities.
-        licence: Licence of the weights and what is known of the data's.
+        input: What its input is made of.
+        heads: Labels of each of the network's outputs, by the name of the head; the output `{head}_logits` has as many.
+        answers: What the model can be asked for, by name, one or more; the first is the default.
+        license: License of the weights and what is known of the data's.
         selected_on: The split on which the model was chosen or calibrated, if any.
-        training: Facts about the training run: data, configuration, commit, time.
-        metrics: Accuracy and other figures by protocol, with n and intervals; how far answers may be relied on.
-        export: Precision, opset, dimensions of inputs and outputs, and how the file compares with its network.
+        version: The version of mien that wrote the file.
+        training: The training it comes from, if that is known.
+        metrics: Accuracy and other metrics by protocol, if they were measured.
+        export: How the file was made of its network, if it was.
+        layers: The network's layers, each after those that it reads; none if they are not known.
+
+    Raises:
+        ValueError: If its parts do not fit together.
     """
 
     name: str
-    preprocessing: Preprocessing
-    calibration: Calibration
-    licence: str
+    input: Preprocessing
+    heads: Mapping[str, tuple[str, ...]]
+    answers: Mapping[str, Answer]
+    license: str = ""
     selected_on: str | None = None
-    training: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    export: Mapping[str, Any] = field(default_factory=dict)
+    version: str = __version__
+    training: TrainingFacts | None = None
+    metrics: ModelMetrics | None = None
+    export: ExportFacts | None = None
+    layers: tuple[Layer, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not (self.heads and self.answers):
+            raise ValueError("heads and answers must be one or more")
+        for name, answer in self.answers.items():
+            labels = self.heads.get(answer.head)
+            if labels is None:
+                raise ValueError(f"answers.{name}: there is no head {answer.head!r}; heads are {', '.join(self.heads)}")
+            if not all(0 <= position < len(labels) for position in answer.positions):
+                raise ValueError(f"answers.{name}: positions {answer.positions} are not all among {len(labels)} labels")
+
+    @property
+    def default_answer(self) -> str:
+        """The name of the first answer, which is given where none is asked for."""
+        return next(iter(self.answers))
+
+    def answer(self, name: str) -> Answer:
+        """The answer called `name`; raises `UnknownExpressionSet`, naming those of this model, for any other name."""
+        if name not in self.answers:
+            raise UnknownExpressionSet(choose_from("set of expressions", name, tuple(self.answers)))
+        return self.answers[name]
 
     def to_json(self) -> str:
         """The text stored in the model file."""
-        labels = {expressions.name: expressions.labels for expressions in EXPRESSION_SETS}
-        heads = [head.name for head in HEADS]
-        table = {"format_version": FORMAT_VERSION, "heads": heads, "labels": labels, **asdict(self)}
-        return json.dumps(table, sort_keys=True)
+        return json.dumps({"format_version": FORMAT_VERSION, **to_jsonable(self)}, separators=(",", ":"))
 
 
 def parse_metadata(text: str, path: Path) -> ModelMetadata:
     """Reads the text stored in the model file at `path`.
 
+    What it says is taken as it is: labels and sets of expressions that this version has never heard of are as good as
+    its own.
+
     Raises:
-        ModelError: If it is of another format version, incomplete, or its classes differ from mien's.
+        ModelError: If it is of another format version, or incomplete or contradictory.
     """
     try:
-        table = json.loads(text)
-        version = table["format_version"]
-        if version != FORMAT_VERSION:
-            raise ModelError(f"{path} has format version {version}; this mien reads {FORMAT_VERSION}: update mien")
-        if table["heads"] != [head.name for head in HEADS]:
-            raise ModelError(f"{path} has heads for {table['heads']}, which this mien cannot read; export it again")
-        for expressions in EXPRESSION_SETS:
-            if tuple(table["labels"][expressions.name]) != expressions.labels:
-                raise ModelError(f"{path} has other {expressions.name} classes than this mien; export it again")
-        preprocessing = table["preprocessing"]
-        framing = Framing(**preprocessing.pop("framing"))
-        return ModelMetadata(
-            name=table["name"],
-            preprocessing=Preprocessing(**preprocessing, framing=framing),
-            calibration=_calibration(table["calibration"]),
-            licence=table["licence"],
-            selected_on=table["selected_on"],
-            training=table["training"],
-            metrics=table["metrics"],
-            export=table.get("export", {}),  # not in the files of the first version
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as fault:
+        table: dict[str, Any] = dict(json.loads(text))
+        version = table.pop("format_version")
+    except (ValueError, KeyError, TypeError) as fault:
         raise ModelError(f"{path} has damaged metadata ({fault!r}); export it again") from fault
-
-
-def _calibration(table: Mapping[str, Any]) -> Calibration:
-    calibration = Calibration(**table)
-    for expressions in EXPRESSION_SETS:
-        if not calibration.temperature[expressions.name] > 0:
-            raise ValueError(f"temperature of {expressions.name} is not above 0")
-        float(calibration.least_support[expressions.name])
-    return calibration
+    if version != FORMAT_VERSION:
+        remedy = "update mien" if isinstance(version, int) and version > FORMAT_VERSION else "export it again"
+        raise ModelError(f"{path} has format version {version}; this mien reads {FORMAT_VERSION}: {remedy}")
+    try:
+        return from_jsonable(ModelMetadata, table)
+    except ValueError as fault:
+        raise ModelError(f"{path} has damaged metadata ({fault}); export it again") from fault

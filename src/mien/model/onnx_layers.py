@@ -62,7 +62,8 @@ def read_architecture(file: ModelFile) -> Architecture:
     except Exception as fault:  # protobuf's and onnx's errors share no base class
         raise ModelError(f"{file.path} is not an ONNX model that can be read: {first_line(fault)}") from fault
     stored = {entry.key: entry.value for entry in model.metadata_props}
-    export = json.loads(stored.get(METADATA_KEY, "{}")).get("export", {})
+    declared = json.loads(stored.get(METADATA_KEY, "{}"))
+    precision, heads = (declared.get("export") or {}).get("precision", ""), declared.get("heads", {})
     if not model.graph.node:  # protobuf reads an empty file, or a line of text, as a model without anything
         raise ModelError(f"{file.path} is not an ONNX model that can be read: it has no layers")
     reader = _Reader(model.graph)
@@ -72,7 +73,12 @@ def read_architecture(file: ModelFile) -> Architecture:
         layers = reader.layers()
     except (KeyError, IndexError) as fault:
         raise ModelError(f"{file.path} has a layer that cannot be followed ({fault!r})") from fault
-    return Architecture(file.name, export.get("precision", ""), reader.shapes[reader.face], layers)
+    return Architecture(file.name, precision, reader.shapes[reader.face], layers, heads)
+
+
+def layers_of(graph: onnx.ModelProto) -> tuple[Layer, ...]:
+    """The layers of a graph whose shapes are known, as an export has it."""
+    return _Reader(onnx.shape_inference.infer_shapes(graph, strict_mode=True).graph).layers()
 
 
 class _Reader:

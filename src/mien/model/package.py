@@ -1,6 +1,6 @@
 """Model packages: find one, verify it, load it and run it.
 
-A model is one ONNX file that describes itself: classes, preprocessing and calibration are read from its metadata.
+A model is one ONNX file that describes itself: labels, input and calibration are read from its metadata.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import MienError, ModelError, UnknownModel, choose_from
-from mien.expressions import ExpressionSet
-from mien.model.calibration import HEADS, probabilities, support
+from mien.model.calibration import probabilities, support
 from mien.model.metadata import METADATA_KEY, ModelMetadata, parse_metadata
 from mien.model.session import new_session
 from mien.model.shipped import read_shipped, shipped_checksums, shipped_path
-from mien.preprocess import model_input
+from mien.preprocess import Crops, model_input
 from mien.results import Prediction
 
 _BATCH = 64  # more at once gains nothing on a CPU and costs memory
@@ -62,52 +61,72 @@ class ExpressionModel:
         self.metadata: ModelMetadata = parse_metadata(self._metadata_text(), file.path)
         self._check_form()
 
-    def logits(self, crops: NDArray[np.uint8], *, batch: int = _BATCH) -> dict[str, NDArray[np.float32]]:
-        """Logits of both heads for face crops.
+    def prepare(self, crops: Crops) -> NDArray[np.float32]:
+        """Face crops of any size and color as the network takes them.
 
         Args:
-            crops: Grayscale, uint8, of shape (N, size_px, size_px).
-            batch: Crops that the network is given at once, 1 or more; the answers do not depend on it.
+            crops: uint8, each gray (H, W) or RGB (H, W, 3).
 
         Returns:
-            float32 of shape (N, K) by the name of the head's set of expressions.
+            float32 of shape (N, channels, height, width), normalized.
         """
-        names = [head.name for head in HEADS]
+        return model_input(crops, self.metadata.input)
+
+    def logits(self, crops: Crops, *, batch: int = _BATCH) -> dict[str, NDArray[np.float32]]:
+        """Logits of all heads for face crops.
+
+        Args:
+            crops: As in `prepare`.
+            batch: Crops that the network is given at once, 1 or more; the predictions do not depend on it.
+
+        Returns:
+            float32 of shape (N, K) by the name of the head.
+        """
+        heads = self.metadata.heads
         if len(crops) == 0:
-            return {head.name: np.empty((0, len(head)), dtype=np.float32) for head in HEADS}
+            return {head: np.empty((0, len(labels)), dtype=np.float32) for head, labels in heads.items()}
         parts = [self._run(part) for part in _batches(crops, batch)]
-        return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(names)}
+        return {head: np.concatenate([part[i] for part in parts]) for i, head in enumerate(heads)}
 
-    def probabilities(self, crops: NDArray[np.uint8], expressions: ExpressionSet) -> NDArray[np.float64]:
-        """Calibrated probabilities of shape (N, K) in class order, for crops as in `logits`."""
-        return probabilities(self.logits(crops), expressions, self.metadata.calibration)
+    def probabilities(self, crops: Crops, expressions: str) -> NDArray[np.float64]:
+        """Calibrated probabilities of shape (N, K) in class order.
 
-    def predict(self, crops: NDArray[np.uint8], expressions: ExpressionSet) -> tuple[Prediction, ...]:
-        """One prediction for each crop, for crops as in `logits`."""
-        calibration = self.metadata.calibration
+        Args:
+            crops: As in `prepare`.
+            expressions: The name of one of `metadata.answers`.
+
+        Raises:
+            UnknownExpressionSet: If the model has no answer of that name.
+        """
+        answer = self.metadata.answer(expressions)
+        return probabilities(self.logits(crops), answer)
+
+    def predict(self, crops: Crops, expressions: str) -> tuple[Prediction, ...]:
+        """One prediction for each crop; arguments and errors as for `probabilities`."""
+        answer = self.metadata.answer(expressions)
         logits = self.logits(crops)
-        given = probabilities(logits, expressions, calibration)
-        uncertain = support(logits, given, expressions, calibration) < calibration.least_support[expressions.name]
+        given = probabilities(logits, answer)
+        uncertain = support(logits, given, answer) < answer.threshold
         return tuple(
-            Prediction(expressions.labels, tuple(row), bool(unsure))
+            Prediction(answer.labels, tuple(row), bool(unsure))
             for row, unsure in zip(given.tolist(), uncertain, strict=True)
         )
 
-    def _run(self, crops: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        faces = model_input(crops, self.metadata.preprocessing)
+    def _run(self, crops: Crops) -> list[NDArray[np.float32]]:
         outputs: list[NDArray[np.float32]] = self._session.run(
-            [f"{head.name}_logits" for head in HEADS], {"faces": faces}
+            [f"{head}_logits" for head in self.metadata.heads], {"faces": self.prepare(crops)}
         )
         return outputs
 
     def _check_form(self) -> None:
-        """Raises `ModelError` unless the network takes any number of faces at once and answers by every head."""
-        size = self.metadata.preprocessing.size_px
+        """Raises `ModelError` unless the network takes any number of faces at once and has every head, as declared."""
         shapes = [given.shape for given in self._session.get_inputs() if given.name == "faces"]
-        answers = {given.name for given in self._session.get_outputs()}
-        takes_faces = len(shapes) == 1 and shapes[0][1:] == [1, size, size] and not isinstance(shapes[0][0], int)
-        if not takes_faces or not answers >= {f"{head.name}_logits" for head in HEADS}:
-            raise ModelError(f"{self.file.path} has other inputs or outputs than mien's models; export it again")
+        outputs = {given.name: given.shape for given in self._session.get_outputs()}
+        asked = list(self.metadata.input.input_shape)
+        takes_faces = len(shapes) == 1 and shapes[0][1:] == asked and not isinstance(shapes[0][0], int)
+        heads = self.metadata.heads.items()
+        if not takes_faces or any(outputs.get(f"{head}_logits", [])[1:] != [len(labels)] for head, labels in heads):
+            raise ModelError(f"{self.file.path} has other inputs or outputs than its metadata says; export it again")
 
     def _metadata_text(self) -> str:
         try:
@@ -155,6 +174,6 @@ def shipped_models() -> tuple[str, ...]:
     return tuple(name.removesuffix(".onnx") for name in shipped_checksums() if not name.startswith("mtcnn"))
 
 
-def _batches(crops: NDArray[np.uint8], size: int) -> Iterator[NDArray[np.uint8]]:
+def _batches(crops: Crops, size: int) -> Iterator[Crops]:
     for start in range(0, len(crops), size):
         yield crops[start : start + size]

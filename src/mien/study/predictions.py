@@ -17,9 +17,11 @@ from mien.evaluate.protocols import P1, P2, P3, P4, Protocol
 from mien.export.calibrate import best_temperature
 from mien.export.onnx_graph import network_logits, trained_network
 from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8, ExpressionSet
-from mien.model.calibration import HEADS, Logits, scores, softmax
+from mien.model.calibration import Logits, scores, softmax
 from mien.train.config import FACE_PX, LossConfig
 from mien.train.dataloaders import fitted, stacked
+from mien.train.heads import ANSWERS as HEAD_ANSWERS
+from mien.train.heads import HEADS
 from mien.train.networks.expression import multiply_adds
 from mien.train.run.files import replace_file
 from mien.train.run_record import run_facts
@@ -112,7 +114,7 @@ def correct_and_loss(
         if expressions is None:
             continue
         counts = protocol.counts(faces)
-        raw, target = scores(logits, expressions)[counts], protocol.truth(faces)[counts]
+        raw, target = scores(logits, HEAD_ANSWERS[expressions.name])[counts], protocol.truth(faces)[counts]
         probabilities = softmax(raw / best_temperature(raw, target))
         likelihood = probabilities[np.arange(len(target)), target]
         found[protocol.code] = (

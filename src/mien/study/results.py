@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from mien.errors import ConfigError
 from mien.evaluate.protocols import Protocol
-from mien.model.calibration import HEADS, Logits
+from mien.model.calibration import Logits
 from mien.stats import Estimate, holm
 from mien.study.config import Study
 from mien.study.data import StudyFaces
 from mien.study.predictions import PROTOCOLS, RunResult, correct_and_loss, kept_predictions, kept_result
 from mien.study.statistics import difference_of, mean_of
 from mien.train.config import LossConfig
+from mien.train.heads import HEADS
 
 LEVEL = 0.05
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from math import ceil
+from typing import Literal
 
 import numpy as np
 import torch
@@ -95,7 +96,8 @@ def held_out_truths(faces: LabelledFaces) -> dict[str, NDArray[np.int64]]:
 
 def fitted(faces: LabelledFaces, channels: int) -> LabelledFaces:
     """The same faces with crops of one size, in gray for 1 channel and in RGB for 3; nothing is copied that fits."""
-    preprocessing = Preprocessing(FACE_PX, mean=0.0, std=1.0, colour="rgb" if channels == 3 else "grayscale")
+    color: Literal["gray", "rgb"] = "rgb" if channels == 3 else "gray"
+    preprocessing = Preprocessing(FACE_PX, FACE_PX, color, mean=(0.0,) * channels, std=(1.0,) * channels)
     return replace(faces, crops=Crops(fit_crops(faces.crops, preprocessing)))
 
 

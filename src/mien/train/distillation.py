@@ -14,8 +14,9 @@ from torch import Tensor
 
 from mien.errors import ConfigError
 from mien.model.calibration import Logits, softmax
-from mien.model.package import find_model, load_model
+from mien.model.package import ExpressionModel, find_model, load_model
 from mien.train.config import DistillationConfig, TrainingConfig
+from mien.train.heads import HEADS
 from mien.train.networks.pretrained import weights_file
 from mien.train.trainer import CHECKPOINT
 
@@ -30,15 +31,28 @@ def distilled(targets: Sequence[Tensor], pixels: NDArray[np.uint8], config: Dist
 
     Raises:
         ModelError: If a teacher is not found or not a model.
+        ConfigError: If a teacher has other heads.
     """
     if not config.teachers:
         return tuple(targets)
     models = [load_model(teacher, threads=torch.get_num_threads()) for teacher in config.teachers]
+    for model in models:
+        _refuse_other_heads(model)
     answers = [model.logits(view) for model in models for view in (pixels, np.ascontiguousarray(pixels[:, :, ::-1]))]
     return tuple(
-        _mixed(target, _mean_answer(answers, head, config.temperature), config.weight)
-        for target, head in zip(targets, ("fer7", "ferplus8"), strict=True)
+        _mixed(target, _mean_answer(answers, head.name, config.temperature), config.weight)
+        for target, head in zip(targets, HEADS, strict=True)
     )
+
+
+def _refuse_other_heads(model: ExpressionModel) -> None:
+    """Raises `ConfigError` where a teacher cannot teach both heads."""
+    for head in HEADS:
+        if model.metadata.heads.get(head.name) != head.labels:
+            raise ConfigError(
+                f"{model.file.path} cannot be a teacher: it has no head {head.name} with the labels "
+                f"{', '.join(head.labels)}; take it out of distillation.teachers"
+            )
 
 
 def checksums(config: TrainingConfig) -> dict[str, str]:

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from mien._version import __version__
 from mien.data.class_mapping import listed
-from mien.data.duplicates import LeftOut
 from mien.data.labelled_faces import LabelledFaces
 from mien.data.manifest import manifest
 from mien.errors import ConfigError, first_line
+from mien.model.facts import LeftOut
 from mien.preprocess import Framing, Preprocessing
 from mien.train.config import TrainingConfig, is_published
 from mien.train.dataloaders import fitted, stacked
@@ -162,7 +162,15 @@ def run_facts(folder: Path) -> dict[str, Any]:
 
 def preprocessing_of(facts: Mapping[str, Any]) -> Preprocessing:
     """The preprocessing that a run's facts state; the framing is the configuration's."""
-    return Preprocessing(**facts["pixels"], framing=Framing(**facts["config"]["framing"]))
+    pixels, channels = facts["pixels"], facts["config"]["network"].get("channels", 1)
+    return Preprocessing(
+        height=pixels["size_px"],
+        width=pixels["size_px"],
+        channels="gray" if channels == 1 else "rgb",
+        mean=(pixels["mean"],) * channels,
+        std=(pixels["std"],) * channels,
+        framing=Framing(**facts["config"]["framing"]),
+    )
 
 
 def is_finished(facts: Mapping[str, Any]) -> bool:

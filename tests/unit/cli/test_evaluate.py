@@ -16,10 +16,10 @@ from mien.cli.evaluate import evaluate
 from mien.data.dataset import open_dataset
 from mien.data.manifest import fingerprint
 from mien.errors import MienError, OutputError
-from mien.model.calibration import HEADS, Calibration
 from mien.model.metadata import ModelMetadata
 from mien.model.package import ModelFile
 from mien.preprocess import Preprocessing
+from mien.train.heads import ANSWERS, HEADS
 
 FERPLUS_HEAD = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
 COUNTS = {"Training": 3, "PublicTest": 8, "PrivateTest": 4}
@@ -38,8 +38,14 @@ class EvenModel:
 
     @property
     def metadata(self) -> ModelMetadata:
-        sizes = Preprocessing(48, 128.0, 60.0)
-        return ModelMetadata("even", sizes, Calibration.neutral(), "none", self.selected_on, self.training)
+        return ModelMetadata(
+            "even",
+            Preprocessing(48, 48, "gray", (128.0,), (60.0,)),
+            {head.name: head.labels for head in HEADS},
+            ANSWERS,
+            selected_on=self.selected_on,
+            training=self.training or None,  # type: ignore[arg-type] - a part of it is enough here
+        )
 
     def logits(self, pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         return {head.name: np.zeros((len(pixels), len(head)), dtype=np.float32) for head in HEADS}

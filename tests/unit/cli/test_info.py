@@ -1,16 +1,20 @@
 import json
 import re
+from dataclasses import replace
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
 from mien.cli import main
 from mien.errors import ModelError
+from mien.model.calibration import whole_head
+from mien.model.metadata import ModelMetadata
 from mien.model.package import ModelFile, find_model, load_model
+from mien.preprocess import Preprocessing
+from mien.results import to_jsonable
 
 
 @pytest.mark.parametrize("arguments", [["info"], ["info", "--json"]], ids=["text", "json"])
@@ -32,72 +36,50 @@ def test_a_damaged_model_is_said_and_the_rest_shown(
         assert json.loads(out)["models"] == [{"name": "base", "error": "base is damaged"}]
 
 
-METRICS = {
-    "split": "PublicTest",
-    "results": [
-        {
-            "flip_averaged": False,
-            "without_duplicates": False,
-            "protocol": "P1",
-            "name": "seven",
-            "n": 3589,
-            "accuracy": {"value": 0.7, "low": 0.6, "high": 0.8},
-        }
-    ],
-}
-
-
-@pytest.mark.parametrize(
-    ("metrics", "says"),
-    [(METRICS, "70.0% (60.0% to 80.0%) of 3,589 images of PublicTest"), ({"results": 3}, "see --json")],
-    ids=["ours", "others"],
-)
-def test_any_model_file_is_shown_beside_those_shipped(
-    metrics: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def load(name: str) -> Mock:
-        facts = {"labels": ["core4"], "licence": "a\x1blicence", "selected_on": None, "metrics": metrics}
-        facts["preprocessing"] = {"size_px": 64}
-        file = ModelFile(Path(name).stem, Path(name), "0" * 64, b"content")
-        return Mock(file=file, metadata=Mock(to_json=lambda: json.dumps(facts)))
-
-    monkeypatch.setattr("mien.model.package.shipped_models", lambda: ("base",))
-    monkeypatch.setattr("mien.model.package.load_model", load)
+def shown(metadata: ModelMetadata, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What is printed of a model that says `metadata` of itself."""
+    stated = Mock(file=ModelFile("mine", Path("some/mine.onnx"), "0" * 64, b"content"), metadata=metadata)
+    monkeypatch.setattr("mien.model.package.shipped_models", lambda: ())
+    monkeypatch.setattr("mien.model.package.load_model", lambda _: stated)
     with pytest.raises(SystemExit) as ended:
         main(["info", "--model", "some/mine.onnx"])
-    lines = capsys.readouterr().out.splitlines()
     assert ended.value.code == 0
-    assert [line.split()[1] for line in lines if line.startswith("model")] == ["base", "mine"]
-    assert f"  file                  {Path('some/mine.onnx')}" in lines
-    assert says in lines[-1]
-    assert r"a\x1blicence" in "".join(lines)
+    return capsys.readouterr().out.splitlines()
 
 
-EXPORT = {"precision": "int8", "opset": 18, "inputs": {"faces": ["batch", 1, 48, 48]}}
-
-
-@pytest.mark.parametrize(
-    ("export", "says"),
-    [
-        (EXPORT, "int8, ONNX opset 18, any number of faces at once"),
-        (EXPORT | {"inputs": {"faces": [8, 1, 48, 48]}}, "int8, ONNX opset 18, 8 faces at once"),
-        ({}, None),
-        ({"opset": 18}, "not in a form that can be shown here; see --json"),
-        (["int8"], "not in a form that can be shown here; see --json"),
-    ],
-    ids=["any", "fixed", "old", "bare", "others"],
-)
-def test_form_of_a_model_file_is_shown_where_it_is_stated(
-    export: Any, says: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_model_file_is_shown_with_all_that_it_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    facts = json.loads(load_model("base").metadata.to_json()) | {"export": export}
-    stated = Mock(file=find_model("base"), metadata=Mock(to_json=lambda: json.dumps(facts)))
-    monkeypatch.setattr("mien.model.package.shipped_models", lambda: ("base",))
-    monkeypatch.setattr("mien.model.package.load_model", lambda _: stated)
+    base = load_model("tiny").metadata
+    lines = shown(replace(base, license="a\x1blicense"), monkeypatch, capsys)
+    assert f"  file                  {Path('some/mine.onnx')}" in lines
+    assert "  input                 48 px, grayscale" in lines
+    assert "  graph                 int8, ONNX opset 18, any number of faces at once" in lines
+    assert "  set core4             happy, sad, surprise, neutral" in lines
+    assert r"  license               a\x1blicense" in lines
+    (figure,) = [line for line in lines if line.startswith("  P3 ")]
+    assert re.search(r"\d\d\.\d % \(.*\) of 3,589 images of PublicTest, selected on PublicTest$", figure)
+
+
+def test_a_model_that_says_little_is_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = Preprocessing(112, 96, "rgb", (0.0,) * 3, (255.0,) * 3)
+    words = ("calm", "tense")
+    lines = shown(
+        ModelMetadata("mine", asked, {"mood": words}, {"mood": whole_head("mood", words)}), monkeypatch, capsys
+    )
+    assert lines[-3:] == [
+        "  input                 96 × 112 px, RGB",
+        "  set mood              calm, tense",
+        "  license               not stated",
+    ]
+
+
+def test_json_has_all_of_the_metadata(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        main(["info"])
-    lines = [line.split(None, 1) for line in capsys.readouterr().out.splitlines() if line.startswith("  graph")]
-    assert lines == ([["graph", says]] if says else [])
+        main(["info", "--json"])
+    (tiny,) = [model for model in json.loads(capsys.readouterr().out)["models"] if model["name"] == "tiny"]
+    assert tiny["metadata"]["answers"]["core4"]["labels"] == ["happy", "sad", "surprise", "neutral"]
+    assert tiny["metadata"] == to_jsonable(load_model("tiny").metadata)
 
 
 def test_a_model_file_that_is_not_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,13 +24,13 @@ class FakeRecognizer:
     """Sees one happy face in every picture that is not black."""
 
     def __init__(
-        self, model: str = "base", *, expressions: str = "core4", min_face_px: float | None = None, **_: Any
+        self, model: str = "base", *, expressions: str | None = None, min_face_px: float | None = None, **_: Any
     ) -> None:
         if min_face_px == 7:
             raise DetectorError("7 px are too few")
         if model == "nosuch":
             raise UnknownModel("no model 'nosuch'; choose from base")
-        self.expressions = expression_set(expressions)
+        self.expressions = expression_set(expressions or "core4")
 
     def recognize(self, picture: NDArray[np.uint8]) -> tuple[Face, ...]:
         if picture.max() == 0:

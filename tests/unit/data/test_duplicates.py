@@ -12,7 +12,6 @@ from mien.data import duplicates
 from mien.data.crops import Crops
 from mien.data.dataset import open_dataset
 from mien.data.duplicates import (
-    LeftOut,
     exact_duplicates,
     flat,
     has_duplicate,
@@ -21,6 +20,7 @@ from mien.data.duplicates import (
 )
 from mien.data.labelled_faces import VOTE_COLUMNS, LabelledFaces
 from mien.data.split import Split
+from mien.model.facts import LeftOut
 
 
 def pictures(seed: int, count: int) -> NDArray[np.uint8]:

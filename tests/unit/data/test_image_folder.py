@@ -71,7 +71,7 @@ def test_pictures_are_prepared_as_inference_does(folder: Path) -> None:
     path.parent.mkdir()
     Image.fromarray(colors).save(path, lossless=True, exif=turned)
     pixels = open_dataset(folder).read(Split.TRAIN).gray()[3]  # after the three that lie in `happy` itself
-    assert np.array_equal(pixels, fit_crop(read_picture(path), Preprocessing(48, 0.0, 1.0)))
+    assert np.array_equal(pixels, fit_crop(read_picture(path), Preprocessing(48, 48, "gray", (0.0,), (1.0,))))
     assert np.array_equal(
         open_dataset(folder).read(Split.TRAIN).gray()[0], np.asarray(Image.open(folder / "train/happy/0.png"))
     )

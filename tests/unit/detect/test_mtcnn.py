@@ -7,7 +7,7 @@ from PIL import Image
 from mien.detect import load_detector
 from mien.detect.mtcnn import MARGIN_PX, REFINE_PX, Mtcnn, _on_crops
 from mien.detect.scaling import octaves
-from mien.preprocess import Framing, Preprocessing, crop_face
+from mien.preprocess import Preprocessing, crop_face
 from mien.results import Box
 
 
@@ -157,7 +157,7 @@ def test_windows_start_beyond_the_border_as_the_network_pads(detector):
 
 def test_landmarks_of_crops(detector, astronaut):
     (face,) = detector(astronaut)
-    crop = crop_face(astronaut, face, Preprocessing(48, 0.0, 1.0, Framing(scale=1.0)))
+    crop = crop_face(astronaut, face, Preprocessing(48, 48, "gray", (0.0,), (1.0,)))
     blank = np.full_like(crop, 128)
     found = detector.landmarks_of_crops(np.stack([crop, blank, crop]))
     assert found.shape == (3, 5, 2)

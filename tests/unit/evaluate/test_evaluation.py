@@ -14,10 +14,10 @@ from mien.evaluate.evaluation import Evaluation, Result, evaluate
 from mien.evaluate.protocols import P1, P2, P3, P4, PROTOCOLS
 from mien.evaluate.report import markdown
 from mien.expressions import EXPRESSION_SETS, FER7, FERPLUS8
-from mien.model.calibration import HEADS, Calibration
 from mien.model.metadata import ModelMetadata
 from mien.preprocess import Preprocessing
 from mien.stats import DRAWS
+from mien.train.heads import ANSWERS, HEADS
 
 Probabilities = Mapping[str, NDArray[np.float64]]
 
@@ -95,7 +95,7 @@ def test_faces_seen_before_are_left_out_once_more() -> None:
 
 
 def test_a_protocol_without_images_is_a_clear_error() -> None:
-    without_votes = LabelledFaces(FACES.crops, FACES.fer7, np.zeros_like(FACES.votes), FACES.rows)
+    without_votes = LabelledFaces(FACES.gray(), FACES.fer7, np.zeros_like(FACES.votes), FACES.rows)
     with pytest.raises(DataError, match="no image counts by P2 core4/consensus"):
         evaluate(reader_of_the_corner, without_votes, (P2,))
 
@@ -126,7 +126,9 @@ def test_what_is_no_probability_is_refused(given: Probabilities, message: str) -
 class CountingModel:
     """Finds all expressions alike, and notes how often it was asked."""
 
-    metadata = ModelMetadata("even", Preprocessing(48, 128.0, 60.0), Calibration.neutral(), licence="none")
+    metadata = ModelMetadata(
+        "even", Preprocessing(48, 48, "gray", (128.0,), (60.0,)), {h.name: h.labels for h in HEADS}, ANSWERS
+    )
 
     def __init__(self) -> None:
         self.asked: list[int] = []
@@ -142,7 +144,7 @@ def test_a_network_is_run_once_for_all_sets() -> None:
     assert model.asked == [60]
     for expressions in EXPRESSION_SETS:
         assert given[expressions.name] == pytest.approx(np.full((60, len(expressions)), 1 / len(expressions)))
-    assert list(classifier_of(model, [FER7])(FACES.gray())) == ["fer7"]
+    assert list(classifier_of(model, ["fer7"])(FACES.gray())) == ["fer7"]
 
 
 def test_evaluation_says_so_where_the_model_was_selected_on_these_images() -> None:

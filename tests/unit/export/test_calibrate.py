@@ -3,11 +3,15 @@ import pytest
 from drawn_faces import drawn_faces
 from scipy.special import softmax as scipy_softmax
 
+from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import LabelledFaces
+from mien.data.manifest import manifest
 from mien.errors import DataError
-from mien.export.calibrate import COVERAGE, best_temperature, calibrate, calibration_part
-from mien.expressions import EXPRESSION_SETS, FER7, FERPLUS8
-from mien.model.calibration import HEADS, Calibration, probabilities, support
+from mien.export.calibrate import COVERAGE, best_temperature, calibrated, calibration_part, training_prior
+from mien.expressions import FER7, FERPLUS8
+from mien.model.calibration import Answer, Logits, probabilities, support
+from mien.model.facts import Manifest
+from mien.train.heads import ANSWERS, HEADS
 
 
 def noisy_logits(faces: LabelledFaces, sharpness: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -25,20 +29,30 @@ def noisy_logits(faces: LabelledFaces, sharpness: float, rng: np.random.Generato
     return found
 
 
+def of(faces: LabelledFaces) -> Manifest:
+    """What a network trained on `faces` says of its data."""
+    return manifest(faces, faces, training_rows_to_keep(faces, faces[:0])[1])
+
+
+def calibrate(logits: Logits, faces: LabelledFaces) -> dict[str, Answer]:
+    return calibrated(logits, faces, of(faces))
+
+
 def test_finds_the_temperature_that_was_put_in() -> None:
     faces = drawn_faces(4000, seed=0)
-    calibration = calibrate(noisy_logits(faces, 2.5, np.random.default_rng(1)), faces)
-    assert calibration.temperature["fer7"] == pytest.approx(2.5, rel=0.1)
-    assert calibration.temperature["ferplus8"] == pytest.approx(2.5, rel=0.1)
+    answers = calibrate(noisy_logits(faces, 2.5, np.random.default_rng(1)), faces)
+    assert answers["fer7"].temperature == pytest.approx(2.5, rel=0.1)
+    assert answers["ferplus8"].temperature == pytest.approx(2.5, rel=0.1)
+    for answer in answers.values():
+        assert answer.head_temperature == answers[answer.head].temperature
 
 
 def test_threshold_leaves_the_stated_coverage() -> None:
     faces = drawn_faces(1000, seed=0)
     logits = noisy_logits(faces, 1.0, np.random.default_rng(1))
-    calibration = calibrate(logits, faces)
-    for expressions in EXPRESSION_SETS:
-        backed = support(logits, probabilities(logits, expressions, calibration), expressions, calibration)
-        assert (backed >= calibration.least_support[expressions.name]).mean() == pytest.approx(COVERAGE, abs=0.01)
+    for answer in calibrate(logits, faces).values():
+        backed = support(logits, probabilities(logits, answer), answer)
+        assert (backed >= answer.threshold).mean() == pytest.approx(COVERAGE, abs=0.01)
 
 
 def test_answers_that_are_all_right_say_nothing_of_the_temperature() -> None:
@@ -52,11 +66,10 @@ def test_threshold_near_one_is_rounded_down() -> None:
     faces = drawn_faces(40, seed=0)
     lead = np.linspace(12.5, 16, len(faces))[:, None]  # so sure that all are 1 to four digits
     logits = {"fer7": lead * np.eye(7)[faces.fer7], "ferplus8": lead * np.eye(8)[faces.majority()]}
-    calibration = calibrate(logits, faces)
-    for expressions in EXPRESSION_SETS:
-        backed = support(logits, probabilities(logits, expressions, calibration), expressions, calibration)
+    for answer in calibrate(logits, faces).values():
+        backed = support(logits, probabilities(logits, answer), answer)
         assert backed.max() < 1
-        assert (backed >= calibration.least_support[expressions.name]).all()
+        assert (backed >= answer.threshold).all()
 
 
 def without_votes(faces: LabelledFaces) -> LabelledFaces:
@@ -81,14 +94,22 @@ def test_calibration_part_is_half() -> None:
     assert calibration_part(drawn_faces(10, seed=0)).sum() == 5
 
 
-def test_neutral_calibration_is_plain_softmax() -> None:
+def test_before_calibration_an_answer_is_plain_softmax() -> None:
     rng = np.random.default_rng(0)
     logits = {head.name: rng.normal(0, 3, (5, len(head))).astype(np.float32) for head in HEADS}
     columns = {"core4": [1, 3, 2, 0], "core4-fer2013": [3, 4, 5, 6], "fer7": range(7), "ferplus8": range(8)}
-    for expressions in EXPRESSION_SETS:
-        head = logits["ferplus8" if expressions.name in ("core4", "ferplus8") else "fer7"]
-        plain = scipy_softmax(head[:, list(columns[expressions.name])].astype(np.float64), axis=1)
-        given = probabilities(logits, expressions, Calibration.neutral())
+    for name, answer in ANSWERS.items():
+        head = logits["ferplus8" if name in ("core4", "ferplus8") else "fer7"]
+        plain = scipy_softmax(head[:, list(columns[name])].astype(np.float64), axis=1)
+        given = probabilities(logits, answer)
         np.testing.assert_allclose(given, plain, rtol=1e-12)
-        assert (support(logits, given, expressions, Calibration.neutral()) > 0).all()
-    assert set(Calibration.neutral().least_support.values()) == {0.0}  # so nothing is uncertain
+        assert (support(logits, given, answer) > answer.threshold).all()  # so nothing is uncertain
+
+
+def test_training_prior_is_the_share_of_each_class_trained_on() -> None:
+    faces = drawn_faces(9, seed=0)  # three happy ones, two of each other
+    answers = calibrate(noisy_logits(faces, 1.0, np.random.default_rng(1)), faces)
+    shares = (0.3333, 0.2222, 0.2222, 0.2222)
+    assert answers["core4"].training_prior == answers["core4-fer2013"].training_prior == shares
+    assert answers["ferplus8"].training_prior == (0.2222, 0.3333, 0.2222, 0.2222, 0, 0, 0, 0)
+    assert training_prior(ANSWERS["core4"], of(faces[:0])) is None

@@ -1,56 +1,60 @@
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from mien.export.card import about_certainty, about_export, about_failures
+from mien.model.facts import Certainty, ExportFacts, Failure, Parity
+from mien.stats import Estimate
+from mien.train.heads import ANSWERS
 
-EXPORT = {
-    "precision": "fp32",
-    "opset": 18,
-    "inputs": {"faces": ["batch", 1, 48, 48]},
-    "parity": {
-        "greatest_difference": 0.1413,
-        "mean_difference": 0.021,
-        "agreement": {"core4": 0.9941},
-        "accuracy": {"P2": 0.8877},
-        "network_accuracy": {"P2": 0.8888},
-    },
-}
-SHARE = {"value": 0.1, "low": 0.05, "high": 0.15}
+EXPORT = ExportFacts("fp32", 18, None, Parity(0.1413, 0.021, 0.0, {"core4": 0.9941}, {"P2": 0.8877}, {"P2": 0.8888}))
+CORE = replace(ANSWERS["core4"], threshold=0.6008)
+
+
+def share(value: float) -> Estimate:
+    return Estimate(value, 0.05, 0.15)
+
+
 CERTAINTY = {
-    "core4": {
-        "n": 1458,
-        "calibration_error": 0.016,
-        "error_by_chance": 0.018,
-        "bins": [],
-        "coverage": [0.8, 0.9, 0.95, 1.0],
-        "risk": [0.041, 0.072, 0.083, 0.1],
-        "aurc": 0.02087,
-        "certain": SHARE | {"value": 0.884},
-        "certain_wrong": SHARE | {"value": 0.067},
-        "wrong": SHARE,
-        "uncertain_outside": {"anger": SHARE | {"value": 0.864, "n": 177}},
-    }
+    "core4": Certainty(
+        n=1458,
+        calibration_error=0.016,
+        error_by_chance=0.018,
+        bins=(),
+        coverage=(0.8, 0.9, 0.95, 1.0),
+        risk=(0.041, 0.072, 0.083, 0.1),
+        aurc=0.02087,
+        certain=share(0.884),
+        certain_wrong=share(0.067),
+        wrong=share(0.1),
+        uncertain_outside={"anger": (177, share(0.864))},
+    )
 }
 
 
 @pytest.mark.parametrize(
     ("stated", "says"),
     [
-        ({}, "Weights and arithmetic are in float32"),
+        ({}, "Weights and arithmetic are in float32; ONNX opset 18; any number of faces at once."),
         ({"precision": "fp16"}, "Weights are stored in float16"),
         ({"precision": "int8", "range_faces": 128}, "that 128 faces of the training set gave them"),
-        ({"inputs": {"faces": [8, 1, 48, 48]}}, "; 8 faces at once."),
     ],
 )
-def test_form_of_the_file_is_said(stated: dict[str, object], says: str) -> None:
-    text = about_export(EXPORT | stated)
+def test_form_of_the_file_is_said(stated: dict[str, Any], says: str) -> None:
+    text = about_export(replace(EXPORT, **stated))
     assert says in text
     assert "at most 0.14 (mean 0.02)" in text
     assert "on 99.4 % (`core4`) of the held-out faces" in text
     assert "| P2 | 88.9 % | 88.8 % |" in text
 
 
+def test_a_file_that_was_compared_with_no_network_says_nothing_of_one() -> None:
+    assert about_export(replace(EXPORT, parity=None)).endswith("any number of faces at once.")
+
+
 def test_risks_stand_under_their_coverage() -> None:
-    text = about_certainty(CERTAINTY, {"core4": 0.6008}, "some-card")
+    text = about_certainty(CERTAINTY, {"core4": CORE}, "some-card")
     head, _, row = next(part for part in text.split("\n\n") if "AURC" in part).splitlines()
     shown = dict(zip(*(line.strip("| ").split(" | ") for line in (head, row)), strict=True))
     assert shown["at 95 %"] == "8.3 %"
@@ -69,6 +73,6 @@ def test_what_is_not_there_is_said() -> None:
 
 
 def test_mistakes_are_rows_without_pictures() -> None:
-    text = about_failures([{"row": 31234, "truth": "sad", "answer": "happy", "probability": 0.998}])
+    text = about_failures([Failure(31234, "sad", "happy", 0.998)])
     assert "| 31234 | sad | happy | 99.8 % |" in text
     assert "![" not in text

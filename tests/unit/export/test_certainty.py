@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.data.labelled_faces import VOTE_COLUMNS, LabelledFaces
-from mien.export.certainty import COVERAGES, _certainty, certainty_by_set, risk_by_coverage, wilson
-from mien.expressions import EXPRESSION_SETS, FER7, FERPLUS8
-from mien.model.calibration import Calibration
+from mien.export.certainty import COVERAGES, _certainty, certainty_by_answer, risk_by_coverage, wilson
+from mien.expressions import FER7, FERPLUS8
+from mien.results import to_jsonable
+from mien.train.heads import ANSWERS
 
 
 def test_risk_of_answers_ranked_by_hand() -> None:
@@ -59,9 +61,8 @@ def angry_and_drawn() -> tuple[dict[str, np.ndarray], LabelledFaces]:
 
 def test_angry_faces_are_uncertain_and_counted() -> None:
     logits, faces = angry_and_drawn()
-    names = [expressions.name for expressions in EXPRESSION_SETS]
-    calibration = Calibration(dict.fromkeys(names, 1.0), dict.fromkeys(names, 0.6))
-    found = certainty_by_set(logits, faces, calibration)
+    answers = {name: replace(answer, threshold=0.6) for name, answer in ANSWERS.items()}
+    found = certainty_by_answer(logits, faces, answers)
     core4 = found["core4"]
     assert (core4.n, core4.wrong.value, core4.certain.value, core4.aurc) == (40, 0, 1, 0)
     n, share = core4.uncertain_outside["anger"]
@@ -83,8 +84,8 @@ def test_error_by_chance_is_that_of_exact_probabilities() -> None:
 
 def test_figures_are_ready_for_json() -> None:
     logits, faces = angry_and_drawn()
-    found = certainty_by_set(logits, faces, Calibration.neutral())["core4"]
-    table = json.loads(json.dumps(found.to_dict()))
+    found = certainty_by_answer(logits, faces, ANSWERS)["core4"]
+    table = json.loads(json.dumps(to_jsonable(found)))
     assert table["coverage"] == list(COVERAGES)
     assert len(table["risk"]) == len(COVERAGES)
     assert sum(count for _, _, count in table["bins"]) == table["n"]

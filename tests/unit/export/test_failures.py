@@ -6,7 +6,7 @@ from drawn_faces import drawn_faces
 from mien.data.labelled_faces import LabelledFaces
 from mien.export.failures import failure_sheet, surest_failures
 from mien.expressions import FERPLUS8
-from mien.model.calibration import Calibration
+from mien.train.heads import ANSWERS
 
 FACES = drawn_faces(12, seed=0)
 
@@ -20,16 +20,16 @@ def logits() -> dict[str, np.ndarray]:
 
 
 def test_the_surest_wrong_answer_comes_first() -> None:
-    found = surest_failures(logits(), FACES, Calibration.neutral())
+    found = surest_failures(logits(), FACES, ANSWERS["core4"])
     assert [(f.row, f.truth, f.answer) for f in found] == [(5, "sad", "neutral"), (4, "happy", "neutral")]
     assert found[0].probability > found[1].probability
-    assert surest_failures(logits(), FACES, Calibration.neutral(), count=1) == found[:1]
+    assert surest_failures(logits(), FACES, ANSWERS["core4"], count=1) == found[:1]
 
 
 def test_a_picture_is_named_by_its_file() -> None:
     names = np.array([f"val/happy/{number}.png" for number in range(12)])
     faces = replace(FACES, files=names)
-    assert [f.file for f in surest_failures(logits(), faces, Calibration.neutral())] == [names[5], names[4]]
+    assert [f.file for f in surest_failures(logits(), faces, ANSWERS["core4"])] == [names[5], names[4]]
     chosen = LabelledFaces.concatenate([faces[4:6], faces[:1]])
     assert chosen.files is not None
     assert chosen.files.tolist() == [names[4], names[5], names[0]]
@@ -37,7 +37,7 @@ def test_a_picture_is_named_by_its_file() -> None:
 
 
 def test_sheet_shows_each_failure() -> None:
-    found = surest_failures(logits(), FACES, Calibration.neutral())
+    found = surest_failures(logits(), FACES, ANSWERS["core4"])
     sheet = np.asarray(failure_sheet(found, FACES))
     side = sheet.shape[0] - 40
     first, second = sheet[: side - 4, : side - 4], sheet[: side - 4, side : 2 * side - 4]

@@ -36,7 +36,7 @@ def made(family: str) -> ExpressionTraining:
     """A network whose normalization is that of the faces, so that its answers to them differ."""
     torch.manual_seed(0)
     config = TrainingConfig.model_validate({"network": {"family": family, **NETWORKS[family]}})
-    module = ExpressionTraining(config, Preprocessing(size_px=48, mean=0.0, std=255.0))
+    module = ExpressionTraining(config, Preprocessing(48, 48, "gray", (0.0,), (255.0,)))
     for layer in module.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.momentum = 1.0
@@ -56,7 +56,7 @@ def test_a_graph_answers_and_costs_as_its_network(family: str) -> None:
     module = made(family)
     expected = network_logits(module, FACES)["fer7"]
     module.network.merge()  # as the export does
-    graph = to_onnx(module, 48)
+    graph = to_onnx(module)
     content = graph.SerializeToString()
     np.testing.assert_allclose(answers(content), expected, atol=1e-4)
     assert np.ptp(expected, axis=0).max() > 0.005  # faces are told apart
@@ -68,7 +68,7 @@ def test_a_graph_answers_and_costs_as_its_network(family: str) -> None:
 @pytest.mark.slow
 def test_squeeze_and_excitation_in_int8_answers_nearly_as_its_network() -> None:
     module = made("residual-se")
-    graph = to_onnx(module, 48)
+    graph = to_onnx(module)
     quantised = in_int8(graph, FACES[:, None].astype(np.float32) / 255)
     expected = network_logits(module, FACES)["fer7"]
     gap = np.abs(answers(quantised.SerializeToString()) - expected)

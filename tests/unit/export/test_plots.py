@@ -7,15 +7,25 @@ import pytest
 
 from mien.errors import MissingExtra
 from mien.export.plots import write_plots
+from mien.model.facts import Certainty
+from mien.stats import Estimate
 
-COVERAGES = [step / 20 for step in range(1, 21)]
+COVERAGES = tuple(step / 20 for step in range(1, 21))
+SHARE = Estimate(0.1, 0.05, 0.15)
 CERTAINTY = {
-    name: {
-        "calibration_error": 0.02,
-        "bins": [(0.3 + bin_ / 25, 0.28 + bin_ / 25, 100) for bin_ in range(15)],
-        "coverage": COVERAGES,
-        "risk": [coverage**2 * worst for coverage in COVERAGES],
-    }
+    name: Certainty(
+        n=1500,
+        calibration_error=0.02,
+        error_by_chance=0.02,
+        bins=tuple((0.3 + bin_ / 25, 0.28 + bin_ / 25, 100) for bin_ in range(15)),
+        coverage=COVERAGES,
+        risk=tuple(coverage**2 * worst for coverage in COVERAGES),
+        aurc=0.1,
+        certain=SHARE,
+        certain_wrong=SHARE,
+        wrong=SHARE,
+        uncertain_outside={},
+    )
     for name, worst in (("core4", 0.1), ("core4-fer2013", 0.2), ("fer7", 0.3), ("ferplus8", 0.15))
 }
 

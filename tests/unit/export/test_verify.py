@@ -5,7 +5,8 @@ import pytest
 from drawn_faces import drawn_faces
 
 from mien.errors import ModelError
-from mien.export.verify import Parity, check_parity, parity
+from mien.export.verify import check_parity, parity
+from mien.model.facts import Parity
 
 FACES = drawn_faces(40, seed=0)
 RNG = np.random.default_rng(0)

@@ -4,10 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mien.expressions import CORE4, CORE4_FER2013, EXPRESSION_SETS, FER7, FERPLUS8, ExpressionSet, core4_positions
-from mien.model.calibration import Calibration, probabilities, softmax, support
+from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8, ExpressionSet, core4_positions
+from mien.model.calibration import Answer, others, probabilities, softmax, support, whole_head
 
 finite = st.floats(-30, 30, width=32)
+CORE = Answer("ferplus8", CORE4.labels, core4_positions(FERPLUS8))
+CORE_FER2013 = Answer("fer7", CORE4_FER2013.labels, core4_positions(FER7))
+WHOLE = whole_head("fer7", FER7.labels), whole_head("ferplus8", FERPLUS8.labels)
 
 
 def logits_for(fer7: dict[str, float], ferplus8: dict[str, float]) -> dict[str, np.ndarray]:
@@ -20,44 +23,56 @@ def logits_for(fer7: dict[str, float], ferplus8: dict[str, float]) -> dict[str, 
 
 
 @given(arrays(np.float32, (3, 7), elements=finite), arrays(np.float32, (3, 8), elements=finite))
-def test_every_set_gives_probabilities(fer7: np.ndarray, ferplus8: np.ndarray) -> None:
-    calibration = Calibration({"core4": 0.5, "core4-fer2013": 0.7, "fer7": 2.0, "ferplus8": 1.3}, {})
+def test_every_answer_gives_probabilities(fer7: np.ndarray, ferplus8: np.ndarray) -> None:
     logits = {"fer7": fer7, "ferplus8": ferplus8}
-    for expressions in EXPRESSION_SETS:
-        given_probabilities = probabilities(logits, expressions, calibration)
-        assert given_probabilities.shape == (3, len(expressions))
+    for answer in (
+        Answer(CORE.head, CORE.labels, CORE.positions, temperature=0.5, head_temperature=1.3),
+        Answer("fer7", ("a", "b", "c"), (6, 0, 2), temperature=2.0),
+        *WHOLE,
+    ):
+        given_probabilities = probabilities(logits, answer)
+        assert given_probabilities.shape == (3, len(answer.labels))
         assert (given_probabilities >= 0).all()
         np.testing.assert_allclose(given_probabilities.sum(axis=1), 1)
-        backed = support(logits, given_probabilities, expressions, calibration)
+        backed = support(logits, given_probabilities, answer)
         assert ((backed >= 0) & (backed <= given_probabilities.max(axis=1) + 1e-9)).all()
 
 
-@pytest.mark.parametrize(("core", "head"), [(CORE4, FERPLUS8), (CORE4_FER2013, FER7)])
-def test_core_classes_are_the_head_of_their_truth_narrowed(core: ExpressionSet, head: ExpressionSet) -> None:
+def test_large_logits_do_not_overflow() -> None:
+    np.testing.assert_array_equal(softmax(np.array([[1e4, 0.0, -1e4]])), [[1.0, 0.0, 0.0]])
+
+
+@pytest.mark.parametrize(("answer", "head"), [(CORE, FERPLUS8), (CORE_FER2013, FER7)])
+def test_some_classes_are_their_head_narrowed(answer: Answer, head: ExpressionSet) -> None:
     rng = np.random.default_rng(0)
     logits = {s.name: rng.normal(size=(5, len(s))).astype(np.float32) for s in (FER7, FERPLUS8)}
     wide = softmax(logits[head.name].astype(np.float64))[:, core4_positions(head)]
-    narrowed = probabilities(logits, core, Calibration.neutral())
-    np.testing.assert_allclose(narrowed, wide / wide.sum(axis=1, keepdims=True), atol=1e-12)
+    np.testing.assert_allclose(probabilities(logits, answer), wide / wide.sum(axis=1, keepdims=True), atol=1e-12)
 
 
 def test_higher_temperature_is_less_confident() -> None:
     logits = logits_for({"happy": 3}, {"happiness": 3})
-    cool, warm = (Calibration({"core4": t}, {}) for t in (0.5, 3.0))
-    assert probabilities(logits, CORE4, cool).max() > probabilities(logits, CORE4, warm).max()
+    cool, warm = (Answer(CORE.head, CORE.labels, CORE.positions, temperature=t) for t in (0.5, 3.0))
+    assert probabilities(logits, cool).max() > probabilities(logits, warm).max()
 
 
 def test_an_angry_face_has_little_support_among_the_four() -> None:
-    calibration = Calibration.neutral()
     happy = logits_for({"happy": 6}, {"happiness": 6})
     angry = logits_for({"angry": 6, "sad": 3}, {"anger": 6, "sadness": 3})
-    backed = [support(x, probabilities(x, CORE4, calibration), CORE4, calibration)[0] for x in (happy, angry)]
+    backed = [support(x, probabilities(x, CORE), CORE)[0] for x in (happy, angry)]
     assert backed[0] > 0.9
     assert backed[1] < 0.1
 
 
-def test_support_within_a_wide_set_is_the_probability() -> None:
-    calibration = Calibration.neutral()
+def test_what_an_answer_leaves_out_is_named_as_fer2013_does() -> None:
+    names, outside = others(logits_for({}, {"anger": 6}), CORE, FERPLUS8.labels)
+    assert names == ("angry", "disgust", "fear", "contempt")
+    assert names[outside[0].argmax()] == "angry"
+    assert others(logits_for({}, {}), WHOLE[1], FERPLUS8.labels)[1].shape == (1, 0)
+
+
+def test_support_within_a_whole_head_is_the_probability() -> None:
     logits = logits_for({"angry": 2}, {"anger": 2})
-    given_probabilities = probabilities(logits, FERPLUS8, calibration)
-    assert support(logits, given_probabilities, FERPLUS8, calibration) == given_probabilities.max()
+    for answer in WHOLE:
+        given_probabilities = probabilities(logits, answer)
+        assert support(logits, given_probabilities, answer) == given_probabilities.max()

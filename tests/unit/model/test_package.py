@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.errors import ModelError, UnknownModel
+from mien.errors import ModelError, UnknownExpressionSet, UnknownModel
 from mien.expressions import CORE4
 from mien.model import shipped
 from mien.model.package import find_model, load_model, shipped_models
@@ -79,13 +79,19 @@ def test_onnx_file_of_another_kind_is_told_to_be_none_of_ours() -> None:
 def test_no_crops_give_no_answers() -> None:
     model = load_model("base")
     nothing = np.empty((0, 48, 48), dtype=np.uint8)
-    assert model.predict(nothing, CORE4) == ()
-    assert model.probabilities(nothing, CORE4).shape == (0, 4)
+    assert model.predict(nothing, "core4") == ()
+    assert model.probabilities(nothing, "core4").shape == (0, 4)
 
 
 def test_prediction_is_the_calibrated_probabilities() -> None:
     model = load_model("base")
     crops = np.random.default_rng(0).integers(0, 255, (3, 48, 48), dtype=np.uint8)
-    for prediction, row in zip(model.predict(crops, CORE4), model.probabilities(crops, CORE4), strict=True):
+    for prediction, row in zip(model.predict(crops, "core4"), model.probabilities(crops, "core4"), strict=True):
         assert prediction.probabilities == tuple(row)
         assert prediction.expression == CORE4.labels[row.argmax()]
+
+
+def test_an_answer_that_the_model_has_not_is_told() -> None:
+    crops = np.zeros((1, 48, 48), dtype=np.uint8)
+    with pytest.raises(UnknownExpressionSet, match=r"'core5' \(did you mean 'core4'\?\); choose from core4, "):
+        load_model("tiny").predict(crops, "core5")

@@ -1,0 +1,20 @@
+"""The heads that training gives a network, and the answers that the models made of it have."""
+
+from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8, ExpressionSet, core4_positions
+from mien.model.calibration import Answer, whole_head
+
+HEADS = (FER7, FERPLUS8)
+"""FER2013's labels and FER+'s; the core classes have no head of their own."""
+
+
+def _narrowed(core: ExpressionSet, head: ExpressionSet) -> Answer:
+    return Answer(head.name, core.labels, core4_positions(head))
+
+
+ANSWERS = {
+    CORE4.name: _narrowed(CORE4, FERPLUS8),
+    CORE4_FER2013.name: _narrowed(CORE4_FER2013, FER7),
+    FER7.name: whole_head(FER7.name, FER7.labels),
+    FERPLUS8.name: whole_head(FERPLUS8.name, FERPLUS8.labels),
+}
+"""What these models can be asked for, before calibration; the first is the default."""
