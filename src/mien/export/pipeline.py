@@ -39,7 +39,6 @@ from mien.model.facts import (
     TrainingFacts,
 )
 from mien.model.metadata import ModelMetadata
-from mien.model.onnx_layers import layers_of
 from mien.model.package import ExpressionModel, load_model
 from mien.model.records import from_jsonable
 from mien.preprocess import Preprocessing, fit_crops, model_input
@@ -202,7 +201,7 @@ def export_all(
         license=license_note(training_facts.data, facts["config"]["network"], facts["config"]["data"]["licence"]),
         selected_on=HELD_OUT_SPLIT,
         training=training_facts,
-        layers=layers_of(graph),
+        layers=network.network.layers(network.preprocessing.height),
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -18,11 +18,11 @@ from mien.export.calibrate import best_temperature
 from mien.export.onnx_graph import network_logits, trained_network
 from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8, ExpressionSet
 from mien.model.calibration import Logits, scores, softmax
+from mien.model.layers import total_multiply_adds, total_weights
 from mien.train.config import FACE_PX, LossConfig
 from mien.train.dataloaders import fitted, stacked
 from mien.train.heads import ANSWERS as HEAD_ANSWERS
 from mien.train.heads import HEADS
-from mien.train.networks.expression import multiply_adds
 from mien.train.run.files import replace_file
 from mien.train.run_record import run_facts
 
@@ -37,7 +37,7 @@ class RunResult:
     """What is kept of a run beside its predictions.
 
     Attributes:
-        weights: Number of weights of the network as it is exported, with blocks merged that an export merges.
+        weights: Number of weights of the network as it is exported, with blocks and normalizations merged.
         multiply_adds: Of the same network, for one face.
         elapsed_s: Wall-clock seconds of the training.
         commit: Of the source that trained it; several, with commas between, where it was continued by another; None if
@@ -65,10 +65,10 @@ def keep_predictions(run: Path, faces: LabelledFaces) -> None:
     if not all(np.isfinite(values).all() for values in logits.values()):
         raise MienError("the trained network predicts NaN or infinite values; lower optimizer.peak_learning_rate")
     module.network.merge()
-    weights = sum(weight.numel() for weight in module.network.parameters())
+    layers = module.network.layers(FACE_PX)
     result = RunResult(
-        weights=weights,
-        multiply_adds=multiply_adds(module.network, FACE_PX),
+        weights=total_weights(layers),
+        multiply_adds=total_multiply_adds(layers),
         elapsed_s=facts["elapsed_s"],
         commit=", ".join(dict.fromkeys(start["commit"] for start in facts["starts"] if start["commit"])) or None,
         origins=facts["learnt_from"],
