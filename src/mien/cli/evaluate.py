@@ -80,7 +80,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     from rich.console import Console
 
     from mien.cli.class_names import class_names
-    from mien.cli.output.findings import print_findings, refuse_what_cannot_be_written, write_findings
+    from mien.cli.findings import print_findings, refuse_what_cannot_be_written, write_findings
     from mien.data.dataset import open_dataset
     from mien.data.labelled_faces import FER2013
     from mien.data.split import Split, split_named

@@ -17,13 +17,13 @@ from mien.evaluate.protocols import P1, P2, P3, P4, Protocol
 from mien.export.calibrate import best_temperature
 from mien.export.onnx_graph import network_logits, trained_network
 from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8, ExpressionSet
+from mien.files import replace_file
 from mien.model.calibration import Logits, scores, softmax
 from mien.model.layers import total_multiply_adds, total_weights
 from mien.train.config import FACE_PX, LossConfig
 from mien.train.dataloaders import fitted, stacked
 from mien.train.heads import ANSWERS as HEAD_ANSWERS
 from mien.train.heads import HEADS
-from mien.train.run.files import replace_file
 from mien.train.run_record import run_facts
 
 PREDICTIONS, RESULT = "predictions.npz", "result.json"

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from mien.errors import OutputError
+from mien.files import replace_file
 from mien.report.format import NONE, nats, nats_interval, points, points_interval, share
 from mien.report.markdown import table
 from mien.report.plots import Mean, means_by_row, means_by_x
 from mien.results import to_jsonable
 from mien.stats import Estimate
 from mien.study.results import ArmResult, StudyResult
-from mien.train.run.files import replace_file
 
 REPORT = "report"
 

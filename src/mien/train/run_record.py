@@ -20,13 +20,13 @@ from mien.data.class_mapping import listed
 from mien.data.labelled_faces import LabelledFaces
 from mien.data.manifest import manifest
 from mien.errors import ConfigError, first_line
+from mien.files import replace_file
 from mien.model.facts import LeftOut
 from mien.preprocess import Framing, Preprocessing
 from mien.train.config import TrainingConfig, is_published
 from mien.train.dataloaders import fitted, stacked
 from mien.train.device import Machine
 from mien.train.distillation import checksums
-from mien.train.run.files import replace_file
 from mien.train.trainer import CHECKPOINT, Reached, read_checkpoint
 
 LOCK = "run.lock"

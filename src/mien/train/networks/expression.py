@@ -10,7 +10,7 @@ from mien.expressions import FER7, FERPLUS8
 from mien.model.layers import Layer
 from mien.train.config import DENSE_FAMILIES, NetworkConfig, is_published
 from mien.train.networks.classic import classic_stages
-from mien.train.networks.layer_table import layer_table
+from mien.train.networks.layers import layer_table
 from mien.train.networks.pretrained import PublishedTrunk
 
 _POOLING_LAYERS = 3  # at the trunk's end: mean, flattening, dropout
