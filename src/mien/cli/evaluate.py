@@ -18,7 +18,7 @@ ROBUSTNESS = 500  # faces made worse, each in 45 ways
 PARITY = 256  # faces asked about in many ways
 
 
-def evaluate(  # noqa: PLR0913 - one parameter per option
+def evaluate(
     given: Annotated[
         list[str],
         typer.Argument(
