@@ -80,8 +80,8 @@ def evaluate(
 
     from rich.console import Console
 
-    from mien.data.class_mapping import class_names
-    from mien.data.dataset import read_faces, read_seen, split_name
+    from mien.cli.class_names import class_names
+    from mien.data.dataset import open_dataset
     from mien.data.split import split_named
     from mien.evaluate import EvaluationOptions, html_page, markdown
     from mien.evaluate import evaluate as measure
@@ -100,13 +100,12 @@ def evaluate(
     if robustness is None:
         robustness = ROBUSTNESS if html_file and not classifier.is_recorded else 0
     with Console(stderr=True).status("Reading faces") as status:
-        faces = read_faces(data, split=part, classes=classes)
+        faces = open_dataset(data, classes).read(part)
         options = EvaluationOptions(
             split=part,
-            split_name=split_name(data, part),
             protocols=protocols_named(protocol or ()),
-            selected_on=split_name(data, split_named(selected_on)) if selected_on else None,
-            seen=read_seen(training, part, classes=classes) if training else None,
+            selected_on=split_named(selected_on) if selected_on else None,
+            seen=open_dataset(training, classes).seen_before(part) if training else None,
             analyses=any(files.values()),
             against=other,
             robustness=robustness,

@@ -108,7 +108,7 @@ class CropClassifier:
 
     def predict_faces(self, faces: LabelledFaces) -> Predictions:
         """As `Classifier.predict_faces`: what `predict` gives, without anything marked as uncertain."""
-        return Predictions(self.predict(faces.pixels))
+        return Predictions(self.predict(faces.crops))
 
     def predict_files(self, paths: Sequence[Path]) -> Probabilities:
         """As `Classifier.predict_files`: the pictures are read, and each is asked about alone."""
@@ -143,7 +143,7 @@ class MienClassifier(CropClassifier):
 
     def predict_faces(self, faces: LabelledFaces) -> Predictions:
         """As `Classifier.predict_faces`, with support and thresholds."""
-        logits, answers = self.model.logits(faces.pixels), self.model.metadata.answers
+        logits, answers = self.model.logits(faces.crops), self.model.metadata.answers
         given = {name: probabilities(logits, answer) for name, answer in answers.items()}
         supported = {name: support(logits, given[name], answer) for name, answer in answers.items()}
         return Predictions(given, supported, {name: answer.threshold for name, answer in answers.items()})

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien._version import __version__
+from mien.data.dataset import Dataset
 from mien.data.duplicates import NEAR_DUPLICATE
 from mien.data.labelled_faces import FER2013, LabelledFaces
 from mien.data.manifest import fingerprint
@@ -40,8 +41,7 @@ class EvaluationOptions:
     """What to measure, and what to find out beyond it.
 
     Attributes:
-        split: Which split the faces are.
-        split_name: What the data call it; the split's own name if empty.
+        split: Which split the faces are, and which of a data set is measured on.
         protocols: By what to measure; if empty, by all that the faces have truth and the classifier answers for.
         selected_on: The split that the classifier was chosen on, by any of its names; None leaves that to what it says
             itself.
@@ -57,7 +57,6 @@ class EvaluationOptions:
     """
 
     split: Split = Split.VALIDATION
-    split_name: str = ""
     protocols: tuple[Protocol, ...] = ()
     selected_on: str | None = None
     seen: LabelledFaces | None = None
@@ -203,13 +202,13 @@ class Evaluation:
 
 
 def evaluate(
-    classifier: Classifier, faces: LabelledFaces, options: EvaluationOptions = EvaluationOptions()
+    classifier: Classifier, data: LabelledFaces | Dataset, options: EvaluationOptions = EvaluationOptions()
 ) -> Evaluation:
     """Measures a classifier on labelled faces, and finds out all that is asked for.
 
     Args:
         classifier: What to measure.
-        faces: The images to measure it on.
+        data: The images to measure it on, or a data set that has them.
         options: By what to measure, and what else to find out. The gallery and robustness are by P2 where that is
             measured, else by the first protocol.
 
@@ -218,6 +217,7 @@ def evaluate(
         ModelError: If a classifier does not know a set of expressions that it is asked for, gives no probabilities, or
             cannot be asked what it has to be asked.
     """
+    faces = data.read(options.split) if isinstance(data, Dataset) else data
     protocols, not_measured = _protocols(classifier, faces, options)
     sets = list(dict.fromkeys(protocol.expressions for protocol in protocols))
     said = classifier.predict_faces(faces)
@@ -230,9 +230,9 @@ def evaluate(
     return Evaluation(
         model=classifier.name,
         data=faces.source,
-        split=_split_name(options),
+        split=_split_name(faces, options),
         data_sha256=fingerprint(faces),
-        selected_on=_as_the_data_say(options.selected_on or (classifier.selected_on if own else None), options),
+        selected_on=_as_the_data_say(options.selected_on or (classifier.selected_on if own else None), faces, options),
         trained_on=own and classifier.training is not None and options.split == Split.TRAIN,
         results=results,
         analyses=_analyses(said, faces, results, options) if options.analyses else (),
@@ -244,7 +244,7 @@ def evaluate(
         else None,
         against=options.against.name if options.against else None,
         comparisons=_comparisons(given, options.against, faces, protocols) if options.against else (),
-        invariance=invariance(classifier, faces.pixels, most=options.invariance) if options.invariance else None,
+        invariance=invariance(classifier, faces.crops, most=options.invariance) if options.invariance else None,
     )
 
 
@@ -274,7 +274,7 @@ def _averaged(
     classifier: Classifier, faces: LabelledFaces, given: Probabilities, sets: Sequence[ExpressionSet]
 ) -> Probabilities:
     """The mean of the given probabilities and those of the faces' mirror images."""
-    of_mirrored = checked(classifier.predict(mirrored(faces.pixels)), len(faces), sets)
+    of_mirrored = checked(classifier.predict(mirrored(faces.crops)), len(faces), sets)
     return {name: (given[name] + other) / 2 for name, other in of_mirrored.items()}
 
 
@@ -353,13 +353,14 @@ def _comparisons(
     return tuple(compared)
 
 
-def _split_name(options: EvaluationOptions) -> str:
-    return options.split_name or options.split.value
+def _split_name(faces: LabelledFaces, options: EvaluationOptions) -> str:
+    """What the data call the split, where the faces are of one and say of which."""
+    return faces.splits[0] if len(faces.splits) == 1 else options.split.value
 
 
-def _as_the_data_say(split: str | None, options: EvaluationOptions) -> str | None:
+def _as_the_data_say(split: str | None, faces: LabelledFaces, options: EvaluationOptions) -> str | None:
     """The name of a split, by which the data call it where it is the one measured on."""
-    return _split_name(options) if split and find_split_named(split) == options.split else split
+    return _split_name(faces, options) if split and find_split_named(split) == options.split else split
 
 
 def _is_own_data(classifier: Classifier, faces: LabelledFaces) -> bool:

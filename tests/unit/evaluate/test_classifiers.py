@@ -63,7 +63,7 @@ def test_one_of_your_own_needs_a_name_labels_and_a_way_to_predict(tmp_path: Path
     assert own.with_threads(2) is own
     assert (own.is_recorded, own.selected_on, own.training) == (False, None, None)
     path = tmp_path / "face.png"
-    Image.fromarray(faces.pixels[0]).save(path)
+    Image.fromarray(faces.crops[0]).save(path)
     assert own.predict_files([path])["side"][0] == pytest.approx(given.probabilities["side"][0])
 
 
@@ -87,7 +87,7 @@ def test_a_model_of_ours_tells_support_and_thresholds_and_runs_once() -> None:
         assert np.all(said.support[name] <= given.max(axis=1) + 1e-12)
     assert said.support["fer7"] == pytest.approx(said.probabilities["fer7"].max(axis=1))
     assert set(said.thresholds) == set(ours.labels)
-    again = ours.predict(faces.pixels, batch=2)
+    again = ours.predict(faces.crops, batch=2)
     assert all(again[name] == pytest.approx(given, abs=1e-5) for name, given in said.probabilities.items())
 
 

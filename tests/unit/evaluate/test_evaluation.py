@@ -3,11 +3,15 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
+from mien import data
+from mien.data.dataset import open_dataset
 from mien.data.labelled_faces import VOTE_COLUMNS, LabelledFaces
 from mien.data.split import Split
 from mien.errors import DataError, ModelError
@@ -32,7 +36,7 @@ def drawn_faces(count: int = 60) -> LabelledFaces:
     names = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
     votes = np.zeros((count, len(VOTE_COLUMNS)), dtype=np.int64)
     votes[np.arange(count), [VOTE_COLUMNS.index(names[label]) for label in labels]] = 10
-    return LabelledFaces(pixels, labels, votes, np.arange(count))
+    return LabelledFaces(data.Crops(pixels), labels, votes, np.arange(count))
 
 
 FACES = drawn_faces()
@@ -62,7 +66,7 @@ class Given(CropClassifier):
 
     def __init__(self, predict: Callable[[Crops], Probabilities] = reader_of_the_corner, name: str = "given") -> None:
         self.name, self._predict = name, predict
-        known = self._predict(FACES.pixels)
+        known = self._predict(FACES.gray())
         self.labels = {each.name: each.labels for each in EXPRESSION_SETS if each.name in known}
         if "core4" in self.labels:
             self.labels = {**self.labels, "core4-fer2013": self.labels["core4"]}
@@ -117,7 +121,7 @@ def test_faces_seen_before_are_left_out_once_more() -> None:
 
 
 def test_a_protocol_without_images_is_a_clear_error() -> None:
-    without_votes = LabelledFaces(FACES.pixels, FACES.fer7, np.zeros_like(FACES.votes), FACES.rows)
+    without_votes = LabelledFaces(FACES.crops, FACES.fer7, np.zeros_like(FACES.votes), FACES.rows)
     with pytest.raises(DataError, match="no image counts by P2 core4/consensus"):
         measured(P2, faces=without_votes)
 
@@ -179,20 +183,22 @@ def test_landmarks_come_from_what_was_passed_in() -> None:
     assert len(asked) == 1
 
 
-def cautioned(source: str | None = None, selected_on: str | None = None, **options: object) -> Evaluation:
+def cautioned(
+    source: str | None = None, selected_on: str | None = None, named: str | None = None, **options: object
+) -> Evaluation:
     given = Given(name="base")
     if source:
         data = Manifest(source, 0, 0, 0, "", "", {}, {}, LeftOut(0, 0, 0, 0, 0, 0, 0), 0.99, 1.0, "")
         given.training = TrainingFacts({}, data, {}, 1, 1.0, ())
     given.selected_on = selected_on
-    faces = replace(FACES, source="FER2013")
+    faces = replace(FACES, source="FER2013", split=None if named is None else np.full(len(FACES), named))
     return evaluate(given, faces, EvaluationOptions(protocols=(P1,), analyses=False, **options))  # type: ignore[arg-type]
 
 
 def test_it_is_said_where_the_model_was_selected_or_trained_on_these_images() -> None:
-    here = cautioned(selected_on="PublicTest", split_name="PublicTest")
+    here = cautioned(selected_on="PublicTest", named="PublicTest")
     assert here.caution == "selected on PublicTest: the model was chosen on these images, so its figures flatter it"
-    assert cautioned(selected_on="PublicTest", split_name="val").selected_on == "val"
+    assert cautioned(selected_on="PublicTest", named="val").selected_on == "val"
     assert cautioned(selected_on="PublicTest", split=Split.TEST).caution is None
     assert cautioned().caution is None
     learned = cautioned("FER2013", "validation", split=Split.TRAIN)
@@ -208,7 +214,7 @@ def test_the_mark_of_the_product_is_measured_and_agrees_with_its_certainty() -> 
     model = load_model("tiny")
     found = evaluate(MienClassifier(model), FACES, EvaluationOptions(protocols=(P2, P3), find_landmarks=nothing_found))
     for protocol, analysis in zip((P2, P3), found.analyses, strict=True):
-        predicted = model.predict(FACES.pixels, protocol.expressions.name)
+        predicted = model.predict(FACES.gray(), protocol.expressions.name)
         counts, truth = protocol.counts(FACES), protocol.truth(FACES)
         uncertain = np.array([each.uncertain for each in predicted])
         right = np.array([each.expression for each in predicted]) == np.array(protocol.expressions.labels)[truth]
@@ -226,7 +232,7 @@ def test_the_mark_of_the_product_is_measured_and_agrees_with_its_certainty() -> 
 def test_answers_are_ranked_by_support_where_there_is_any() -> None:
     class Supported(Given):
         def predict_faces(self, faces: LabelledFaces) -> Predictions:
-            given = self.predict(faces.pixels)
+            given = self.predict(faces.crops)
             return Predictions(given, {"fer7": np.linspace(1, 0, len(faces))}, {"fer7": 0.5})
 
     found = evaluate(Supported(), FACES, EvaluationOptions(protocols=(P3,), find_landmarks=nothing_found))
@@ -237,8 +243,12 @@ def test_answers_are_ranked_by_support_where_there_is_any() -> None:
 
 
 def test_as_json_it_names_protocol_n_and_interval_of_every_figure() -> None:
-    options = EvaluationOptions(split_name="PublicTest", protocols=(P1, P4), gallery=1, find_landmarks=nothing_found)
-    table = json.loads(json.dumps(evaluate(Given(), FACES, options).to_dict(), allow_nan=False))
+    options = EvaluationOptions(protocols=(P1, P4), gallery=1, find_landmarks=nothing_found)
+    table = json.loads(
+        json.dumps(
+            evaluate(Given(), replace(FACES, split=np.full(60, "PublicTest")), options).to_dict(), allow_nan=False
+        )
+    )
     assert table["interval"] == {"level": 0.95, "bootstrap_draws": 2000, "seed": 2013}
     assert (table["model"], table["split"], table["caution"]) == ("given", "PublicTest", None)
     assert len(table["data_sha256"]) == 64
@@ -250,3 +260,14 @@ def test_as_json_it_names_protocol_n_and_interval_of_every_figure() -> None:
     assert list(table["results"][2]["recall"]) == [label for label in FERPLUS8.labels if label != "contempt"]
     assert set(table["analyses"][0]) == {"protocol", "name", "images", "confusions", "certainty", "slices"}
     assert set(table["gallery"]["right"][0]) == {"row", "truth", "answer", "confidence", "truth_probability", "file"}
+
+
+def test_of_a_data_set_the_split_that_is_asked_for_is_read(tmp_path: Path) -> None:
+    for label, folder in ((3, "joy"), (4, "sad")):
+        place = tmp_path / "ours" / "val" / folder / "0.png"
+        place.parent.mkdir(parents=True)
+        Image.fromarray(FACES.gray()[label]).save(place)
+    ours = open_dataset(tmp_path / "ours", {"joy": "happy"})
+    found = evaluate(Given(), ours, EvaluationOptions(split=Split.VALIDATION, protocols=(P3,), analyses=False))
+    assert (found.data, found.split, found.results[0].metrics.n) == ("ours", "val", 2)
+    assert found.results[0].metrics.accuracy.value == 1

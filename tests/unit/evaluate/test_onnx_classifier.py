@@ -58,7 +58,7 @@ def described(folder: Path, text: str = TEXT) -> Path:
 
 def expected(weights: NDArray[np.float32], mean: float = 0, std: float = 1) -> NDArray[np.float64]:
     """In FER7's order: angry, disgust, fear, happy, sad, surprise, neutral."""
-    scores = ((FACES.pixels.reshape(-1, 48 * 48).astype(np.float64) - mean) / std) @ weights.astype(np.float64)
+    scores = ((FACES.gray().reshape(-1, 48 * 48).astype(np.float64) - mean) / std) @ weights.astype(np.float64)
     return softmax(scores)[:, [2, 3, 4, 1, 5, 6, 0]]
 
 
@@ -68,7 +68,7 @@ def test_answers_are_in_our_class_order_and_normalized_as_described(tmp_path: Pa
     classifier = load_classifier(described(tmp_path, TEXT + f'layout = "{layout}"\nmean = 100\nstd = 50\n'))
     assert isinstance(classifier, OnnxClassifier)
     assert (classifier.name, set(classifier.labels)) == ("theirs", {"fer7", "core4-fer2013", "core4"})
-    given = classifier.predict(FACES.pixels)
+    given = classifier.predict(FACES.gray())
     assert given["fer7"] == pytest.approx(expected(weights, 100, 50), abs=1e-5)
     core = expected(weights, 100, 50)[:, [3, 4, 5, 6]]
     assert given["core4-fer2013"] == pytest.approx(core / core.sum(axis=1, keepdims=True), abs=1e-5)
@@ -77,13 +77,13 @@ def test_answers_are_in_our_class_order_and_normalized_as_described(tmp_path: Pa
 def test_probabilities_are_taken_as_they_are(tmp_path: Path) -> None:
     weights = write_network(tmp_path / "net.onnx", softmaxed=True)
     classifier = load_onnx_classifier(described(tmp_path, TEXT + 'gives = "probabilities"\nstd = 255\n'))
-    assert classifier.predict(FACES.pixels)["fer7"] == pytest.approx(expected(weights, std=255), abs=1e-5)
+    assert classifier.predict(FACES.gray())["fer7"] == pytest.approx(expected(weights, std=255), abs=1e-5)
 
 
 def test_a_class_that_no_set_has_is_left_out(tmp_path: Path) -> None:
     weights = write_network(tmp_path / "net.onnx", classes=8)
     text = TEXT.replace("'surprise']", "'surprise', '']") + "std = 255\n"
-    given = load_onnx_classifier(described(tmp_path, text)).predict(FACES.pixels)["fer7"]
+    given = load_onnx_classifier(described(tmp_path, text)).predict(FACES.gray())["fer7"]
     assert given == pytest.approx(expected(weights[:, :7], std=255), abs=1e-5)
 
 
@@ -97,13 +97,13 @@ def test_where_the_class_that_is_left_out_has_it_all_the_others_are_alike(tmp_pa
     model.graph.output[0].name = "shares"
     onnx.save(model, tmp_path / "net.onnx")
     text = TEXT.replace("'surprise']", "'surprise', '']") + 'gives = "probabilities"\n'
-    given = load_onnx_classifier(described(tmp_path, text)).predict(FACES.pixels)["fer7"]
+    given = load_onnx_classifier(described(tmp_path, text)).predict(FACES.gray())["fer7"]
     assert given == pytest.approx(np.full((len(FACES), 7), 1 / 7))
 
 
 def test_a_network_for_batches_of_one_size_is_given_such(tmp_path: Path) -> None:
     weights = write_network(tmp_path / "net.onnx", batch=5)
-    given = load_onnx_classifier(described(tmp_path, TEXT + "std = 255\n")).predict(FACES.pixels)["fer7"]
+    given = load_onnx_classifier(described(tmp_path, TEXT + "std = 255\n")).predict(FACES.gray())["fer7"]
     assert given == pytest.approx(expected(weights, std=255), abs=1e-5)
 
 
@@ -148,10 +148,10 @@ def test_faces_are_resized_and_colored_as_described() -> None:
     faces = prepared(gray, description)
     assert faces.shape == (2, 64, 64, 3)
     assert faces[0, 5, 5].tolist() == [90, 40, 14]
-    small = prepared(FACES.pixels, Description(model="x", expressions="fer7", classes=CLASSES, size_px=24))
+    small = prepared(FACES.gray(), Description(model="x", expressions="fer7", classes=CLASSES, size_px=24))
     assert small.shape == (12, 1, 24, 24)
     # Made smaller by area.
-    assert small[0, 0, 0, 0] == pytest.approx(FACES.pixels[0, :2, :2].mean(), abs=0.51)
+    assert small[0, 0, 0, 0] == pytest.approx(FACES.gray()[0, :2, :2].mean(), abs=0.51)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_faces_are_resized_and_colored_as_described() -> None:
 def test_what_is_wrong_is_said(tmp_path: Path, text: str, message: str) -> None:
     write_network(tmp_path / "net.onnx")
     with pytest.raises(MienError, match=message):
-        load_onnx_classifier(described(tmp_path, text)).predict(FACES.pixels)
+        load_onnx_classifier(described(tmp_path, text)).predict(FACES.gray())
 
 
 def test_a_file_that_is_no_network_or_has_other_outputs_is_said(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_a_file_that_is_no_network_or_has_other_outputs_is_said(tmp_path: Path) 
         load_onnx_classifier(described(tmp_path))
     write_network(tmp_path / "net.onnx", classes=5)
     with pytest.raises(ModelError, match=r"scores of shape \(12, 5\) for 12 faces and 7 classes"):
-        load_onnx_classifier(described(tmp_path)).predict(FACES.pixels)
+        load_onnx_classifier(described(tmp_path)).predict(FACES.gray())
     network = onnx.load(tmp_path / "net.onnx")
     network.graph.input.append(helper.make_tensor_value_info("more", TensorProto.FLOAT, [1]))
     onnx.save(network, tmp_path / "net.onnx")

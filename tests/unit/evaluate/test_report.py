@@ -19,7 +19,7 @@ from mien.evaluate.report import notes, sections, title
 from mien.expressions import CORE4
 from mien.preprocess import Crops
 
-FACES = drawn_faces(40, seed=11)
+FACES = replace(drawn_faces(40, seed=11), split=np.full(40, "PublicTest"))
 
 
 class ByBrightness(CropClassifier):
@@ -36,10 +36,10 @@ class ByBrightness(CropClassifier):
         return {"core4": given, "core4-fer2013": given}
 
     def predict_faces(self, faces: LabelledFaces) -> Predictions:
-        return Predictions(self.predict(faces.pixels), thresholds={"core4": 0.5})
+        return Predictions(self.predict(faces.crops), thresholds={"core4": 0.5})
 
 
-OPTIONS = EvaluationOptions(split_name="PublicTest", selected_on="PublicTest", protocols=(P2,))
+OPTIONS = EvaluationOptions(selected_on="PublicTest", protocols=(P2,))
 
 
 @pytest.fixture(scope="module")
@@ -125,9 +125,8 @@ def test_it_is_said_where_every_image_was_seen_before() -> None:
 
 def test_data_of_ones_own_are_named_and_said_to_be_no_fer2013() -> None:
     faces = replace(FACES, source="crops", files=np.array([f"val/{row}.png" for row in range(40)]))
-    found = evaluate(
-        ByBrightness(), faces, replace(OPTIONS, split_name="val", selected_on=None, gallery=1, analyses=False)
-    )
+    faces = replace(faces, split=np.full(40, "val"))
+    found = evaluate(ByBrightness(), faces, replace(OPTIONS, selected_on=None, gallery=1, analyses=False))
     assert title(found) == "<b>theirs</b> on crops, val"
     text = markdown(found)
     assert text.startswith("# <b>theirs</b> on crops, val\n")

@@ -106,7 +106,7 @@ def surest_wrong(given: Floats, faces: LabelledFaces, protocol: Protocol, count:
 def example_sheet(examples: Sequence[Example], faces: LabelledFaces) -> bytes:
     """The pictures of examples from `faces`, each with its place, truth and answer below it, as PNG."""
     position_of = {int(row): position for position, row in enumerate(faces.rows)}
-    crops = [faces.pixels[position_of[each.row]] for each in examples]
+    crops = [faces.crops[position_of[each.row]] for each in examples]
     return captioned_sheet(crops, [_caption(each) for each in examples])
 
 
@@ -126,7 +126,7 @@ def gallery(given: Floats, classifier: Classifier, faces: LabelledFaces, protoco
 
     @cache  # a face may be of several kinds
     def shown(position: int) -> Shown:
-        crop: NDArray[np.uint8] = faces.pixels[position]
+        crop: NDArray[np.uint8] = faces.crops[position]
         if classifier.is_recorded:
             return Shown(ranked.example(position), crop, None)
         probability = partial(_probability, classifier, protocol, int(ranked.answer[position]))

@@ -111,7 +111,7 @@ def _never_learned(faces: LabelledFaces, learned: Mapping[str, int]) -> dict[str
 
 def _pairs(faces: LabelledFaces, others: LabelledFaces) -> tuple[Pairs, Pairs]:
     """Exact duplicates, and near ones, among which are most exact ones."""
-    return exact_duplicates(faces.gray(), others.gray()), near_duplicates(faces.gray(), others.gray())
+    return exact_duplicates(faces.crops, others.crops), near_duplicates(faces.gray(), others.gray())
 
 
 def _count(

@@ -201,13 +201,13 @@ def robustness(
         return Estimate.of_proportion(int((given.argmax(axis=1) == truth).sum()), len(truth))
 
     def worse(corruption: Corruption, severity: int, own_seed: int) -> Estimate:
-        return accuracy(corruption(measured.pixels, severity, rng=np.random.default_rng([own_seed, severity])))
+        return accuracy(corruption(measured.crops, severity, rng=np.random.default_rng([own_seed, severity])))
 
     return Robustness(
         protocol=protocol.code,
         images=len(measured),
         seed=seed,
-        clean=accuracy(measured.pixels),
+        clean=accuracy(measured.crops),
         corruptions=tuple(
             CorruptionResult(
                 way.name, way.unit, way.strengths, tuple(worse(way, severity, seed + i) for severity in SEVERITIES)

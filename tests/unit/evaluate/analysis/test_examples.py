@@ -71,7 +71,7 @@ def test_kinds_are_chosen_by_truth_answer_and_confidence() -> None:
     assert shown.example.confidence == pytest.approx(np.linspace(0.9, 0.4, 40)[shown.example.row])
     assert shown.example.truth_probability == pytest.approx((1 - shown.example.confidence) / 3)
     assert shown.occlusion is None
-    assert np.array_equal(shown.crop, FACES.pixels[shown.example.row])
+    assert np.array_equal(shown.crop, FACES.gray()[shown.example.row])
 
 
 class Even(CropClassifier):
@@ -125,4 +125,4 @@ def test_a_sheet_shows_each_example() -> None:
         sheet = np.asarray(image)
     for number, example in enumerate(found):
         shown = sheet[:116, number * 120 : number * 120 + 116]
-        assert abs(shown.mean() - FACES.pixels[example.row].mean()) < 3
+        assert abs(shown.mean() - FACES.gray()[example.row].mean()) < 3

@@ -13,7 +13,7 @@ from mien.evaluate.analysis.invariance import BATCH_SIZES, Invariance, invarianc
 from mien.evaluate.classifiers import CropClassifier, Probabilities
 from mien.preprocess import Crops
 
-FACES = drawn_faces(20, seed=8).pixels
+FACES = drawn_faces(20, seed=8).gray()
 
 Asked = Callable[[NDArray[np.float64], int | None], NDArray[np.float64]]
 

@@ -12,7 +12,7 @@ from mien.expressions import CORE4, FER7
 from mien.preprocess import Crops
 
 FACES = drawn_faces(60, seed=2)
-CROPS = drawn_faces(40, seed=1).pixels
+CROPS = drawn_faces(40, seed=1).gray()
 PINNED = {
     "noise": 17.7, "blur": 9.8, "JPEG": 8.8, "contrast": 32.0, "brightness": 64.5, "occlusion": 7.0, "rotation": 16.7,
     "shift": 31.7, "low resolution": 12.8,
@@ -122,7 +122,7 @@ class OnlyWhatItHasSeen(CropClassifier):
 
     def predict(self, crops: Crops, *, batch: int | None = None) -> Probabilities:
         del batch
-        known = {face.tobytes(): label for face, label in zip(FACES.pixels, FACES.consensus_core4(), strict=True)}
+        known = {face.tobytes(): label for face, label in zip(FACES.gray(), FACES.consensus_core4(), strict=True)}
         given = np.full((len(crops), 4), 0.25)
         for row, face in zip(given, crops, strict=True):
             if face.tobytes() in known:
@@ -158,7 +158,7 @@ class Even(CropClassifier):
 def test_only_faces_that_count_are_drawn_and_each_once() -> None:
     half = FACES.fer7.copy()
     half[::2] = -1
-    faces, even = LabelledFaces(FACES.pixels, half, FACES.votes, FACES.rows), Even()
+    faces, even = LabelledFaces(FACES.crops, half, FACES.votes, FACES.rows), Even()
     assert robustness(even, faces, P3, most=1000).images == 30
-    assert np.array_equal(even.asked[0], FACES.pixels[1::2])
+    assert np.array_equal(even.asked[0], FACES.gray()[1::2])
     assert len(even.asked) == 1 + len(CORRUPTIONS) * len(SEVERITIES)

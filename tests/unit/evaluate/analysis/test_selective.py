@@ -110,7 +110,7 @@ def angry_and_drawn() -> tuple[Predictions, LabelledFaces]:
     drawn, angry = drawn_faces(40, seed=0), drawn_faces(10, seed=1)
     votes = np.zeros_like(angry.votes)
     votes[:, VOTE_COLUMNS.index("anger")] = 10
-    angry = LabelledFaces(angry.pixels, np.full(10, FER7.index("angry")), votes, angry.rows + 40)
+    angry = LabelledFaces(angry.crops, np.full(10, FER7.index("angry")), votes, angry.rows + 40)
     faces = LabelledFaces.concatenate([drawn, angry])
     given = np.full((50, 4), 0.02)
     given[np.arange(50), np.r_[drawn.consensus_core4(), np.full(10, CORE4.index("sad"))]] = 0.94
