@@ -50,14 +50,15 @@ def export(
         from mien.train.run_record import run_facts
     except ImportError as missing:
         raise MissingExtra.for_feature("exporting", "train", missing) from missing
-    from mien.data.dataset import read_faces
+    from mien.data.dataset import open_dataset
     from mien.data.split import Split
 
     precisions = precisions_named(precision or ["fp32"])
     check_places(run, output, precisions, replace=force)
     classes = TrainingConfig.model_validate(run_facts(run)["config"]).data.classes
-    held_out = read_faces(data, split=Split.VALIDATION, classes=classes)
-    training = read_faces(data, split=Split.TRAIN, classes=classes) if "int8" in precisions else None
+    dataset = open_dataset(data, classes)
+    held_out = dataset.read(Split.VALIDATION)
+    training = dataset.read(Split.TRAIN) if "int8" in precisions else None
     for exported in export_all(run, held_out, output, precisions, training=training):
         _print(exported)
         if failures:

@@ -41,7 +41,7 @@ from mien.model.facts import (
 from mien.model.metadata import ModelMetadata
 from mien.model.package import ExpressionModel, load_model
 from mien.model.records import from_jsonable
-from mien.preprocess import Preprocessing, model_input
+from mien.preprocess import Preprocessing, fit_crops, model_input
 from mien.results import to_jsonable
 from mien.stats import Estimate
 from mien.train.heads import ANSWERS, HEADS
@@ -190,7 +190,7 @@ def export_all(
             f"the held-out faces are not those that {run} was watched on; name the data it was trained on"
         )
     training_facts = stated(facts)
-    original = network_logits(network, held_out.pixels)
+    original = network_logits(network, fit_crops(held_out.crops, network.preprocessing))
     network.network.merge()
     graph = to_onnx(network)
     metadata = ModelMetadata(
@@ -228,7 +228,7 @@ def _in_precision(
     if precision == "fp16":
         return in_fp16(graph)
     if precision == "int8" and ranges is not None:
-        return in_int8(graph, model_input(ranges.pixels, preprocessing))
+        return in_int8(graph, model_input(ranges.crops, preprocessing))
     return graph
 
 
@@ -253,7 +253,7 @@ def _export(
         raise ValueError("metadata must say how the file is made and of which training")
     write_model(draft, graph, metadata)
     model = load_model(draft)
-    logits = model.logits(held_out.pixels)
+    logits = model.logits(held_out.crops)
     found = parity(logits, original, held_out, _run_alone(model, held_out[:_RUN_ALONE]))
     check_parity(found, facts.precision)
     part = calibration_part(held_out)
@@ -309,7 +309,7 @@ def _rounded(estimate: Estimate) -> Estimate:
 
 def _run_alone(model: ExpressionModel, faces: LabelledFaces) -> Logits:
     """The model's logits for faces that are given to it one by one."""
-    runs = [model.logits(faces.pixels[[face]]) for face in range(len(faces))]
+    runs = [model.logits(faces.crops[face : face + 1]) for face in range(len(faces))]
     return {head: np.concatenate([run[head] for run in runs]) for head in model.metadata.heads}
 
 
