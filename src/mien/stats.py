@@ -21,6 +21,28 @@ SEED = 2013
 
 Floats = NDArray[np.float64]
 
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """How the draws behind an interval are made.
+
+    Attributes:
+        draws: How many.
+        seed: What they depend on: the same seed draws the same items.
+    """
+
+    draws: int = DRAWS
+    seed: int = SEED
+
+    def sums(self, sums: Floats) -> Floats:
+        """`resampled_sums` of `sums`, of shape (N, M): float64 of shape (draws, M)."""
+        return resampled_sums(sums, self.draws, np.random.default_rng(self.seed))
+
+
+USUAL_DRAWS = Bootstrap()
+"""Those of every report."""
+
+
 _DRAWS_AT_ONCE = 200  # bounds the memory for counts of draws by items
 
 
@@ -41,10 +63,6 @@ class Estimate:
     def of_proportion(cls, hits: float, total: float) -> "Estimate":
         """The proportion `hits` of `total` with its score interval; 0, and anything possible, of nothing."""
         return Estimate(float(hits / total) if total else 0.0, *score_interval(hits, total))
-
-    def to_dict(self) -> dict[str, Any]:
-        """The three numbers, rounded to seven decimals."""
-        return {"value": round(self.value, 7), "low": round(self.low, 7), "high": round(self.high, 7)}
 
 
 @dataclass(frozen=True, slots=True)
