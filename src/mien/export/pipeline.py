@@ -13,6 +13,7 @@ import onnx
 from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import LabelledFaces
 from mien.data.manifest import fingerprint
+from mien.data.split import Split
 from mien.errors import ConfigError, ModelError, OutputError
 from mien.evaluate.classifiers import classifier_of
 from mien.evaluate.evaluation import Result, evaluate
@@ -115,8 +116,10 @@ def _known_by(training: TrainingFacts) -> dict[str, Any]:
     return {**to_jsonable(training), "config": trained_by(training.config)}
 
 
-HELD_OUT_SPLIT = "PublicTest"
-"""The only split by which a model may be chosen and on which it is calibrated."""
+def _split_of(held_out: LabelledFaces) -> str:
+    """What the data set calls the split that a model is chosen and calibrated on."""
+    return held_out.splits[0] if len(held_out.splits) == 1 else Split.VALIDATION.value
+
 
 RANGE_FACES = 128
 """Of how many faces of the training set the ranges of 8-bit activations are taken, less those that are held out."""
@@ -199,7 +202,7 @@ def export_all(
         heads={head.name: head.labels for head in HEADS},
         answers=ANSWERS,
         license=license_note(training_facts.data, facts["config"]["network"], facts["config"]["data"]["licence"]),
-        selected_on=HELD_OUT_SPLIT,
+        selected_on=_split_of(held_out),
         training=training_facts,
         layers=network.network.layers(network.preprocessing.height),
     )
@@ -262,7 +265,7 @@ def _export(
     write_model(draft, graph, metadata)
     results = measured(load_model(draft), held_out)
     metrics = ModelMetrics(
-        split=HELD_OUT_SPLIT,
+        split=_split_of(held_out),
         results=tuple(map(_recorded, results)),
         certainty=certainty_by_answer(
             {name: values[~part] for name, values in logits.items()}, held_out[~part], answers
