@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import sqrt
 from statistics import NormalDist
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,29 +21,28 @@ SEED = 2013
 
 Floats = NDArray[np.float64]
 
+_DRAWS_AT_ONCE = 200  # bounds the memory for counts of draws by items
+
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """How the draws behind an interval are made.
+    """How items are drawn anew, with replacement.
 
     Attributes:
-        draws: How many.
-        seed: What they depend on: the same seed draws the same items.
+        seed: Seed of the draws.
+        draws: How often as many are drawn as there are.
     """
 
-    draws: int = DRAWS
     seed: int = SEED
+    draws: int = DRAWS
 
-    def sums(self, sums: Floats) -> Floats:
-        """`resampled_sums` of `sums`, of shape (N, M): float64 of shape (draws, M)."""
-        return resampled_sums(sums, self.draws, np.random.default_rng(self.seed))
-
-
-USUAL_DRAWS = Bootstrap()
-"""Those of every report."""
+    def rng(self) -> np.random.Generator:
+        """A generator that gives the same draws each time."""
+        return np.random.default_rng(self.seed)
 
 
-_DRAWS_AT_ONCE = 200  # bounds the memory for counts of draws by items
+BOOTSTRAP = Bootstrap()
+"""The draws of every report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +86,6 @@ class Proportion(Estimate):
     def among(cls, counted: NDArray[np.bool_], holds: NDArray[np.bool_]) -> Self:
         """The share of the `counted` items that something `holds` for; both of shape (N,)."""
         return cls.of(int((holds & counted).sum()), int(counted.sum()))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Counts, share and interval, rounded to a ten-thousandth."""
-        ends = {"value": round(self.value, 4), "low": round(self.low, 4), "high": round(self.high, 4)}
-        return {"count": self.count, "n": self.n, **ends}
 
 
 def score_interval(hits: float, total: float) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mien.evaluate.metrics import per_image_sums, statistics_of
 from mien.evaluate.protocols import Protocol
-from mien.stats import DRAWS, Bootstrap, Estimate, Floats, estimates, mcnemar_p_value
+from mien.stats import DRAWS, SEED, Estimate, Floats, estimates, mcnemar_p_value, resampled_sums
 
 COMPARED = ("accuracy", "balanced_accuracy", "macro_f1", "negative_log_likelihood")
 """The metrics whose difference is given. The calibration error is not among them: noise alone raises it."""
@@ -73,7 +73,7 @@ def compare(
 def _differences(truth: NDArray[np.int64], first: Floats, second: Floats, draws: int) -> dict[str, Estimate]:
     classes = first.shape[1]
     sums = np.hstack([per_image_sums(truth, given, None) for given in (first, second)])
-    drawn = Bootstrap(draws).sums(sums)
+    drawn = resampled_sums(sums, draws, np.random.default_rng(SEED))
     one, other = (statistics_of(part, classes) for part in np.split(drawn, 2, axis=1))
     point_one, point_other = (
         statistics_of(part, classes) for part in np.split(sums.sum(axis=0, keepdims=True), 2, axis=1)

@@ -28,7 +28,7 @@ from mien.evaluate.metrics import CALIBRATION_BINS, Metrics, measure
 from mien.evaluate.protocols import P2, PROTOCOLS, Protocol, protocols_for
 from mien.expressions import ExpressionSet
 from mien.results import to_jsonable
-from mien.stats import DRAWS, SEED, USUAL_DRAWS
+from mien.stats import DRAWS, SEED
 
 _DECIMALS = 7
 
@@ -308,8 +308,7 @@ def _measured(protocol: Protocol, faces: LabelledFaces, given: Probabilities, su
         protocol.truth(counted),
         given[protocol.expressions.name][chosen],
         protocol.votes(counted) if protocol.votes else None,
-        # The same draws for every result: what differs between two results is then no luck of the draw.
-        bootstrap=USUAL_DRAWS,
+        # By default every result has the same draws, so that these are not what makes two results differ.
     )
 
 
