@@ -23,7 +23,7 @@ from mien.train.heads import ANSWERS as HEAD_ANSWERS
 from mien.train.heads import HEADS
 from mien.train.networks.expression import multiply_adds
 from mien.train.run.files import replace_file
-from mien.train.run_record import run_facts
+from mien.train.run_record import read_record
 
 PREDICTIONS, RESULT = "predictions.npz", "result.json"
 PROTOCOLS = (P1, P2, P3, P4)
@@ -58,8 +58,8 @@ def keep_predictions(run: Path, faces: LabelledFaces) -> None:
     Raises:
         MienError: If a prediction is NaN or infinite.
     """
-    facts = run_facts(run)
-    module = trained_network(run, facts)
+    record = read_record(run)
+    module = trained_network(run, record)
     logits = network_logits(module, faces.pixels if module.network.channels == 3 else faces.gray())
     if not all(np.isfinite(values).all() for values in logits.values()):
         raise MienError("the trained network predicts NaN or infinite values; lower optimizer.peak_learning_rate")
@@ -68,9 +68,9 @@ def keep_predictions(run: Path, faces: LabelledFaces) -> None:
     result = RunResult(
         weights=weights,
         multiply_adds=multiply_adds(module.network, faces.pixels.shape[-1]),
-        elapsed_s=facts["elapsed_s"],
-        commit=", ".join(dict.fromkeys(start["commit"] for start in facts["starts"] if start["commit"])) or None,
-        origins=facts["learnt_from"],
+        elapsed_s=record.elapsed_s,
+        commit=record.commits,
+        origins=record.sources,
     )
     content = BytesIO()
     np.savez_compressed(content, fer7=logits[FER7.name], ferplus8=logits[FERPLUS8.name])
