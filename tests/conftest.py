@@ -5,8 +5,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# A busy machine is no failure; and what CI says of a commit does not change from run to run.
+settings.register_profile("mien", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("mien")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write what is compared with tests/golden/reports and tests/golden/cards there instead",
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

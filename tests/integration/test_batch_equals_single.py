@@ -52,7 +52,7 @@ def test_faces_are_distinct_and_so_are_their_answers(faces: NDArray[np.uint8], a
     assert len(np.unique(alone.argmax(axis=1))) >= 3
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_any_shuffled_batch_gives_what_each_face_alone_gives(
     data: st.DataObject, model: ExpressionModel, faces: NDArray[np.uint8], alone: NDArray[np.float64]

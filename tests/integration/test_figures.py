@@ -1,4 +1,4 @@
-"""Every figure in README and docs is what its source has: model files and `benchmarks/results`."""
+"""Every figure in README, docs and cards is what its source has: model files and `benchmarks/results`."""
 
 import importlib.util
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mien.model.package import find_model
+from mien.model.package import find_model, load_model
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,6 +50,15 @@ def test_the_figures_kept_of_a_shipped_model_are_those_in_its_file(name: str, to
     for code, row in plain.items():
         for key in ("accuracy", "balanced_accuracy", "calibration_error"):
             assert tool.estimate(row[key]) == tool.estimate(in_file[code][key])
+
+
+@pytest.mark.parametrize("name", ["base", "tiny"])
+def test_a_shipped_card_is_what_its_model_says(name: str) -> None:
+    from mien.export.card import card_text
+
+    file = find_model(name)
+    card = ROOT / "src" / "mien" / "weights" / f"{name}.md"
+    assert card.read_text("utf-8") == card_text(load_model(name).metadata, file.sha256, len(file.content) / 1e6)
 
 
 def test_results_are_json(tool: ModuleType) -> None:

@@ -123,7 +123,7 @@ def test_labels_of_neighbours_do_not_cover_each_other_or_faces() -> None:
 boxes = st.tuples(st.floats(0, 90), st.floats(0, 90), st.floats(0, 60), st.floats(0, 60))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(boxes, max_size=6), st.tuples(st.integers(1, 100), st.integers(1, 100)), st.booleans())
 def test_any_boxes_are_drawn_without_error(
     found: list[tuple[float, float, float, float]], size: tuple[int, int], uncertain: bool

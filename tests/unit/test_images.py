@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
@@ -420,7 +420,6 @@ def test_formats_beside_the_six_are_not_decoded() -> None:
             read_picture(encoded(RGB, format_))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_arbitrary_bytes_never_raise_anything_else(data: bytes) -> None:
     with pytest.raises(PictureError):
@@ -431,14 +430,12 @@ STARTS = (b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"RIFF\x40\0\0\0WEBPVP8 ", 
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-@settings(deadline=None)
 @given(st.sampled_from(STARTS), st.binary(max_size=300))
 def test_bytes_that_start_like_a_picture_never_raise_anything_else(start: bytes, rest: bytes) -> None:
     read_or_refuse(start + rest)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-@settings(deadline=None)
 @given(st.sampled_from(sorted(FORMATS)), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=8))
 def test_damaged_files_are_read_or_refused(format_: str, changes: list[tuple[int, int]]) -> None:
     data = bytearray(encoded(RGB, format_))

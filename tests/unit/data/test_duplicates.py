@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -71,7 +71,6 @@ def test_flat_faces_have_no_near_duplicates() -> None:
     assert len(exact_duplicates(gray, gray)) == 4
 
 
-@settings(deadline=None)  # the first call may wait for NumPy's threads on a busy machine
 @given(block=st.integers(1, 9), sizes=st.tuples(st.integers(0, 9), st.integers(0, 9)))
 def test_pairs_do_not_depend_on_blocks(block: int, sizes: tuple[int, int]) -> None:
     a, b = pictures(6, 9)[: sizes[0]], pictures(6, 9)[::-1][: sizes[1]]

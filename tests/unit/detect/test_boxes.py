@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -8,7 +8,6 @@ from mien.detect.boxes import calibrate, clip, overlaps, square, suppress
 
 EDGE = st.floats(-100, 400, width=32)
 SIDE = st.floats(0.5, 200, width=32)
-unhurried = settings(deadline=None)  # a busy machine is no failure
 
 
 @st.composite
@@ -48,14 +47,12 @@ def test_a_box_without_area_overlaps_nothing():
     assert (overlaps(np.array([[3.0, 3, 3, 9], [0.0, 0, 10, 10]]), "smaller")[0] == 0).all()
 
 
-@unhurried
 @given(scored_boxes(), st.floats(0.05, 0.95), st.sampled_from(["union", "smaller"]))
 def test_suppression_is_the_greedy_one(scored, threshold, of):
     some, scores = scored
     assert suppress(some, scores, threshold, of).tolist() == greedy(some, scores, threshold, of)
 
 
-@unhurried
 @given(scored_boxes(), st.floats(0.05, 0.95))
 def test_what_is_kept_does_not_overlap_and_has_the_best(scored, threshold):
     some, scores = scored
@@ -71,7 +68,6 @@ def test_a_box_comes_back_when_what_would_suppress_it_is_suppressed():
     assert suppress(chain, np.array([0.9, 0.8, 0.7]), 0.3).tolist() == [0, 2]
 
 
-@unhurried
 @given(boxes())
 def test_squares_keep_centres_and_the_longer_side(some):
     squares = square(some)
@@ -81,7 +77,6 @@ def test_squares_keep_centres_and_the_longer_side(some):
     assert squares[:, :2] + squares[:, 2:] == pytest.approx(some[:, :2] + some[:, 2:], abs=1e-9)
 
 
-@unhurried
 @given(boxes(), st.integers(1, 300), st.integers(1, 300))
 def test_clipped_boxes_lie_in_the_picture_and_do_not_grow(some, width, height):
     clipped = clip(some, width=width, height=height)
