@@ -183,32 +183,49 @@ def _metadata() -> str:
     """What the model file says of itself; it has learnt nothing of disgust."""
     return json.dumps(
         {
-            "format_version": 1,
+            "format_version": 2,
             "name": "templates",
-            "heads": ["fer7", "ferplus8"],
-            "labels": SETS,
-            "preprocessing": {
-                "size_px": _SIDE,
-                "mean": 128.0,
-                "std": 1.0,
+            "input": {
+                "height": _SIDE,
+                "width": _SIDE,
+                "channels": "gray",
+                "mean": [128.0],
+                "std": [1.0],
                 "framing": {"scale": 1.0, "shift_down": 0.0, "upright": False},
             },
-            "calibration": {
-                "temperature": dict.fromkeys(SETS, 2.0),
-                "least_support": dict.fromkeys(SETS, 0.5),
+            "heads": {"fer7": FER7, "ferplus8": FERPLUS8},
+            "answers": {
+                "core4": _answer("ferplus8", CORE4, (1, 3, 2, 0)),
+                "core4-fer2013": _answer("fer7", CORE4, (3, 4, 5, 6)),
+                "fer7": _answer("fer7", FER7, range(7)),
+                "ferplus8": _answer("ferplus8", FERPLUS8, range(8)),
             },
-            "licence": "Weights: none needed, they are drawn.",
+            "license": "Weights: none needed, they are drawn.",
             "selected_on": "PublicTest",
             "training": {
+                "config": {},
                 "data": {
                     "source": "FER2013",
                     "training": 84,
+                    "with_votes": 84,
+                    "held_out": 56,
                     "training_sha256": "0" * 64,
+                    "held_out_sha256": "1" * 64,
                     "training_by_label": {label: 0 if label == "disgust" else 14 for label in FER7},
-                }
+                    "training_by_majority": {},
+                    "left_out": dict.fromkeys(
+                        ("total", "exact", "near", "conflicting", "flat", "not_a_face", "kept"), 84
+                    ),
+                    "near_duplicate_correlation": 0.99,
+                    "flat_below": 1.0,
+                    "not_a_face": "never",
+                },
+                "sources": {},
+                "epochs_done": 1,
+                "elapsed_s": 1.0,
+                "starts": [],
             },
-            "metrics": {},
-            "export": {"precision": "fp32", "opset": 17, "inputs": {"faces": ["batch", 1, _SIDE, _SIDE]}},
+            "export": {"precision": "fp32", "opset": 17},
         }
     )
 
@@ -283,3 +300,14 @@ def trials() -> Iterator[dict[str, Any]]:
             "state": {2: "PRUNED", 5: "FAIL"}.get(number, "COMPLETE"),
             "reported": {1: figure + 0.125} | ({2: figure} if number not in (2, 5) else {}),
         }
+
+
+def _answer(head: str, labels: Sequence[str], positions: Sequence[int]) -> dict[str, Any]:
+    return {
+        "head": head,
+        "labels": labels,
+        "positions": list(positions),
+        "temperature": 2.0,
+        "head_temperature": 2.0,
+        "threshold": 0.5,
+    }

@@ -129,15 +129,17 @@ def fit_crops(crops: Crops, preprocessing: Preprocessing) -> NDArray[np.uint8]:
     """Pictures that are face crops already, in the model's size and color.
 
     Args:
-        crops: uint8, each gray (H, W) or RGB (H, W, 3), of any size.
+        crops: uint8, each gray (H, W) or RGB (H, W, 3), of any size; an array, or a sequence, which may have all of
+            them as one array in its attribute `stacked`.
         preprocessing: Size and color; its framing does not apply.
 
     Returns:
         uint8 of shape (N, *crop_shape): `crops` itself where it fits. A crop of other proportions is squeezed, as data
         sets of crops are.
     """
-    if isinstance(crops, np.ndarray) and crops.shape[1:] == preprocessing.crop_shape:
-        return crops
+    stacked: NDArray[np.uint8] | None = crops if isinstance(crops, np.ndarray) else getattr(crops, "stacked", None)
+    if stacked is not None and stacked.shape[1:] == preprocessing.crop_shape:
+        return stacked
     fitted = np.empty((len(crops), *preprocessing.crop_shape), dtype=np.uint8)
     for index, crop in enumerate(crops):
         fitted[index] = fit_crop(crop, preprocessing)

@@ -20,7 +20,7 @@ class Alignment(StrEnum):
     FIVE_POINT = "five-point"
 
 
-def export(  # noqa: PLR0913 - a command's options
+def export(  # noqa: PLR0913 - one parameter per option
     source: Annotated[
         Path,
         typer.Argument(
