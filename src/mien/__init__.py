@@ -6,35 +6,62 @@
 'happy'
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
 
 from mien._version import __version__
 
 if TYPE_CHECKING:
+    from mien import errors
+    from mien.detect.mtcnn import Mtcnn
+    from mien.detect.yunet import YuNet
+    from mien.drawing import annotate
     from mien.errors import MienError, PictureError
     from mien.recognizer import Recognizer
-    from mien.results import Box, Face, Landmarks, Prediction
+    from mien.results import Box, Face, Landmarks, PictureResult, Prediction, to_dataframe
 
+__all__ = [
+    "Box",
+    "Face",
+    "Landmarks",
+    "MienError",
+    "Mtcnn",
+    "PictureError",
+    "PictureResult",
+    "Prediction",
+    "Recognizer",
+    "YuNet",
+    "__version__",
+    "annotate",
+    "errors",
+    "to_dataframe",
+]
+
+# Of these no name may be a module's, too: importing the module would put it in the name's place.
 _HOMES = {
-    "Box": "results",
-    "Face": "results",
-    "Landmarks": "results",
-    "MienError": "errors",
-    "PictureError": "errors",
-    "Prediction": "results",
-    "Recognizer": "recognizer",
+    "Box": "mien.results",
+    "Face": "mien.results",
+    "Landmarks": "mien.results",
+    "MienError": "mien.errors",
+    "Mtcnn": "mien.detect.mtcnn",
+    "PictureError": "mien.errors",
+    "PictureResult": "mien.results",
+    "Prediction": "mien.results",
+    "Recognizer": "mien.recognizer",
+    "YuNet": "mien.detect.yunet",
+    "annotate": "mien.drawing",
+    "to_dataframe": "mien.results",
 }
-
-__all__ = ["Box", "Face", "Landmarks", "MienError", "PictureError", "Prediction", "Recognizer", "__version__"]
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Loads a public name on first use, so that `import mien` stays cheap."""
+    if name == "errors":
+        return _import_module("mien.errors")
     if name not in _HOMES:
         raise AttributeError(f"module 'mien' has no attribute {name!r}")
-    return getattr(import_module(f"mien.{_HOMES[name]}"), name)
+    return getattr(_import_module(_HOMES[name]), name)

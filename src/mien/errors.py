@@ -1,17 +1,21 @@
 """Every error mien raises on purpose, and what a user can do about each.
 
     MienError
-    ├── PictureError          a picture is missing, unreadable, not a picture, truncated or too large
-    ├── ModelError            a model file is unknown, damaged or of another format version
-    │   └── UnknownModel      no model goes by that name
-    ├── DetectorError         a face detector is unknown, what it needs is missing, or it fails on a picture
-    ├── UnknownExpressionSet  no set of expressions goes by that name
-    ├── DataError             a labelled data set cannot be read as one
-    ├── ConfigError           a training configuration is wrong
-    ├── OutputError           a file or folder cannot be written
-    └── MissingExtra          an optional dependency is not installed
+    ├── ArgumentError             an argument has the wrong type or is out of range
+    ├── PictureError              a picture is missing, unreadable, empty, damaged or cut off (HTTP 422)
+    │   ├── PictureTooLarge       it has too many pixels or bytes, or memory runs out for it (HTTP 413)
+    │   └── UnsupportedPicture    it is of no format, or has no kind of pixels, that mien reads (HTTP 415)
+    ├── ModelError                a model file is damaged or of another format version
+    │   └── UnknownModel          no model goes by that name
+    ├── DetectorError             a face detector is unknown, what it needs is missing, or it fails on a picture
+    ├── UnknownExpressionSet      no set of expressions goes by that name
+    ├── DataError                 a labelled data set cannot be read as one
+    ├── ConfigError               a training configuration is wrong
+    ├── OutputError               a file or folder cannot be written
+    └── MissingExtra              an optional dependency is not installed
 
-Each message is one line: what was wrong, what was got and what to do.
+Each message is one line: what was wrong, what was got and what to do. It speaks of arguments, never of a command's
+options: a command that catches one adds those.
 """
 
 from collections.abc import Iterable
@@ -23,8 +27,20 @@ class MienError(Exception):
     """Base of all errors mien raises on purpose; its message is fit to be shown to a user."""
 
 
+class ArgumentError(MienError, ValueError):
+    """An argument has the wrong type, or a value that is out of range."""
+
+
 class PictureError(MienError):
-    """A picture cannot be read: missing, unreadable, empty, not a picture, truncated or too large."""
+    """A picture cannot be read: missing, unreadable, empty, damaged or cut off."""
+
+
+class PictureTooLarge(PictureError):
+    """A picture has more pixels or bytes than the limit, or more than there is memory for."""
+
+
+class UnsupportedPicture(PictureError):
+    """A picture is of no format that mien reads, or its pixels are of no kind whose black and white are known."""
 
 
 class ModelError(MienError):
@@ -65,8 +81,14 @@ class MissingExtra(MienError):
         # Since mien is installed, pip adds the extra to it, wherever it came from, and fetches no other mien.
         return cls(f"{feature} needs the package {package!r}; install it with: pip install 'mien[{extra}]'")
 
+    @classmethod
+    def for_package(cls, feature: str, missing: ImportError) -> Self:
+        """The error for `feature`, whose import failed with `missing`, a package that no extra of mien brings."""
+        package = missing.name or str(missing)
+        return cls(f"{feature} needs the package {package!r}; install it with: pip install {package}")
 
-def choose_from(what: str, got: str, known: tuple[str, ...]) -> str:
+
+def choose_from(what: str, got: object, known: tuple[str, ...]) -> str:
     """A message for an unknown name: what was got, the nearest known name and all of them."""
     hint = did_you_mean(got, known)
     return f"no {what} {got!r}{f' ({hint})' if hint else ''}; choose from {', '.join(known)}"

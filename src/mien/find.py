@@ -46,7 +46,7 @@ def find_pictures(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path | Pi
 def _meant_by(path: str) -> Iterator[Path | PictureError]:
     refuse_url(path)
     if _is_folder(path):
-        return _in_folder(Path(path), set())
+        return _pictures_in(Path(path), set())
     if os.path.lexists(path):
         return iter([Path(path)])
     if glob.has_magic(path):
@@ -60,7 +60,7 @@ def _by_pattern(pattern: str) -> Iterator[Path | PictureError]:
     entered: set[str] = set()
     for match in sorted(set(_matches(anchor, path.relative_to(anchor).parts))):
         if _is_folder(match):
-            yield from _in_folder(match, entered)
+            yield from _pictures_in(match, entered)
         elif _is_picture(match.name):
             yield match
 
@@ -75,8 +75,9 @@ def _matches(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
         # Folders that a pattern ends with are searched anyway, with all folders in them.
         while rest[:1] == ("**",):
             rest = rest[1:]
-        for inside in _folders_from(folder) if rest else (folder,):
-            yield from _matches(inside, rest)
+        for inside, is_folder in _walk(folder, set()) if rest else [(folder, True)]:
+            if is_folder and isinstance(inside, Path):
+                yield from _matches(inside, rest)
     elif glob.has_magic(part):
         for name in fnmatch.filter(_names(folder), part):
             if part.startswith(".") or not name.startswith("."):
@@ -92,35 +93,35 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def _folders_from(top: Path) -> Iterator[Path]:
-    """A folder and all in it, links followed, hidden ones left out, each once however many links lead to it."""
-    entered: set[str] = set()
-    for folder, inside, _ in os.walk(top, followlinks=True):
-        real = os.path.realpath(folder)
-        inside[:] = [] if real in entered else sorted(name for name in inside if not name.startswith("."))
-        if real not in entered:
-            entered.add(real)
-            yield Path(folder)
+def _pictures_in(folder: Path, entered: set[str]) -> Iterator[Path | PictureError]:
+    for item, is_folder in _walk(folder, entered):
+        if isinstance(item, PictureError) or (not is_folder and _is_picture(item.name)):
+            yield item
 
 
-def _in_folder(folder: Path, entered: set[str]) -> Iterator[Path | PictureError]:
-    """Pictures in a folder and in those inside it; `entered` keeps links from leading round in circles."""
-    real = os.path.realpath(folder)
-    if real in entered:
-        return
-    entered.add(real)
-    try:
-        contents = sorted(folder.iterdir())
-    except OSError as error:
-        yield PictureError(f"{shown(folder)}: cannot be listed ({error.strerror}); check its permissions")
-        return
-    for path in contents:
-        if path.name.startswith("."):
+def _walk(top: Path, entered: set[str]) -> Iterator[tuple[Path | PictureError, bool]]:
+    """A folder and all that lies in it, at any depth, in order of names, and whether each is a folder.
+
+    What is hidden is left out, links are followed. A folder whose real path is in `entered` is left out, too, and each
+    is put there, so that links do not lead round in circles. One that cannot be listed is followed by an error.
+    """
+    waiting = [top]
+    while waiting:
+        path = waiting.pop()
+        if not _is_folder(path):
+            yield path, False
             continue
-        if _is_folder(path):
-            yield from _in_folder(path, entered)
-        elif _is_picture(path.name):
-            yield path
+        real = os.path.realpath(path)
+        if real in entered:
+            continue
+        entered.add(real)
+        yield path, True
+        try:
+            contents = sorted(path.iterdir(), reverse=True)
+        except OSError as error:
+            yield PictureError(f"{shown(path)}: cannot be listed ({error.strerror}); check its permissions"), False
+            continue
+        waiting += [inside for inside in contents if not inside.name.startswith(".")]
 
 
 def _is_folder(path: str | os.PathLike[str]) -> bool:

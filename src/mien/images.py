@@ -20,8 +20,7 @@ from PIL import (
     WebPImagePlugin,  # noqa: F401
 )
 
-from mien.errors import PictureError
-from mien.pixels import check_size, to_rgb8
+from mien.errors import ArgumentError, PictureError, PictureTooLarge, UnsupportedPicture
 
 Picture = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | NDArray[Any]
 """A path, the bytes of a picture file, a binary file object, a PIL image, or an array in RGB order."""
@@ -82,9 +81,12 @@ def read_picture(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> NDArray[n
         uint8 of shape (H, W, 3). It may share memory with `picture` and may be read-only.
 
     Raises:
-        PictureError: The picture is missing, unreadable, empty, of no known format, damaged, or too large; a file or
-            file object also where it has more than `MAX_BYTES`.
+        PictureTooLarge: It has more than `max_pixels`; a file or file object also where it has more than `MAX_BYTES`.
+        UnsupportedPicture: It is of no known format, or has pixels of a kind whose black and white are not known.
+        PictureError: It is missing, unreadable, empty or damaged.
+        ArgumentError: `max_pixels` is not a whole number above 0.
     """
+    check_max_pixels(max_pixels)
     match picture:
         case np.ndarray():
             return to_rgb8(picture, name="picture from an array", max_pixels=max_pixels)
@@ -182,7 +184,7 @@ def _rest_of(file: Any) -> bytes:
 
 def _check_bytes(size: int, name: str) -> None:
     if size > MAX_BYTES:
-        raise PictureError(f"{name}: has more than the limit of {MAX_BYTES} bytes; save it with compression")
+        raise PictureTooLarge(f"{name}: has more than the limit of {MAX_BYTES} bytes; save it with compression")
 
 
 def _decode(file: IO[bytes], name: str, max_pixels: int) -> NDArray[np.uint8]:
@@ -203,7 +205,7 @@ def _opened(file: IO[bytes], name: str, max_pixels: int) -> Image.Image:
             # Not Image.open: it warns of large pictures by a global setting before their size can be asked.
             return decoder(file, "")
     known = ", ".join(FORMATS)
-    raise PictureError(f"{name}: is not a picture of a known format ({known}); convert it to JPEG or PNG")
+    raise UnsupportedPicture(f"{name}: is not a picture of a known format ({known}); convert it to JPEG or PNG")
 
 
 def _webp_size(head: bytes) -> tuple[int, int] | None:
@@ -230,7 +232,7 @@ def _explained(name: str) -> Iterator[None]:
     except (PictureError, Warning):  # a warning is raised only where the caller has made errors of warnings
         raise
     except (MemoryError, Image.DecompressionBombError) as error:
-        raise PictureError(f"{name}: is too large to decode; make it smaller") from error
+        raise PictureTooLarge(f"{name}: is too large to decode; make it smaller") from error
     except Exception as error:  # on damaged input Pillow's decoders raise nearly every exception there is
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PictureError(
@@ -260,7 +262,9 @@ def _orientation(image: Image.Image) -> Any:
 def _pixels(image: Image.Image, name: str) -> NDArray[Any]:
     """Pixel values as an array that `to_rgb8` takes; Pillow's own conversion would clip 16-bit values and floats."""
     if image.mode == "I":
-        raise PictureError(f"{name}: has 32-bit integer pixels, whose range is not known; save it with 8 or 16 bits")
+        raise UnsupportedPicture(
+            f"{name}: has 32-bit integer pixels, whose range is not known; save it with 8 or 16 bits"
+        )
     if image.mode == "F" or image.mode.startswith("I;16"):
         return np.asarray(image)
     if image.mode == "La":
@@ -268,3 +272,73 @@ def _pixels(image: Image.Image, name: str) -> NDArray[Any]:
     wanted = "RGBA" if image.has_transparency_data else "RGB"
     # convert copies even where there is nothing to convert, which a large picture has no memory to spare for.
     return np.asarray(image if image.mode == wanted else image.convert(wanted))
+
+
+def to_rgb8(pixels: NDArray[Any], *, name: str, max_pixels: int) -> NDArray[np.uint8]:
+    """Grayscale, RGB or RGBA pixels as uint8 RGB of shape (H, W, 3); transparent parts are laid on white.
+
+    Args:
+        pixels: Shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); bool, uint8, uint16, or floats from 0 to 1.
+        name: What to call the picture in errors.
+        max_pixels: Most pixels it may have.
+
+    Raises:
+        PictureError: The shape, type, range or number of pixels is not as above; `PictureTooLarge` and
+            `UnsupportedPicture` where the number or the type is not.
+    """
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4)):
+        raise PictureError(
+            f"{name}: must have the shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), channels last; got {pixels.shape}"
+        )
+    check_size(pixels.shape[1], pixels.shape[0], name=name, max_pixels=max_pixels)
+    pixels8 = _to_uint8(pixels if pixels.ndim == 3 else pixels[:, :, None], name)
+    if pixels8.shape[2] == 4:
+        return _on_white(pixels8)
+    return np.ascontiguousarray(np.broadcast_to(pixels8, (*pixels8.shape[:2], 3)))
+
+
+def check_max_pixels(max_pixels: object) -> None:
+    """Raises `ArgumentError` unless `max_pixels` is a whole number above 0."""
+    if isinstance(max_pixels, bool) or not isinstance(max_pixels, int | np.integer) or max_pixels < 1:
+        raise ArgumentError(f"max_pixels must be a whole number, 1 or more; got {max_pixels!r}")
+
+
+def check_size(width: int, height: int, *, name: str, max_pixels: int) -> None:
+    """Raises `PictureError` for a picture without pixels, `PictureTooLarge` for one with more than `max_pixels`."""
+    if width == 0 or height == 0:
+        raise PictureError(f"{name}: has no pixels ({width} x {height})")
+    if width * height > max_pixels:
+        raise PictureTooLarge(
+            f"{name}: {width} x {height} pixels are more than the limit of {max_pixels}; make it smaller"
+        )
+
+
+def _to_uint8(pixels: NDArray[Any], name: str) -> NDArray[np.uint8]:
+    match pixels.dtype.kind, pixels.dtype.itemsize:
+        case "u", 1:
+            return pixels
+        case "u", 2:
+            if 0 < int(pixels.max()) < 256:  # scaled from 16 bits to 8, all of it would be black
+                raise PictureError(
+                    f"{name}: uint16 pixels must use their 16 bits; got none over {int(pixels.max())}: "
+                    "if these are 8-bit values, make them uint8"
+                )
+            return (pixels >> 8).astype(np.uint8)
+        case "b", _:
+            return pixels.astype(np.uint8) * np.uint8(255)
+        case "f", _:
+            low, high = float(pixels.min()), float(pixels.max())
+            if not (low >= 0 and high <= 1):  # so that NaN is refused too
+                raise PictureError(f"{name}: float pixels must lie between 0 and 1; got {low:g} to {high:g}")
+            rounded: NDArray[np.uint8] = np.rint(pixels * 255).astype(np.uint8)
+            return rounded
+    raise UnsupportedPicture(f"{name}: pixels must be bool, uint8, uint16 or float; got {pixels.dtype}")
+
+
+def _on_white(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    alpha = rgba[:, :, 3:].astype(np.uint16)
+    mixed = rgba[:, :, :3] * alpha
+    mixed += 255 * (255 - alpha)
+    mixed += 127  # so that the division rounds
+    mixed //= 255
+    return mixed.astype(np.uint8)

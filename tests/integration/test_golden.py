@@ -13,7 +13,7 @@ from mien.expressions import EXPRESSION_SETS
 from mien.images import read_picture
 from mien.model.package import find_model, load_model, shipped_models
 from mien.recognizer import Recognizer
-from mien.results import Face
+from mien.results import PictureResult
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 
@@ -40,11 +40,11 @@ def test_stored_crops_give_the_stored_probabilities(name: str, model: str, expec
     np.testing.assert_allclose(given, expected["crops"][name], atol=1e-4, rtol=0)
 
 
-def assert_alike(faces: tuple[Face, ...], expected: list[Any], *, box_px: float, probability: float) -> None:
+def assert_alike(faces: PictureResult, expected: list[Any], *, box_px: float, probability: float) -> None:
     """Same faces in the same places with about the same probabilities."""
     assert len(faces) == len(expected)
     for face, stored in zip(faces, expected, strict=True):
-        np.testing.assert_allclose(list(face.box.to_dict().values()), list(stored["box"].values()), atol=box_px)
+        np.testing.assert_allclose(list(face.box), list(stored["box"].values()), atol=box_px)
         np.testing.assert_allclose(
             face.prediction.probabilities, list(stored["probabilities"].values()), atol=probability, rtol=0
         )

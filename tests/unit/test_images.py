@@ -6,6 +6,7 @@ import warnings
 import zlib
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien import images
-from mien.errors import PictureError
+from mien.errors import ArgumentError, PictureError, PictureTooLarge, UnsupportedPicture
 from mien.images import FORMATS, MAX_PIXELS, picture_size, read_picture
 
 HEIGHT, WIDTH = 32, 48
@@ -255,7 +256,7 @@ def test_arrays_that_are_no_pictures_are_refused(array: NDArray[np.generic], say
 
 
 def test_integers_of_32_bits_are_refused() -> None:
-    with pytest.raises(PictureError, match="32-bit integer pixels"):
+    with pytest.raises(UnsupportedPicture, match="32-bit integer pixels"):
         read_picture(encoded(RGB.convert("I"), "TIFF"))
 
 
@@ -340,7 +341,7 @@ class Endless:
 def test_a_stream_without_an_end_is_given_up_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "MAX_BYTES", 3_000_000)
     endless = Endless()
-    with pytest.raises(PictureError, match="picture from a file object: has more than the limit of 3000000 bytes"):
+    with pytest.raises(PictureTooLarge, match="picture from a file object: has more than the limit of 3000000 bytes"):
         read_picture(endless)  # type: ignore[arg-type]
     assert endless.given < 5_000_000
 
@@ -353,7 +354,7 @@ def test_a_file_over_the_limit_of_bytes_is_refused(tmp_path: Path, monkeypatch: 
         monkeypatch.setattr(images, "MAX_BYTES", limit)
         for picture in (path, io.BytesIO(data)):
             if over:
-                with pytest.raises(PictureError, match=f"more than the limit of {limit} bytes"):
+                with pytest.raises(PictureTooLarge, match=f"more than the limit of {limit} bytes"):
                     read_picture(picture)
             else:
                 assert np.array_equal(read_picture(picture), PIXELS)
@@ -366,7 +367,7 @@ def test_a_webp_is_refused_before_its_decoder_is_made(
     data = encoded(Image.new("RGB", (1234, 567)), "WEBP", **options)
     assert data[12:16].decode() == request.node.callspec.id
     monkeypatch.setattr("PIL._webp.WebPAnimDecoder", None)  # which nothing may call
-    with pytest.raises(PictureError, match="1234 x 567 pixels are more than the limit of 1000"):
+    with pytest.raises(PictureTooLarge, match="1234 x 567 pixels are more than the limit of 1000"):
         read_picture(data, max_pixels=1000)
 
 
@@ -380,7 +381,9 @@ def test_things_that_are_no_pictures(thing: object) -> None:
 def test_a_bomb_is_refused_from_its_header_without_a_warning(size: tuple[int, int]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(PictureError, match=f"{size[0]} x {size[1]} pixels are more than the limit of {MAX_PIXELS}"):
+        with pytest.raises(
+            PictureTooLarge, match=f"{size[0]} x {size[1]} pixels are more than the limit of {MAX_PIXELS}"
+        ):
             read_picture(png(*size))
 
 
@@ -389,7 +392,7 @@ def test_the_limit_holds_for_every_way_in(format_: str) -> None:
     many = WIDTH * HEIGHT
     for picture in (encoded(RGB, format_), RGB, PIXELS):
         assert read_picture(picture, max_pixels=many).shape == PIXELS.shape
-        with pytest.raises(PictureError, match=f"more than the limit of {many - 1}"):
+        with pytest.raises(PictureTooLarge, match=f"more than the limit of {many - 1}"):
             read_picture(picture, max_pixels=many - 1)
 
 
@@ -416,7 +419,7 @@ def test_a_file_cut_off_is_an_error(format_: str, tenths: int) -> None:
 
 def test_formats_beside_the_six_are_not_decoded() -> None:
     for format_ in ("EPS", "PPM", "ICO", "TGA", "PCX"):
-        with pytest.raises(PictureError, match="not a picture of a known format"):
+        with pytest.raises(UnsupportedPicture, match="not a picture of a known format"):
             read_picture(encoded(RGB, format_))
 
 
@@ -450,3 +453,17 @@ def read_or_refuse(data: bytes) -> None:
         assert pixels.ndim == 3
         assert pixels.shape[2] == 3
         assert pixels.dtype == np.uint8
+
+
+@pytest.mark.parametrize("most", [0, -1, None, "9", 1.5, True])
+def test_a_limit_of_pixels_that_is_none_is_refused(most: Any) -> None:
+    with pytest.raises(ArgumentError, match="max_pixels must be a whole number, 1 or more; got "):
+        read_picture(GRAY, max_pixels=most)
+
+
+def test_8_bit_values_in_16_bits_are_not_taken_for_black() -> None:
+    with pytest.raises(
+        PictureError, match=r"uint16 pixels must use their 16 bits; got none over 255.* make them uint8"
+    ):
+        read_picture(np.array([[0, 128, 255]], np.uint16))
+    assert read_picture(np.zeros((2, 2), np.uint16)).max() == 0

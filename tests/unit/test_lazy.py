@@ -4,8 +4,9 @@ import pytest
 
 import mien.search
 import mien.study
+import mien.train.networks
 
-PACKAGES = [mien.search, mien.study]
+PACKAGES = [mien.search, mien.study, mien.train.networks]
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)

@@ -1,7 +1,9 @@
+from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -9,10 +11,19 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.detect import load_detector
-from mien.errors import DetectorError, MienError, PictureError, UnknownExpressionSet, UnknownModel
+from mien.detect.mtcnn import Mtcnn
+from mien.errors import (
+    ArgumentError,
+    DetectorError,
+    MienError,
+    PictureError,
+    PictureTooLarge,
+    UnknownExpressionSet,
+    UnknownModel,
+)
 from mien.expressions import CORE4, FER7
-from mien.recognizer import Recognizer
-from mien.results import Box, Detection, Landmarks
+from mien.recognizer import PICTURES_AT_ONCE, Recognizer
+from mien.results import Box, Detection, Landmarks, PictureResult
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +66,17 @@ def test_the_smile_of_the_astronaut_is_happy(recognizer: Recognizer, examples: P
 
 
 def test_a_picture_without_a_face_has_no_faces(recognizer: Recognizer) -> None:
-    assert recognizer.recognize(np.full((200, 300, 3), 128, dtype=np.uint8)) == ()
+    result = recognizer.recognize(np.full((200, 300, 3), 128, dtype=np.uint8))
+    assert result == PictureResult(None, 300, 200)
+
+
+def test_a_result_knows_its_picture(recognizer: Recognizer, examples: Path) -> None:
+    for source in (examples / "group.jpg", str(examples / "group.jpg")):
+        result = recognizer.recognize(source)
+        assert (result.source, result.width_px, result.height_px) == (str(examples / "group.jpg"), 960, 640)
+        assert (result.error, result.error_kind) == (None, None)
+        assert result.elapsed_s is not None
+        assert 0 < result.elapsed_s < 60
 
 
 def test_answers_are_about_the_set_asked_for(examples: Path) -> None:
@@ -66,7 +87,7 @@ def test_answers_are_about_the_set_asked_for(examples: Path) -> None:
 def test_answers_cannot_be_changed(recognizer: Recognizer, examples: Path) -> None:
     (face,) = recognizer.recognize(examples / "astronaut.jpg")
     with pytest.raises(FrozenInstanceError):
-        face.prediction.uncertain = True  # type: ignore[misc]
+        face.prediction.support = 1.0  # type: ignore[misc]
     with pytest.raises(FrozenInstanceError):
         face.box.left = 0.0  # type: ignore[misc]
 
@@ -100,7 +121,7 @@ def test_a_detector_of_ones_own_says_where_the_faces_are(examples: Path) -> None
 def test_no_detector_is_the_same_by_name_and_as_loaded(crop: Image.Image) -> None:
     by_name, as_loaded = Recognizer(detector="none"), Recognizer(detector=load_detector("none"))
     (expected,) = by_name.recognize(crop)
-    assert as_loaded.recognize(crop) == (expected,)
+    assert tuple(as_loaded.recognize(crop)) == (expected,)
     assert by_name.classify([crop]) == (expected.prediction,)
     # A detector that finds a face in all of the picture gets it framed, which for this crop is something else.
     framing = Recognizer(detector=looking_at(expected.box))  # type: ignore[arg-type]
@@ -114,9 +135,16 @@ def test_no_detector_is_the_same_by_name_and_as_loaded(crop: Image.Image) -> Non
         ({"model": "bse"}, UnknownModel, "did you mean 'base'"),
         ({"expressions": "core5"}, UnknownExpressionSet, "did you mean 'core4'"),
         ({"detector": "mtcn"}, DetectorError, "did you mean 'mtcnn'"),
+        ({"detector": "yunet"}, DetectorError, "give YuNet"),
+        ({"detector": None}, ArgumentError, "a detector's name or a callable; got None"),
+        ({"model": None}, ArgumentError, "a shipped model's name or a path; got None"),
+        ({"expressions": "core5"}, UnknownExpressionSet, "no set of expressions .core5."),
+        ({"max_pixels": "9"}, ArgumentError, "max_pixels must be a whole number, 1 or more; got '9'"),
     ],
 )
-def test_an_unknown_name_names_the_nearest(options: dict[str, str], error: type[MienError], message: str) -> None:
+def test_wrong_arguments_are_refused_for_what_is_wrong(
+    options: dict[str, str], error: type[MienError], message: str
+) -> None:
     with pytest.raises(error, match=message):
         Recognizer(**options)  # type: ignore[arg-type]
 
@@ -141,9 +169,11 @@ def test_a_picture_that_is_none_is_an_error(recognizer: Recognizer, tmp_path: Pa
     ],
     ids=lambda picture: type(picture).__name__,
 )
-def test_classify_refuses_a_single_picture(picture: Any, recognizer: Recognizer) -> None:
-    with pytest.raises(PictureError, match="takes several face crops"):
+def test_what_takes_several_refuses_a_single_picture(picture: Any, recognizer: Recognizer) -> None:
+    with pytest.raises(ArgumentError, match="takes several face crops"):
         recognizer.classify(picture)
+    with pytest.raises(ArgumentError, match="takes several pictures"):
+        recognizer.recognize_many(picture)
 
 
 def test_pictures_over_the_limit_of_pixels_are_refused() -> None:
@@ -151,21 +181,137 @@ def test_pictures_over_the_limit_of_pixels_are_refused() -> None:
     assert len(recognizer.recognize(np.zeros((48, 48), np.uint8))) == 1
     wide = np.zeros((48, 49), np.uint8)
     for ask in (lambda: recognizer.recognize(wide), lambda: recognizer.classify([wide])):
-        with pytest.raises(PictureError, match="more than the limit of 2304"):
+        with pytest.raises(PictureTooLarge, match="more than the limit of 2304"):
             ask()
 
 
 def test_a_smallest_face_is_looked_for_where_asked(examples: Path) -> None:
     scene = Image.new("RGB", (1600, 1200), (128, 128, 128))
     scene.paste(Image.open(examples / "astronaut.jpg").resize((128, 128), Image.Resampling.BOX), (500, 400))
-    assert [len(Recognizer(min_face_px=px).recognize(scene)) for px in (None, 20)] == [0, 1]
-
-
-def test_a_detector_of_ones_own_has_no_smallest_face_to_set() -> None:
-    with pytest.raises(DetectorError, match="a detector of your own has settings of its own"):
-        Recognizer(detector=load_detector("none"), min_face_px=20)
+    found = [len(Recognizer(detector=Mtcnn(min_face_px=px)).recognize(scene)) for px in (None, 20)]
+    assert found == [0, 1]
 
 
 def test_classify_takes_an_array_of_grayscale_crops() -> None:
     crops = np.random.default_rng(0).integers(0, 255, (2, 48, 48), dtype=np.uint8)
     assert Recognizer().classify(crops) == Recognizer().classify(list(crops))
+
+
+def test_a_detector_may_say_that_a_picture_is_a_crop(crop: Image.Image) -> None:
+    def detect(image_rgb: NDArray[np.uint8]) -> tuple[Detection, ...]:  # such as one that keeps what it found
+        return tuple(load_detector("none")(image_rgb))
+
+    assert Recognizer(detector=detect).recognize(crop) == Recognizer(detector="none").recognize(crop)
+
+
+def test_many_pictures_give_what_each_alone_gives(recognizer: Recognizer, examples: Path) -> None:
+    pictures = [*sorted(examples.glob("*.jpg")), np.zeros((60, 60), np.uint8)] * 2
+    together = list(recognizer.recognize_many(pictures))
+    apart = [recognizer.recognize(picture) for picture in pictures]
+    assert [each.source for each in together] == [each.source for each in apart]
+    assert len(together) == len(pictures)
+    for one, other in zip(together, apart, strict=True):
+        assert [face.box for face in one] == [face.box for face in other]
+        for face, alone in zip(one, other, strict=True):
+            assert face.prediction.probabilities == pytest.approx(alone.prediction.probabilities, abs=1e-5)
+
+
+def test_a_bad_picture_is_a_result_of_its_own(recognizer: Recognizer, examples: Path, tmp_path: Path) -> None:
+    good, bad = examples / "astronaut.jpg", tmp_path / "bad.jpg"
+    bad.write_bytes(b"no picture")
+    results = recognizer.recognize_many([good, bad, b"", good], on_error="yield")
+    first, failed, empty, last = results
+    assert first == last
+    assert (failed.source, failed.faces, failed.width_px) == (str(bad), (), None)
+    assert (failed.error_kind, str(failed.error)[: len(str(bad)) + 2]) == ("UnsupportedPicture", f"{bad}: ")
+    assert (empty.source, empty.error_kind) == (None, "PictureError")
+
+
+def test_at_a_bad_picture_it_ends_after_those_before(recognizer: Recognizer, examples: Path) -> None:
+    results = recognizer.recognize_many([examples / "astronaut.jpg", examples / "gone.jpg", examples / "group.jpg"])
+    assert [face.expression for face in next(results)] == ["happy"]
+    with pytest.raises(PictureError, match="no such file"):
+        next(results)
+    assert list(results) == []
+
+
+def test_a_detector_that_fails_is_said_with_the_picture(examples: Path) -> None:
+    detector = Mock(side_effect=[DetectorError("it failed"), MemoryError, ()])
+    recognizer = Recognizer(detector=detector)
+    failed, large, good = recognizer.recognize_many([examples / "group.jpg"] * 3, on_error="yield")
+    assert (failed.error, failed.error_kind) == (f"{examples / 'group.jpg'}: it failed", "DetectorError")
+    assert large.error_kind == "PictureTooLarge"
+    assert (good.error, len(good)) == (None, 0)
+    detector.side_effect = DetectorError("it failed")
+    with pytest.raises(DetectorError, match="it failed"):
+        recognizer.recognize(examples / "group.jpg")
+
+
+def test_pictures_are_taken_as_they_are_needed_and_not_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+
+    def endless() -> Iterator[NDArray[np.uint8]]:
+        while True:
+            taken.append(1)
+            yield np.zeros((48, 48), np.uint8)
+
+    recognizer = Recognizer(detector="none")
+    results = recognizer.recognize_many(endless())
+    assert not taken
+    next(results)
+    assert len(taken) <= PICTURES_AT_ONCE
+    monkeypatch.setattr("mien.recognizer.WAIT_S", 0.0)
+    taken.clear()
+    next(recognizer.recognize_many(endless()))
+    assert len(taken) == 1
+
+
+def test_faces_of_many_pictures_go_through_the_network_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mien.recognizer.WAIT_S", 60.0)
+    recognizer = Recognizer(detector="none")
+    asked = Mock(wraps=recognizer.model.predict)
+    monkeypatch.setattr(recognizer.model, "predict", asked)
+    assert len(list(recognizer.recognize_many([np.zeros((48, 48), np.uint8)] * 40))) == 40
+    assert [len(call.args[0]) for call in asked.call_args_list] == [PICTURES_AT_ONCE, 8]
+
+
+def test_a_bad_crop_may_stand_in_its_own_place(recognizer: Recognizer, crop: Image.Image) -> None:
+    first, bad, last = recognizer.classify([crop, b"no picture", crop], on_error="yield")
+    assert isinstance(bad, PictureError)
+    assert first == last == recognizer.classify([crop])[0]
+
+
+def test_what_to_do_with_errors_is_one_of_two(recognizer: Recognizer) -> None:
+    for ask in (recognizer.classify, recognizer.recognize_many):
+        with pytest.raises(
+            ArgumentError, match=r"no on_error 'yeild' \(did you mean 'yield'\?\); choose from raise, y"
+        ):
+            ask([], on_error="yeild")  # type: ignore[operator]
+
+
+def test_recognizers_have_short_reprs() -> None:
+    assert repr(Recognizer()) == "Recognizer(base, core4, mtcnn)"
+    assert repr(Recognizer("tiny", detector=Mtcnn(min_face_px=40))) == "Recognizer(tiny, core4, Mtcnn(min_face_px=40))"
+    assert repr(Recognizer(detector=load_detector("none"))) == "Recognizer(base, core4, whole_picture)"
+
+
+def test_an_angry_face_is_said_to_be_none_of_the_four(recognizer: Recognizer) -> None:
+    """Faces of FER2013's kind are not part of the project, so the network's answer is made up here."""
+    logits = {
+        "fer7": np.zeros((3, 7), np.float32),
+        "ferplus8": np.array([[0, 0, 0, 0, 9, 0, 0, 0], [9, 0, 0, 0, 0, 0, 0, 0], [1] * 4 + [0] * 4], np.float32),
+    }
+    model = recognizer.model
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model, "logits", lambda _: logits)
+        angry, neutral, unsure = model.predict(np.zeros((3, 48, 48), np.uint8), CORE4.name)
+        (seven, *_) = model.predict(np.zeros((3, 48, 48), np.uint8), FER7.name)
+    assert angry.other is not None
+    assert (angry.uncertain, angry.other.expression) == (True, "angry")
+    assert angry.other.probability > 0.9
+    assert angry.support < 0.05
+    assert str(angry.reason).startswith("probably none of the four: angry ")
+    assert (neutral.expression, neutral.uncertain, neutral.reason) == ("neutral", False, None)
+    assert neutral.support == pytest.approx(neutral.confidence, abs=0.05)
+    assert (unsure.uncertain, unsure.reason) == (True, "low confidence")
+    assert (seven.reason, seven.support) == ("low confidence", seven.confidence)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.output.files import check_outputs, write_text
+from mien.files import check_outputs, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -79,7 +79,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
 
     from rich.console import Console
 
-    from mien.cli.output.findings import print_findings, refuse_what_cannot_be_written, write_findings
+    from mien.cli.findings import print_findings, refuse_what_cannot_be_written, write_findings
     from mien.data.class_mapping import class_names
     from mien.data.dataset import read_faces, read_seen, split_name
     from mien.data.labelled_faces import FER2013

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mien._version import __version__
-from mien.cli.output.writers import printable
+from mien.cli.table import printable
 from mien.errors import MienError, ModelError
 from mien.results import to_jsonable
 
@@ -77,13 +77,13 @@ def _opencv() -> Sequence[str]:
 
 def _detector(name: str, yunet_model: Path | None) -> dict[str, str]:
     """Whether a detector runs here, and what it needs if not; loading it verifies its files."""
-    from mien.detect import load_detector
+    from mien.detect import YuNet, load_detector
 
     if name == "yunet" and yunet_model is None:
         extra = "" if find_spec("cv2") else "pip install 'mien[yunet]' and "
         return {"state": f"needs {extra}--yunet-model"}
     try:
-        detector = load_detector(name, threads=1, yunet_model=yunet_model)
+        detector = YuNet(yunet_model) if name == "yunet" and yunet_model else load_detector(name, threads=1)
     except MienError as error:
         return {"error": str(error)}
     checksum = getattr(detector, "sha256", None)

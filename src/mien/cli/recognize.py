@@ -3,20 +3,28 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from mien.cli.output.annotated import STANDARD_INPUT, annotated_paths, identities, make_folder
-from mien.cli.output.writers import Format, Outcome, format_for, writer_for
-from mien.errors import DetectorError, OutputError, PictureError
+from mien.cli.annotated_paths import STANDARD_INPUT, annotated_paths
+from mien.cli.table import Table, printable
+from mien.errors import DetectorError, OutputError, PictureError, choose_from
+from mien.files import identities, make_folder, output_file
+from mien.results import PictureResult
+from mien.writers import SUFFIXES, Format, Writer, format_of, open_writer, text_writer
 
 if TYPE_CHECKING:
+    from mien.detect import Detector
     from mien.recognizer import Recognizer
 
-_Work = tuple[Path, Path | None]
+_Done = tuple[PictureResult, Path | bytes]
+
+TABLE = "table"
+FORMATS = (TABLE, *(form.value for form in Format))
 
 FEW_PICTURES = 3
 """So many pictures are done before a progress bar could be read."""
@@ -32,13 +40,17 @@ def recognize(  # noqa: PLR0913 - one parameter for each option
     ],
     *,
     form: Annotated[
-        Format | None,
+        str | None,
         typer.Option(
-            "--format", "-f", help="By default a table on a terminal, CSV for --output *.csv, else JSON Lines."
+            "--format",
+            "-f",
+            help=f"One of {', '.join(FORMATS)}. By default what the suffix of --output stands for; without a file, "
+            "table on a terminal, else jsonl.",
+            autocompletion=lambda: list(FORMATS),
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write to this file, not to standard output.")
+        Path | None, typer.Option("--output", "-o", help=f"Write to this file; known suffixes: {', '.join(SUFFIXES)}.")
     ] = None,
     annotate: Annotated[
         Path | None,
@@ -78,38 +90,35 @@ def recognize(  # noqa: PLR0913 - one parameter for each option
     Every picture found is in the output, also one without a face, and one that
     cannot be read: that one gets a line on standard error, the rest are done,
     and the exit status is 1. So it is with an annotated copy that cannot be
-    written; the picture's faces are in the output all the same.
+    written; the picture's faces are in the output all the same. CSV and Parquet
+    have rows of faces alone; there, a picture without one gets a line on
+    standard error, too.
 
-    JSON Lines and CSV come out picture by picture; the table comes at the end.
+    JSON Lines, JSON and CSV come out picture by picture; the table comes at the
+    end. A file is there once all is done.
     """
     from mien.recognizer import Recognizer
 
+    chosen = _chosen(form, output)
     pictures, errors = _found(paths)
     copies: Sequence[Path | None] = annotated_paths(pictures, annotate) if annotate else [None] * len(pictures)
-    recognizer = Recognizer(
-        model,
-        expressions=expressions,
-        detector=detector,
-        threads=threads,
-        yunet_model=yunet_model,
-        min_face_px=min_face,
-    )
+    finder = _detector(detector, yunet_model=yunet_model, min_face=min_face, threads=threads)
+    recognizer = Recognizer(model, expressions=expressions, detector=finder, threads=threads)
     if annotate and pictures:
         make_folder(annotate)  # here, since without it every copy would fail
     for error in errors:
         _complain(str(error))
-    tally = _Tally(unread=len(errors))
-    work = list(zip(pictures, copies, strict=True))
-    with _opened(output, pictures) as stream:
-        form = form or format_for(output, stream.isatty())
-        with closing(writer_for(form, stream, recognizer.expressions)) as writer:
-            try:
-                for picture, copy_to in _with_bar(work) if _bar_fits(len(work), form, stream) else work:
-                    outcome = _outcome(picture, recognizer, copy_to)
-                    tally.add(outcome)
-                    writer.write(outcome)
-            except KeyboardInterrupt:
-                tally.interrupted = True
+    tally = _Tally(unread=len(errors), names_faceless=isinstance(chosen, Format) and chosen.has_faces_only)
+    results = _with_bar(_results(pictures, recognizer), len(pictures), quiet=chosen == TABLE or output is not None)
+    with _writer(chosen, output, pictures, recognizer.expressions.labels) as writer:
+        try:
+            for (result, picture), copy_to in zip(results, copies, strict=True):
+                if copy_to is not None and result.error is None:
+                    tally.add_copy(_copy_error(picture, result, copy_to))
+                tally.add(result)
+                writer.write(result)
+        except KeyboardInterrupt:
+            tally.interrupted = True
     if tally.interrupted or len(pictures) + len(errors) > 1:
         typer.echo(tally.summary(), err=True)
     if tally.interrupted:
@@ -120,22 +129,29 @@ def recognize(  # noqa: PLR0913 - one parameter for each option
 
 @dataclass(slots=True)
 class _Tally:
+    """What came of all pictures; complaints are said as they come."""
+
     pictures: int = 0
     faces: int = 0
     unread: int = 0
     uncopied: int = 0
     interrupted: bool = False
+    names_faceless: bool = False
 
-    def add(self, outcome: Outcome) -> None:
-        if outcome.error is not None:
-            _complain(outcome.error)
+    def add(self, result: PictureResult) -> None:
+        if result.error is not None:
+            _complain(result.error)
             self.unread += 1
             return
-        if outcome.copy_error is not None:
-            _complain(outcome.copy_error)
-            self.uncopied += 1
+        if self.names_faceless and not result.faces:
+            _complain(f"{printable(result.source or '')}: no face")
         self.pictures += 1
-        self.faces += len(outcome.faces)
+        self.faces += len(result.faces)
+
+    def add_copy(self, error: str | None) -> None:
+        if error is not None:
+            _complain(error)
+            self.uncopied += 1
 
     def summary(self) -> str:
         text = f"{_counted(self.pictures, 'picture')}, {_counted(self.faces, 'face')}"
@@ -155,6 +171,48 @@ def _complain(message: str) -> None:
     print(f"mien: {message}", file=sys.stderr)
 
 
+def _chosen(form: str | None, output: Path | None) -> str:
+    """The format asked for, or what the output's suffix stands for, or what suits standard output."""
+    if form is not None:
+        if form not in FORMATS:
+            raise OutputError(choose_from("format", form, FORMATS))
+        chosen = TABLE if form == TABLE else Format(form)
+    elif output is None:
+        chosen = TABLE if sys.stdout.isatty() else Format.JSONL
+    elif not output.suffix:  # such as a pipe's
+        chosen = Format.JSONL
+    else:
+        try:
+            chosen = format_of(output)
+        except OutputError as error:
+            raise OutputError(f"{error}, or say which with --format") from error
+    if chosen == Format.PARQUET and output is None:
+        raise OutputError("parquet needs a file to go to; name one: --output faces.parquet")
+    return chosen
+
+
+def _detector(name: str, *, yunet_model: Path | None, min_face: float | None, threads: int | None) -> "str | Detector":
+    """The detector that the options describe; its name alone where they say nothing else."""
+    if yunet_model is not None and name != "yunet":
+        raise DetectorError(f"--yunet-model is for --detector yunet; got --detector {name}")
+    if min_face is not None and name != "mtcnn":
+        raise DetectorError(f"--min-face is for --detector mtcnn; got --detector {name}")
+    if name == "yunet":
+        from mien.detect.yunet import YuNet
+
+        if yunet_model is None:
+            raise DetectorError("the detector 'yunet' needs a model file that you have; name it with --yunet-model")
+        return YuNet(yunet_model)
+    if min_face is not None:
+        from mien.detect.mtcnn import Mtcnn
+
+        try:
+            return Mtcnn(threads=threads, min_face_px=min_face)
+        except DetectorError as error:
+            raise DetectorError(f"--min-face: {error}") from error
+    return name
+
+
 def _found(paths: Sequence[str]) -> tuple[list[Path], list[PictureError]]:
     """The pictures that `paths` lead to, standard input first, and an error for each that leads to none."""
     from mien.find import find_pictures
@@ -165,27 +223,19 @@ def _found(paths: Sequence[str]) -> tuple[list[Path], list[PictureError]]:
     return pictures, [entry for entry in found if isinstance(entry, PictureError)]
 
 
-def _outcome(picture: Path, recognizer: "Recognizer", copy_to: Path | None) -> Outcome:
-    """What comes of one picture, of which an annotated copy goes to `copy_to`."""
-    from mien.annotate import annotate, save_picture
-    from mien.images import read_picture, shown
-
-    try:
-        image_rgb = read_picture(_standard_input() if picture is STANDARD_INPUT else picture)
-        faces = recognizer.recognize(image_rgb)
-    except PictureError as error:
-        return Outcome(str(picture), error=str(error))
-    except DetectorError as error:
-        return Outcome(str(picture), error=f"{shown(picture)}: {error}")
-    copy_error = None
-    if copy_to is not None:
+def _results(pictures: Sequence[Path], recognizer: "Recognizer") -> Iterator[_Done]:
+    """What came of each picture, and the picture, of standard input its content."""
+    paths = [picture for picture in pictures if picture is not STANDARD_INPUT]
+    if len(paths) < len(pictures):
+        name = str(STANDARD_INPUT)
         try:
-            make_folder(copy_to.parent)
-            save_picture(annotate(image_rgb, faces), copy_to)
-        except OutputError as error:
-            copy_error = str(error)
-    height, width = image_rgb.shape[:2]
-    return Outcome(str(picture), width, height, faces, copy_error=copy_error)
+            content = _standard_input()
+        except PictureError as error:
+            yield PictureResult(name, None, None, error=str(error), error_kind=type(error).__name__), b""
+        else:
+            for result in recognizer.recognize_many([content], on_error="yield"):
+                yield replace(result, source=name), content
+    yield from zip(recognizer.recognize_many(paths, on_error="yield"), paths, strict=True)
 
 
 def _standard_input() -> bytes:
@@ -197,31 +247,53 @@ def _standard_input() -> bytes:
     return content
 
 
-@contextmanager
-def _opened(output: Path | None, pictures: Iterable[Path]) -> Iterator[TextIO]:
-    """Standard output, or the file to write to, which must not be one of the pictures."""
-    if output is None:
-        yield sys.stdout
-        return
-    if identities([output]) & identities(pictures):
-        raise OutputError(f"--output {output} is one of the pictures to be read; name another file")
+def _copy_error(picture: Path | bytes, result: PictureResult, copy_to: Path) -> str | None:
+    """Writes an annotated copy; gives why it could not be written, or None."""
+    from mien.drawing import annotate, save_picture
+
     try:
-        stream = output.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        raise OutputError(f"cannot write to {output}: {error.strerror}; name a file in a folder that exists") from error
-    with stream:
-        yield stream
+        make_folder(copy_to.parent)
+        save_picture(annotate(picture, result.faces), copy_to)
+    except (OutputError, PictureError) as error:  # a picture may have gone since it was read
+        return str(error)
+    return None
 
 
-def _bar_fits(pictures: int, form: Format, stream: TextIO) -> bool:
-    """Whether a progress bar can be seen, and is not torn apart by lines that run through the same terminal."""
-    quiet = form is Format.TABLE or not stream.isatty()
-    return pictures > FEW_PICTURES and sys.stderr.isatty() and quiet
+@contextmanager
+def _writer(chosen: str, output: Path | None, pictures: Iterable[Path], labels: Sequence[str]) -> Iterator[Writer]:
+    """A writer to standard output, or to a file, which must not be one of the pictures."""
+    if output is None:
+        with closing(_text_writer(chosen, sys.stdout, labels)) as writer:
+            yield writer
+        return
+    if identities([output]) & identities(picture for picture in pictures if picture is not STANDARD_INPUT):
+        raise OutputError(f"--output {output} is one of the pictures to be read; name another file")
+    if isinstance(chosen, Format):
+        with open_writer(output, labels, chosen) as writer:
+            yield writer
+        return
+    with output_file(output) as file:
+        text = StringIO()
+        with closing(Table(text)) as table:
+            yield table
+        file.write(text.getvalue().encode())
 
 
-def _with_bar(work: Sequence[_Work]) -> Iterable[_Work]:
-    """The pictures and where their copies go, with a progress bar on standard error while they are taken."""
+def _text_writer(chosen: str, stream: TextIO, labels: Sequence[str]) -> Writer:
+    return text_writer(chosen, stream, labels) if isinstance(chosen, Format) else Table(stream)
+
+
+def _with_bar(results: Iterator[_Done], total: int, *, quiet: bool) -> Iterable[_Done]:
+    """The results, with a progress bar on standard error while they come, if it can be read.
+
+    Args:
+        results: As they come.
+        total: How many will.
+        quiet: Whether nothing else runs through the same terminal meanwhile, which would tear the bar apart.
+    """
+    if total <= FEW_PICTURES or not sys.stderr.isatty() or (sys.stdout.isatty() and not quiet):
+        return results
     from rich.console import Console
     from rich.progress import track
 
-    return track(work, "Reading pictures", console=Console(stderr=True), transient=True)
+    return track(results, "Reading pictures", total=total, console=Console(stderr=True), transient=True)

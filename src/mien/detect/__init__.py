@@ -1,16 +1,25 @@
 """Face detectors behind one small protocol: a picture in, the faces seen in it out."""
 
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien._lazy import lazy_names
 from mien.errors import DetectorError, choose_from
-from mien.results import Detection
+from mien.results import Box, Detection
+
+if TYPE_CHECKING:
+    from mien.detect.mtcnn import Mtcnn
+    from mien.detect.yunet import YuNet
+
+__all__ = ["DETECTORS", "Detector", "Mtcnn", "YuNet", "load_detector", "whole_picture"]
 
 DETECTORS = ("mtcnn", "yunet", "none")
-"""Names that `load_detector` knows; the first is the default."""
+"""Names of detectors; the first is the default."""
+
+# On first use, so that naming a detector loads neither onnxruntime nor OpenCV.
+__getattr__, __dir__ = lazy_names(__name__, {"Mtcnn": "mtcnn", "YuNet": "yunet"})
 
 
 class Detector(Protocol):
@@ -20,37 +29,36 @@ class Detector(Protocol):
         """The faces in `image_rgb`, uint8 of shape (H, W, 3), upright; sorted by left edge, then by top edge."""
 
 
-def load_detector(
-    name: str, *, threads: int | None = None, yunet_model: Path | None = None, min_face_px: float | None = None
-) -> Detector:
-    """The detector called `name`, ready to be called.
+def whole_picture(image_rgb: NDArray[np.uint8]) -> tuple[Detection, ...]:
+    """No detection: the picture is the crop of one face already, as in the 48 × 48 data sets.
 
     Args:
-        name: `mtcnn` (the shipped networks), `yunet` (OpenCV's FaceDetectorYN on a model file of yours) or `none`
-            (the picture is already a face crop).
-        threads: Threads a detector may use; by default it decides itself. YuNet uses OpenCV's own.
-        yunet_model: The ONNX model file for `yunet`.
-        min_face_px: Side of the smallest face that `mtcnn` looks for; see there.
+        image_rgb: uint8 of shape (H, W, 3).
+
+    Returns:
+        One face that covers it, with score 1 and without landmarks.
+    """
+    height, width = image_rgb.shape[:2]
+    return (Detection(Box(0.0, 0.0, float(width), float(height)), score=1.0, is_crop=True),)
+
+
+def load_detector(name: str, *, threads: int | None = None) -> Detector:
+    """The detector called `name`, as it is without options; one with options is made by its class.
+
+    Args:
+        name: `mtcnn` (the shipped networks) or `none` (the picture is already a face crop).
+        threads: Threads that one call of the detector may use; None leaves it to ONNX Runtime.
 
     Raises:
-        DetectorError: The name is unknown, the model file for `yunet` is not given, missing or unreadable, or the
-            detector cannot look for faces of `min_face_px`.
-        MissingExtra: `yunet` without OpenCV.
+        DetectorError: The name is unknown, or `yunet`, which needs a model file.
         ModelError: A shipped network is missing or damaged.
     """
-    # Imported here so that naming a detector loads neither onnxruntime nor OpenCV.
     if name == "mtcnn":
-        from mien.detect.mtcnn import Mtcnn  # noqa: PLC0415
+        from mien.detect.mtcnn import Mtcnn  # noqa: PLC0415  naming a detector loads no onnxruntime
 
-        return Mtcnn(threads=threads, min_face_px=min_face_px)
-    if min_face_px is not None and name in DETECTORS:
-        raise DetectorError(f"the detector {name!r} has no smallest face to set (--min-face); 'mtcnn' alone has")
-    if name == "yunet":
-        from mien.detect.yunet import YuNet  # noqa: PLC0415
-
-        return YuNet(yunet_model)
+        return Mtcnn(threads=threads)
     if name == "none":
-        from mien.detect.whole import whole_picture  # noqa: PLC0415
-
         return whole_picture
+    if name == "yunet":
+        raise DetectorError("the detector 'yunet' needs a model file; give YuNet(model=...) instead of its name")
     raise DetectorError(choose_from("face detector", name, DETECTORS))

@@ -1,4 +1,4 @@
-"""Arithmetic on many boxes at once.
+"""Arithmetic on many boxes at once, and what detectors make of them.
 
 Boxes are float64 of shape (N, 4): left, top, right, bottom in pixels, right and bottom exclusive. A pixel is a square
 of side 1 whose upper left corner has its whole-number coordinates, so width is right - left and nothing adds 1.
@@ -8,6 +8,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mien.results import Box, Detection, Landmarks
 
 Boxes = NDArray[np.float64]
 
@@ -26,7 +28,7 @@ def overlaps(boxes: Boxes, of: Literal["union", "smaller"] = "union") -> NDArray
     return np.asarray(shared / np.where(whole > 0, whole, np.inf))
 
 
-def suppress(
+def non_maximum_suppression(
     boxes: Boxes, scores: NDArray[np.floating], threshold: float, of: Literal["union", "smaller"] = "union"
 ) -> NDArray[np.intp]:
     """Greedy non-maximum suppression: indices of the boxes kept, best first.
@@ -46,7 +48,7 @@ def suppress(
         kept = revised
 
 
-def calibrate(boxes: Boxes, offsets: NDArray[np.floating]) -> Boxes:
+def apply_offsets(boxes: Boxes, offsets: NDArray[np.floating]) -> Boxes:
     """`boxes` with each edge moved by its offset, in units of the box's width or height."""
     size = boxes[:, 2:] - boxes[:, :2]
     return boxes + offsets * np.tile(size, 2)
@@ -62,3 +64,25 @@ def square(boxes: Boxes) -> Boxes:
 def clip(boxes: Boxes, *, width: float, height: float) -> Boxes:
     """`boxes` cut to a picture of `width` × `height` pixels."""
     return np.clip(boxes, 0.0, [width, height, width, height])
+
+
+def visible_detections(
+    boxes: Boxes, scores: NDArray[np.floating], points: NDArray[np.floating], *, width: int, height: int
+) -> tuple[Detection, ...]:
+    """Boxes as detections, cut to the picture and sorted by left edge, then by top edge.
+
+    Boxes of which nothing lies in the picture are left out.
+
+    Args:
+        boxes: Shape (N, 4), in pixels of the picture.
+        scores: Shape (N,), 0 to 1.
+        points: The landmarks of each, in the order of `Landmarks`; shape (N, 5, 2).
+        width: The picture's width in pixels.
+        height: The picture's height in pixels.
+    """
+    boxes = clip(boxes, width=width, height=height)
+    return tuple(
+        Detection(Box(*boxes[i].tolist()), float(scores[i]), Landmarks(*((float(x), float(y)) for x, y in points[i])))
+        for i in np.lexsort((boxes[:, 1], boxes[:, 0]))
+        if (boxes[i, 2:] > boxes[i, :2]).all()
+    )

@@ -1,16 +1,16 @@
 """The three-stage cascade MTCNN, run with onnxruntime."""
 
 from collections.abc import Sequence
+from functools import partial
 from math import inf, sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.detect.boxes import Boxes, calibrate, square, suppress
-from mien.detect.scaling import Picture, level, octaves, shrink
-from mien.detect.visible import visible_detections
-from mien.errors import DetectorError
+from mien.detect.boxes import Boxes, apply_offsets, non_maximum_suppression, square, visible_detections
+from mien.detect.pyramid import ImageRgb, level, octaves, shrink
+from mien.errors import ArgumentError, DetectorError
 from mien.model.session import new_session
 from mien.model.shipped import read_shipped
 from mien.results import Detection
@@ -47,29 +47,41 @@ class Mtcnn:
 
     Time and memory are bounded whatever the picture's size, unless `min_face_px` says otherwise: the smallest face
     looked for grows with the picture, and a picture of more than (28 × 40)² = 1.25 million pixels is scaled down to
-    that first. An instance may be called from several threads at once.
+    that first. An instance may be called from several threads at once, goes into other processes by pickle, and works
+    in those that were forked.
     """
 
     def __init__(self, *, threads: int | None = None, min_face_px: float | None = None) -> None:
         """Load the three networks.
 
         Args:
-            threads: Threads onnxruntime may use; by default it decides.
+            threads: Threads that one call may use; None leaves it to ONNX Runtime.
             min_face_px: Side of the smallest face to look for, at least 20; by default a 28th of the square root of
                 the picture's area, or 20 if that is more.
 
         Raises:
             DetectorError: `min_face_px` is out of range.
+            ArgumentError: It, or `threads`, has the wrong type; or `threads` is less than 1.
             ModelError: A network's file is missing or damaged.
         """
-        if min_face_px is not None and not SMALLEST_FACE_PX <= min_face_px < inf:
-            raise DetectorError(f"min_face_px (--min-face) must be {SMALLEST_FACE_PX:g} or more; got {min_face_px:g}")
+        if min_face_px is not None:
+            if isinstance(min_face_px, bool) or not isinstance(min_face_px, int | float):
+                raise ArgumentError(f"min_face_px must be a number or None; got {min_face_px!r}")
+            if not SMALLEST_FACE_PX <= min_face_px < inf:
+                raise DetectorError(f"min_face_px must be {SMALLEST_FACE_PX:g} or more; got {min_face_px:g}")
         self._pnet, self._rnet, self._onet = (
             new_session(read_shipped(f"mtcnn-{name}.onnx"), threads=threads) for name in ("pnet", "rnet", "onet")
         )
-        self._min_face_px = min_face_px
+        self._threads, self._min_face_px = threads, min_face_px
 
-    def __call__(self, image_rgb: Picture) -> tuple[Detection, ...]:
+    def __repr__(self) -> str:
+        smallest = "" if self._min_face_px is None else f"min_face_px={self._min_face_px:g}"
+        return f"Mtcnn({smallest})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), threads=self._threads, min_face_px=self._min_face_px), ()
+
+    def __call__(self, image_rgb: ImageRgb) -> tuple[Detection, ...]:
         """The faces in `image_rgb`, uint8 of shape (H, W, 3), upright; sorted by left edge, then by top edge."""
         height, width = image_rgb.shape[:2]
         pictures, levels = self.pyramid(image_rgb)
@@ -100,7 +112,7 @@ class Mtcnn:
             found.append(points)
         return np.concatenate(found)
 
-    def pyramid(self, image_rgb: Picture) -> tuple[list[Picture], list[Picture]]:
+    def pyramid(self, image_rgb: ImageRgb) -> tuple[list[ImageRgb], list[ImageRgb]]:
         """The picture to work on with its octaves, and the levels for P-net, largest first."""
         smallest_px = max(SMALLEST_FACE_PX, self._min_face_px or _side(image_rgb.shape) / FACES_ACROSS)
         pictures = octaves(shrink(image_rgb, WORK_FACE_PX / smallest_px), REFINE_PX)
@@ -111,16 +123,16 @@ class Mtcnn:
             scale *= PYRAMID_FACTOR
         return pictures, levels
 
-    def propose(self, levels: list[Picture], shape: tuple[int, ...]) -> Boxes:
+    def propose(self, levels: list[ImageRgb], shape: tuple[int, ...]) -> Boxes:
         """First stage: squares that may hold a face, in pixels of a picture of `shape`, best first."""
         parts = [self._propose_at(scaled, shape) for scaled in levels]
         if not parts:
             return np.zeros((0, 4))
         windows, scores, offsets = (np.concatenate(part) for part in zip(*parts, strict=True))
-        kept = suppress(windows, scores, BETWEEN_LEVELS)[:CANDIDATES]
-        return square(calibrate(windows[kept], offsets[kept]))
+        kept = non_maximum_suppression(windows, scores, BETWEEN_LEVELS)[:CANDIDATES]
+        return square(apply_offsets(windows[kept], offsets[kept]))
 
-    def _propose_at(self, scaled: Picture, shape: tuple[int, ...]) -> tuple[Boxes, NDArray[Any], NDArray[Any]]:
+    def _propose_at(self, scaled: ImageRgb, shape: tuple[int, ...]) -> tuple[Boxes, NDArray[Any], NDArray[Any]]:
         offsets, scores = self._pnet.run(None, {"image": scaled})
         to_picture = np.array([shape[1] / scaled.shape[1], shape[0] / scaled.shape[0]])
         large = _are_large(WINDOW_PX * to_picture[0], shape)
@@ -129,18 +141,18 @@ class Mtcnn:
         best = np.argsort(-scores, kind="stable")[:CANDIDATES_PER_LEVEL]
         corners = np.stack([columns, rows], axis=1)[best] * STRIDE_PX - MARGIN_PX
         windows = np.hstack([corners, corners + WINDOW_PX]) * np.tile(to_picture, 2)
-        kept = suppress(windows, scores[best], WITHIN_LEVEL)
+        kept = non_maximum_suppression(windows, scores[best], WITHIN_LEVEL)
         return windows[kept], scores[best][kept], offsets[best][kept]
 
-    def refine(self, pictures: list[Picture], boxes: Boxes) -> Boxes:
+    def refine(self, pictures: list[ImageRgb], boxes: Boxes) -> Boxes:
         """Second stage: those of the squares `boxes` that hold a face, moved closer to it, best first."""
         offsets, scores = _on_crops(self._rnet, pictures, boxes, REFINE_PX)
         large = _are_large(boxes[:, 2] - boxes[:, 0], pictures[0].shape)
         likely = scores[:, 0] > np.where(large, LARGE_REFINED_SCORE, REFINED_SCORE)
-        boxes = calibrate(boxes[likely], offsets[likely])
-        return square(boxes[suppress(boxes, scores[likely, 0], REFINED_OVERLAP)])
+        boxes = apply_offsets(boxes[likely], offsets[likely])
+        return square(boxes[non_maximum_suppression(boxes, scores[likely, 0], REFINED_OVERLAP)])
 
-    def finish(self, pictures: list[Picture], boxes: Boxes) -> tuple[Boxes, NDArray[Any], NDArray[Any]]:
+    def finish(self, pictures: list[ImageRgb], boxes: Boxes) -> tuple[Boxes, NDArray[Any], NDArray[Any]]:
         """Third stage: boxes, scores of shape (N,) and landmarks of shape (N, 5, 2), best first."""
         offsets, landmarks, scores = _on_crops(self._onet, pictures, boxes, OUTPUT_PX)
         large = _are_large(boxes[:, 2] - boxes[:, 0], pictures[0].shape)
@@ -148,8 +160,8 @@ class Mtcnn:
         boxes, scores = boxes[likely], scores[likely, 0]
         size = (boxes[:, 2:] - boxes[:, :2])[:, None]
         points = boxes[:, None, :2] + size * landmarks[likely].reshape(-1, 2, 5).transpose(0, 2, 1)
-        boxes = calibrate(boxes, offsets[likely])
-        kept = suppress(boxes, scores, FINAL_OVERLAP, of="smaller")
+        boxes = apply_offsets(boxes, offsets[likely])
+        kept = non_maximum_suppression(boxes, scores, FINAL_OVERLAP, of="smaller")
         return boxes[kept], scores[kept], points[kept]
 
 
@@ -163,7 +175,7 @@ def _side(shape: tuple[int, ...]) -> float:
     return sqrt(shape[0] * shape[1])
 
 
-def _on_crops(session: Any, pictures: Sequence[Picture], boxes: Boxes, crop_px: int) -> list[NDArray[np.float32]]:
+def _on_crops(session: Any, pictures: Sequence[ImageRgb], boxes: Boxes, crop_px: int) -> list[NDArray[np.float32]]:
     """What a network answers for square `boxes`, each cut from the octave where its side is 1 to 2 times `crop_px`."""
     sides = np.maximum(boxes[:, 2] - boxes[:, 0], 1.0)  # a regression may turn a box inside out
     halvings = np.clip(np.floor(np.log2(sides / crop_px)), 0, len(pictures) - 1).astype(int)

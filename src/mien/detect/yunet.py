@@ -1,7 +1,9 @@
 """OpenCV's FaceDetectorYN on a YuNet model file the user has; mien ships none."""
 
+import os
 from hashlib import sha256
 from math import sqrt
+from os import PathLike
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -9,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.detect.scaling import shrink
-from mien.detect.visible import visible_detections
-from mien.errors import DetectorError, MissingExtra, first_line
+from mien.detect.boxes import visible_detections
+from mien.detect.pyramid import shrink
+from mien.errors import ArgumentError, DetectorError, MissingExtra, first_line
 from mien.results import Detection
 
 SCORE_THRESHOLD = 0.7
@@ -24,24 +26,29 @@ WORK_SIDE_PX = 5000
 
 
 class YuNet:
-    """Faces by YuNet (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023).
+    """Faces by YuNet, with OpenCV's own threads.
+
+    Source: Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", Machine Intelligence Research 20 (5), 2023.
+
+    An instance may be called from several threads, which wait for one another, and goes into other processes by pickle.
 
     Attributes:
         sha256: Checksum of the model file, in hexadecimal.
     """
 
-    def __init__(self, model: Path | None) -> None:
+    def __init__(self, model: str | PathLike[str]) -> None:
         """Load a model file.
 
         Args:
-            model: Such as `face_detection_yunet_2023mar.onnx` of OpenCV's model zoo.
+            model: Path of such as `face_detection_yunet_2023mar.onnx` of OpenCV's model zoo.
 
         Raises:
-            DetectorError: No file is given, it is missing or OpenCV cannot load it.
+            DetectorError: The file is missing, or OpenCV cannot load it.
+            ArgumentError: `model` is no path.
             MissingExtra: OpenCV is not installed.
         """
-        if model is None:
-            raise DetectorError("the detector 'yunet' needs a model file of yours; pass its path (--yunet-model)")
+        if not isinstance(model, str | PathLike):
+            raise ArgumentError(f"model must be the path of a YuNet ONNX file; got {model!r}")
         try:
             content = Path(model).read_bytes()
         except OSError as error:
@@ -61,6 +68,7 @@ class YuNet:
             message = f"OpenCV cannot load {model} (SHA-256 {self.sha256}) as a YuNet model; it needs the ONNX file"
             raise DetectorError(message) from error
         self._error = cv2.error
+        self._model, self._process = Path(model).absolute(), os.getpid()
         # The input size is set before each picture, so two threads must not share the network at once.
         self._one_at_a_time = Lock()
 
@@ -68,8 +76,12 @@ class YuNet:
         """The faces in `image_rgb`, uint8 of shape (H, W, 3), upright; sorted by left edge, then by top edge.
 
         Raises:
-            DetectorError: OpenCV fails on this picture.
+            DetectorError: OpenCV fails on this picture, or this process was forked after the detector was made.
         """
+        if (
+            os.getpid() != self._process
+        ):  # OpenCV's threads have stayed behind, and it would wait for them without an end
+            raise DetectorError("the detector 'yunet' does not work in a forked process; make it there, or pickle it")
         height, width = image_rgb.shape[:2]
         work = shrink(image_rgb, min(sqrt(WORK_PIXELS / (height * width)), WORK_SIDE_PX / max(height, width)))
         work_height, work_width = work.shape[:2]
@@ -83,6 +95,12 @@ class YuNet:
         if rows is None:
             return ()
         return detections(rows, scale=(width / work_width, height / work_height), size=(width, height))
+
+    def __repr__(self) -> str:
+        return f"YuNet({self._model.name})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._model,)
 
 
 def detections(rows: NDArray[Any], *, scale: tuple[float, float], size: tuple[int, int]) -> tuple[Detection, ...]:

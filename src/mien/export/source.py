@@ -13,7 +13,6 @@ from mien.export.onnx_graph import network_logits, to_onnx, trained_network
 from mien.model.calibration import Logits
 from mien.model.facts import TrainingFacts
 from mien.model.layers import Layer
-from mien.model.onnx_layers import layers_of
 from mien.model.package import ExpressionModel, load_model
 from mien.preprocess import Framing, Preprocessing
 from mien.train.heads import HEADS
@@ -92,9 +91,9 @@ def read_source(source: Path, held_out: LabelledFaces, framing: Framing | None, 
     network = trained_network(source, read_record(source))
     logits = network_logits(network, held_out.pixels)
     network.network.merge()
-    graph = to_onnx(network)
     asked = replace(network.preprocessing, framing=framing or FRAMING)
-    return Source(graph, logits, asked, layers_of(graph), training, note)
+    layers = network.network.layers(asked.height)
+    return Source(to_onnx(network), logits, asked, layers, training, note)
 
 
 def _is_file(source: Path) -> bool:

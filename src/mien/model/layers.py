@@ -1,8 +1,7 @@
 """The layers of a network, what each costs, and where it gets its input from."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,37 +36,14 @@ class Layer:
         return ", ".join(filter(None, (self.operation, self.activation)))
 
 
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """A network's layers, each after those that it reads.
+def total_weights(layers: Iterable[Layer]) -> int:
+    """Learnt numbers of all layers."""
+    return sum(layer.weights for layer in layers)
 
-    Attributes:
-        name: The model's name.
-        precision: What its weights are stored in, if the file says so.
-        input_shape: One face without the batch: channels, height, width.
-        layers: At least one.
-        heads: Labels by the name of each head, if they are known; its output is `{head}_logits`.
-    """
 
-    name: str
-    precision: str
-    input_shape: tuple[int, ...]
-    layers: tuple[Layer, ...]
-    heads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-    @property
-    def weights(self) -> int:
-        """Learnt numbers of all layers."""
-        return sum(layer.weights for layer in self.layers)
-
-    @property
-    def multiply_adds(self) -> int:
-        """Multiplications with addition for one face."""
-        return sum(layer.multiply_adds for layer in self.layers)
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it as plain numbers, strings, lists and dicts, ready for JSON."""
-        return {**asdict(self), "weights": self.weights, "multiply_adds": self.multiply_adds}
+def total_multiply_adds(layers: Iterable[Layer]) -> int:
+    """Multiplications with addition of all layers for one face."""
+    return sum(layer.multiply_adds for layer in layers)
 
 
 def sides(shape: tuple[int, ...]) -> str:

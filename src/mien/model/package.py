@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import MienError, ModelError, UnknownModel, choose_from
-from mien.model.calibration import probabilities, support
+from mien.model.calibration import others, probabilities, support
 from mien.model.metadata import METADATA_KEY, ModelMetadata, parse_metadata
 from mien.model.session import new_session
 from mien.model.shipped import read_shipped, shipped_checksums, shipped_path
 from mien.preprocess import Crops, model_input
-from mien.results import Prediction
+from mien.results import OtherExpression, Prediction
 
 _BATCH = 64  # more at once gains nothing on a CPU and costs memory
 
@@ -52,7 +52,7 @@ class ExpressionModel:
         self.file = file
         try:
             self._session = new_session(file.content, threads=threads)
-        except MienError:
+        except (MienError, MemoryError):
             raise
         except Exception as fault:  # ONNX Runtime's errors share no base class, and speak of its own insides
             raise ModelError(
@@ -106,11 +106,16 @@ class ExpressionModel:
         answer = self.metadata.answer(expressions)
         logits = self.logits(crops)
         given = probabilities(logits, answer)
-        uncertain = support(logits, given, answer) < answer.threshold
-        return tuple(
-            Prediction(answer.labels, tuple(row), bool(unsure))
-            for row, unsure in zip(given.tolist(), uncertain, strict=True)
-        )
+        supports = support(logits, given, answer)
+        names, outside = others(logits, answer, self.metadata.heads[answer.head])
+        predictions = []
+        for row, strength, beyond in zip(given.tolist(), supports.tolist(), outside, strict=True):
+            uncertain = strength < answer.threshold
+            other = None
+            if uncertain and beyond.sum() > 0.5:
+                other = OtherExpression(names[beyond.argmax()], float(beyond.max()))
+            predictions.append(Prediction(answer.labels, tuple(row), uncertain, strength, other))
+        return tuple(predictions)
 
     def _run(self, crops: Crops) -> list[NDArray[np.float32]]:
         outputs: list[NDArray[np.float32]] = self._session.run(

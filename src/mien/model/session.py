@@ -1,9 +1,89 @@
 """ONNX Runtime, which runs every network: the one place where it is loaded and set up."""
 
+import ctypes
 import os
+from collections.abc import Mapping, Sequence
+from threading import Lock
 from typing import Any
+from weakref import WeakSet
 
-from mien.errors import MienError
+from mien.errors import ArgumentError
+
+_SESSIONS: "WeakSet[Session]" = WeakSet()
+
+
+class Session:
+    """An inference session on the CPU, which also works in a process that was forked after it was made.
+
+    The threads of ONNX Runtime do not come along into a forked process: a session from before would wait for them
+    without an end, even where it is only thrown away. There, the first use makes a new one.
+
+    Args:
+        content: The bytes of an ONNX file.
+        threads: Threads that one call may use, at most as many as there are processors; None leaves it to ONNX Runtime.
+
+    Raises:
+        ArgumentError: If `threads` is no whole number above 0.
+        Exception: Whatever ONNX Runtime raises for a file it cannot load.
+    """
+
+    def __init__(self, content: bytes, threads: int | None) -> None:
+        self._content, self._threads = content, threads
+        self._lock = Lock()
+        self._session = _inference_session(content, threads)
+        _SESSIONS.add(self)
+
+    def run(self, outputs: Sequence[str] | None, inputs: Mapping[str, Any]) -> Any:
+        """The arrays of the outputs that are named, or of all.
+
+        Raises:
+            MemoryError: If memory runs out.
+            Exception: Whatever else ONNX Runtime raises for inputs it cannot take.
+        """
+        try:
+            return self._here().run(outputs, inputs)
+        except Exception as fault:
+            if any(words in str(fault).lower() for words in _NO_MEMORY):  # its errors share no base class
+                raise MemoryError("memory ran out in ONNX Runtime") from fault
+            raise
+
+    def get_inputs(self) -> Any:
+        """What ONNX Runtime says of the inputs."""
+        return self._here().get_inputs()
+
+    def get_outputs(self) -> Any:
+        """What ONNX Runtime says of the outputs."""
+        return self._here().get_outputs()
+
+    def get_modelmeta(self) -> Any:
+        """What ONNX Runtime says of the file's metadata."""
+        return self._here().get_modelmeta()
+
+    def _here(self) -> Any:
+        if self._session is None:
+            with self._lock:
+                if self._session is None:
+                    self._session = _inference_session(self._content, self._threads)
+        return self._session
+
+    def _forked(self) -> None:
+        """Lets go of the session of the process that this one was forked from, without ending it."""
+        self._lock = Lock()  # another thread may have held the old one
+        if self._session is not None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
+            self._session = None
+
+
+_NO_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate memory")
+
+
+def _after_fork() -> None:
+    for session in list(_SESSIONS):
+        session._forked()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def onnx_runtime() -> Any:
@@ -18,21 +98,17 @@ def onnx_runtime() -> Any:
     return onnxruntime
 
 
-def new_session(content: bytes, *, threads: int | None) -> Any:
-    """An inference session on the CPU for the bytes of an ONNX file.
+def new_session(content: bytes, *, threads: int | None) -> Session:
+    """A session for the bytes of an ONNX file; see `Session`."""
+    return Session(content, threads)
 
-    Args:
-        content: The file.
-        threads: Threads that one call may use, at most as many as there are processors; None leaves it to ONNX Runtime.
 
-    Raises:
-        MienError: If fewer than one thread is asked for.
-        Exception: Whatever ONNX Runtime raises for a file it cannot load.
-    """
+def _inference_session(content: bytes, threads: int | None) -> Any:
+    allowed = intra_op_threads(threads)
     ort = onnx_runtime()
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = intra_op_threads(threads)
+    options.intra_op_num_threads = allowed
     options.inter_op_num_threads = 1
     # Waiting threads would otherwise keep their processors busy, to the loss of everything else on the machine.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -51,10 +127,12 @@ def intra_op_threads(threads: int | None) -> int:
         threads: As a caller asked for; None for no wish.
 
     Raises:
-        MienError: If fewer than one is asked for.
+        ArgumentError: If it is no whole number, or less than one.
     """
     if threads is None:
         return 0
-    if threads < 1:
-        raise MienError(f"threads must be 1 or more, or None to leave it to ONNX Runtime; got {threads}")
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise ArgumentError(
+            f"threads must be a whole number, 1 or more, or None to leave it to ONNX Runtime; got {threads!r}"
+        )
     return min(threads, os.cpu_count() or 1)

@@ -14,12 +14,12 @@ from optuna.importance import get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
 from mien.errors import OutputError
+from mien.files import replace_file
 from mien.report.markdown import table
 from mien.report.plots import Trials, search_history, share_bars
 from mien.search.config import SearchConfig
 from mien.search.storage import counted
 from mien.search.trial import ELAPSED, METRICS, REASON, config_of, values_of
-from mien.train.run.files import replace_file
 
 BEST = "best.toml"
 STATES = {

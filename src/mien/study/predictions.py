@@ -17,12 +17,12 @@ from mien.evaluate.protocols import P1, P2, P3, P4, Protocol
 from mien.export.calibrate import best_temperature
 from mien.export.onnx_graph import network_logits, trained_network
 from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8, ExpressionSet
+from mien.files import replace_file
 from mien.model.calibration import Logits, scores, softmax
+from mien.model.layers import total_multiply_adds, total_weights
 from mien.train.config import LossConfig
 from mien.train.heads import ANSWERS as HEAD_ANSWERS
 from mien.train.heads import HEADS
-from mien.train.networks.expression import multiply_adds
-from mien.train.run.files import replace_file
 from mien.train.run_record import read_record
 
 PREDICTIONS, RESULT = "predictions.npz", "result.json"
@@ -36,7 +36,7 @@ class RunResult:
     """What is kept of a run beside its predictions.
 
     Attributes:
-        weights: Number of weights of the network as it is exported, with blocks merged that an export merges.
+        weights: Number of weights of the network as it is exported, with blocks and normalizations merged.
         multiply_adds: Of the same network, for one face.
         elapsed_s: Wall-clock seconds of the training.
         commit: Of the source that trained it; several, with commas between, where it was continued by another; None if
@@ -64,10 +64,10 @@ def keep_predictions(run: Path, faces: LabelledFaces) -> None:
     if not all(np.isfinite(values).all() for values in logits.values()):
         raise MienError("the trained network predicts NaN or infinite values; lower optimizer.peak_learning_rate")
     module.network.merge()
-    weights = sum(weight.numel() for weight in module.network.parameters())
+    layers = module.network.layers(faces.pixels.shape[-1])
     result = RunResult(
-        weights=weights,
-        multiply_adds=multiply_adds(module.network, faces.pixels.shape[-1]),
+        weights=total_weights(layers),
+        multiply_adds=total_multiply_adds(layers),
         elapsed_s=record.elapsed_s,
         commit=record.commits,
         origins=record.sources,

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from mien.errors import OutputError
-from mien.evaluate.analysis.plain import plain as to_jsonable
+from mien.files import replace_file
 from mien.report.format import NONE, nats, nats_interval, points, points_interval, share
 from mien.report.markdown import table
 from mien.report.plots import Mean, means_by_row, means_by_x
+from mien.results import to_jsonable
 from mien.stats import Estimate
 from mien.study.results import ArmResult, StudyResult
-from mien.train.run.files import replace_file
 
 REPORT = "report"
 
@@ -113,7 +113,7 @@ def _facts(result: StudyResult) -> dict[str, Any]:
         "reference": result.study.reference,
         "protocol": config.protocol,
     }
-    return about | {each.name: to_jsonable(getattr(result, each.name)) for each in fields(result)[1:]}
+    return about | {each.name: to_jsonable(getattr(result, each.name), digits=7) for each in fields(result)[1:]}
 
 
 def _arm_row(name: str, arm: ArmResult, codes: list[str], protocol: str) -> tuple[str, ...]:

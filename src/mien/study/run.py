@@ -10,13 +10,13 @@ from typing import Any
 
 from mien.data.manifest import fingerprint
 from mien.errors import ConfigError, MienError, OutputError, first_line
+from mien.files import replace_file
 from mien.settings import refuse_changes
 from mien.study.config import Study
 from mien.study.data import StudyFaces
 from mien.study.predictions import keep_predictions, kept_result
 from mien.study.report import write_report
 from mien.study.results import StudyResult, gather
-from mien.train.run.files import replace_file
 from mien.train.trainer import CHECKPOINT
 from mien.train.training import FitOptions, fit
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mien._version import __version__
 from mien.errors import ConfigError, first_line
+from mien.files import replace_file
 from mien.model.facts import Manifest, Start, TrainingFacts
 from mien.model.records import from_jsonable
 from mien.preprocess import Preprocessing
@@ -24,7 +25,6 @@ from mien.settings import refuse_changes
 from mien.train.config import TrainingConfig, is_published
 from mien.train.device import Machine, Precision
 from mien.train.distillation import checksums
-from mien.train.run.files import replace_file
 from mien.train.trainer import CHECKPOINT, Reached, read_checkpoint
 
 LOCK = "run.lock"

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import Mock
@@ -15,29 +15,49 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.cli import main
-from mien.errors import DetectorError, UnknownModel
+from mien.errors import PictureError, UnknownModel
 from mien.expressions import expression_set
-from mien.results import Box, Face, Prediction
+from mien.images import read_picture
+from mien.results import Box, Face, PictureResult, Prediction
 
 
 class FakeRecognizer:
     """Sees one happy face in every picture that is not black."""
 
     def __init__(
-        self, model: str = "base", *, expressions: str | None = None, min_face_px: float | None = None, **_: Any
+        self,
+        model: str = "base",
+        *,
+        expressions: str | None = None,
+        detector: Any = "mtcnn",
+        threads: int | None = None,
     ) -> None:
-        if min_face_px == 7:
-            raise DetectorError("7 px are too few")
+        self.detector, self.threads = detector, threads
+        FAKES.append(self)
         if model == "nosuch":
             raise UnknownModel("no model 'nosuch'; choose from base")
         self.expressions = expression_set(expressions or "core4")
 
-    def recognize(self, picture: NDArray[np.uint8]) -> tuple[Face, ...]:
-        if picture.max() == 0:
+    def recognize_many(self, sources: Iterable[Path | bytes], *, on_error: str) -> Iterator[PictureResult]:
+        assert on_error == "yield"
+        for source in sources:
+            name = str(source) if isinstance(source, Path) else None
+            try:
+                pixels = read_picture(source)
+            except PictureError as error:
+                yield PictureResult(name, None, None, error=str(error), error_kind=type(error).__name__)
+            else:
+                yield PictureResult(name, pixels.shape[1], pixels.shape[0], self.faces(pixels))
+
+    def faces(self, pixels: NDArray[np.uint8]) -> tuple[Face, ...]:
+        if pixels.max() == 0:
             return ()
-        height, width = picture.shape[:2]
+        height, width = pixels.shape[:2]
         sure = tuple(float(label.startswith("happ")) for label in self.expressions.labels)
-        return (Face(Box(0, 0, width, height), None, 1.0, Prediction(self.expressions.labels, sure, False)),)
+        return (Face(Box(0, 0, width, height), None, 1.0, Prediction(self.expressions.labels, sure, False, 1.0)),)
+
+
+FAKES: list[FakeRecognizer] = []
 
 
 class Ran(NamedTuple):
@@ -78,23 +98,29 @@ def test_one_picture_gives_one_line_and_nothing_else(run: Run, tmp_path: Path) -
     ran = run(picture(tmp_path / "a.png"))
     (record,) = ran.records
     assert (ran.status, ran.err) == (0, "")
-    assert (record["picture"], record["width"], record["height"]) == (str(tmp_path / "a.png"), 60, 40)
+    assert (record["source"], record["width_px"], record["height_px"]) == (str(tmp_path / "a.png"), 60, 40)
     assert [face["expression"] for face in record["faces"]] == ["happy"]
 
 
-def test_a_picture_without_a_face_is_in_every_format(run: Run, tmp_path: Path) -> None:
+def test_a_picture_without_a_face_is_in_formats_of_pictures(run: Run, tmp_path: Path) -> None:
     black = picture(tmp_path / "black.png", 0)
     assert run(black).records[0]["faces"] == []
-    (row,) = csv.DictReader(io.StringIO(run(black, "--format", "csv").out))
-    assert (row["picture"], row["face"]) == (str(black), "")
+    assert json.loads(run(black, "--format", "json").out)[0]["faces"] == []
     assert "no face" in run(black, "--format", "table").out
+
+
+def test_where_only_faces_are_written_a_picture_without_one_is_said(run: Run, tmp_path: Path) -> None:
+    ran = run(picture(tmp_path / "black.png", 0), picture(tmp_path / "white.png"), "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(ran.out))
+    assert (row["source"], ran.status) == (str(tmp_path / "white.png"), 0)
+    assert ran.err == f"mien: {tmp_path / 'black.png'}: no face\n2 pictures, 1 face\n"
 
 
 def test_folders_and_globs_are_searched(run: Run, tmp_path: Path) -> None:
     for name in ("in/a.png", "in/deep/b.jpg", "c1.png", "c2.png"):
         picture(tmp_path / name)
     ran = run("in", "c*.png")
-    assert [record["picture"] for record in ran.records] == ["in/a.png", "in/deep/b.jpg", "c1.png", "c2.png"]
+    assert [record["source"] for record in ran.records] == ["in/a.png", "in/deep/b.jpg", "c1.png", "c2.png"]
     assert ran.err == "4 pictures, 4 faces\n"
 
 
@@ -104,37 +130,48 @@ def test_one_bad_picture_does_not_stop_the_rest(run: Run, tmp_path: Path) -> Non
     (tmp_path / "in/2.png").write_text("no picture")
     ran = run("in")
     assert ran.status == 1
-    assert [("error" in record) for record in ran.records] == [False, False, True, False, False]
+    assert [record["error"] is not None for record in ran.records] == [False, False, True, False, False]
     complaint, summary = ran.err.splitlines()
     assert complaint.startswith("mien: in/2.png: is not a picture")
     assert summary == "4 pictures, 4 faces; 1 could not be read"
 
 
-def test_a_picture_that_the_detector_fails_on_does_not_stop_the_rest(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("a.png", "b.png", "c.png"):
-        picture(tmp_path / name)
-    answers = Mock(side_effect=[(), DetectorError("the detector failed"), ()])
-    monkeypatch.setattr(FakeRecognizer, "recognize", answers)
-    ran = run(".")
-    assert ran.status == 1
-    assert [record.get("error") for record in ran.records] == [None, "b.png: the detector failed", None]
-    assert ran.err.startswith("mien: b.png: the detector failed\n")
+def answering(monkeypatch: pytest.MonkeyPatch, *answers: tuple[Face, ...] | BaseException) -> None:
+    """Makes the recognizer see these faces in one picture after the other, or end with an exception."""
+    monkeypatch.setattr(FakeRecognizer, "faces", Mock(side_effect=answers))
 
 
 def test_the_smallest_face_is_handed_on(run: Run, tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
-    assert run("a.png", "--min-face", "8").status == 0
-    ran = run("a.png", "--min-face", "7")
-    assert (ran.status, ran.err) == (1, "mien: error: 7 px are too few\n")
+    assert run("a.png", "--min-face", "40", "--threads", "1").status == 0
+    assert (repr(FAKES[-1].detector), FAKES[-1].threads) == ("Mtcnn(min_face_px=40)", 1)
+    assert run("a.png", "--detector", "none").status == 0
+    assert FAKES[-1].detector == "none"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--min-face", "7"], "--min-face: min_face_px must be 20 or more; got 7"),
+        (["--min-face", "40", "--detector", "none"], "--min-face is for --detector mtcnn; got --detector none"),
+        (["--yunet-model", "x.onnx"], "--yunet-model is for --detector yunet; got --detector mtcnn"),
+        (["--detector", "yunet"], "the detector 'yunet' needs a model file that you have; name it with --yunet-model"),
+        (["--detector", "yunet", "--yunet-model", "x.onnx"], "cannot read the YuNet model x.onnx: No such file"),
+    ],
+)
+def test_options_of_detectors_that_do_not_fit_are_one_line(
+    options: list[str], says: str, run: Run, tmp_path: Path
+) -> None:
+    ran = run(picture(tmp_path / "a.png"), *options)
+    assert (ran.status, ran.out, ran.err.count("\n")) == (1, "", 1)
+    assert ran.err.startswith(f"mien: error: {says}")
 
 
 def test_a_path_that_leads_nowhere_is_said_and_the_rest_done(run: Run, tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
     ran = run("a.png", "b*.png", "gone.png")
     assert ran.status == 1
-    assert [record["picture"] for record in ran.records] == ["a.png"]
+    assert [record["source"] for record in ran.records] == ["a.png"]
     assert ran.err.startswith("mien: b*.png: ")
     assert "gone.png" in ran.err
     assert ran.err.endswith("1 picture, 1 face; 2 could not be read\n")
@@ -146,7 +183,44 @@ def test_output_goes_to_a_file_in_the_form_its_name_says(run: Run, tmp_path: Pat
     (row,) = csv.DictReader(io.StringIO((tmp_path / "faces.csv").read_text(encoding="utf-8")))
     assert row["expression"] == "happy"
     run("a.png", "-o", "faces.csv", "-f", "jsonl")
-    assert json.loads((tmp_path / "faces.csv").read_text(encoding="utf-8"))["picture"] == "a.png"
+    assert json.loads((tmp_path / "faces.csv").read_text(encoding="utf-8"))["source"] == "a.png"
+    run("a.png", "a.png", "-o", "faces.json")
+    assert [record["source"] for record in json.loads((tmp_path / "faces.json").read_text("utf-8"))] == ["a.png"]
+    run("a.png", "-o", "faces.txt", "-f", "table")
+    assert "happy" in (tmp_path / "faces.txt").read_text("utf-8")
+    run("a.png", "-o", "faces")
+    assert json.loads((tmp_path / "faces").read_text("utf-8"))["source"] == "a.png"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["-o", "out.xlsx"], "out.xlsx: no output format for the suffix '.xlsx'; choose from .json, .jsonl, .ndjson, "),
+        (["-o", "a.jsn"], "a.jsn: no output format for the suffix '.jsn' (did you mean '.json'?); choose from .json, "),
+        (["-f", "cvs"], "no format 'cvs' (did you mean 'csv'?); choose from table, json, jsonl, csv, parquet\n"),
+        (["-f", "parquet"], "parquet needs a file to go to; name one: --output faces.parquet\n"),
+    ],
+)
+def test_an_unknown_format_is_one_line(options: list[str], says: str, run: Run, tmp_path: Path) -> None:
+    ran = run(picture(tmp_path / "a.png"), *options)
+    assert (ran.status, ran.out, ran.err.count("\n")) == (1, "", 1)
+    assert ran.err.startswith(f"mien: error: {says}")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_run_that_fails_leaves_the_output_that_was_there(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.png", "b.png"):
+        picture(tmp_path / name)
+    (tmp_path / "faces.json").write_text("before")
+    answering(monkeypatch, (), OSError(28, "No space left on device"))
+    assert run("a.png", "b.png", "-o", "faces.json").status == 1
+    assert (tmp_path / "faces.json").read_text() == "before"
+    answering(monkeypatch, (), KeyboardInterrupt())
+    assert run("a.png", "b.png", "-o", "faces.json").status == 130
+    assert [record["source"] for record in json.loads((tmp_path / "faces.json").read_text())] == ["a.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png", "faces.json"]
 
 
 @pytest.mark.parametrize("output", ["a.png", "./a.png", "hard.png", "soft.png"])
@@ -154,7 +228,7 @@ def test_output_never_goes_over_a_picture(run: Run, tmp_path: Path, output: str)
     before = picture(tmp_path / "a.png").read_bytes()
     (tmp_path / "hard.png").hardlink_to(tmp_path / "a.png")
     (tmp_path / "soft.png").symlink_to("a.png")
-    ran = run("a.png", "--output", output)
+    ran = run("a.png", "--output", output, "--format", "jsonl")
     assert ran.status == 1
     assert ran.err.startswith("mien: error: --output")
     assert (tmp_path / "a.png").read_bytes() == before
@@ -226,14 +300,14 @@ def test_what_the_system_refuses_is_one_line(run: Run, tmp_path: Path, monkeypat
         (OSError(5, "Input/output error", "a\nb"), "Input/output error: 'a\\nb'"),
         (OSError("no more words"), "no more words"),
     ):
-        monkeypatch.setattr(FakeRecognizer, "recognize", Mock(side_effect=error))
+        answering(monkeypatch, error)
         ran = run("a.png")
         assert (ran.status, ran.err) == (1, f"mien: error: {says}\n")
 
 
 def test_other_faults_are_not_hidden(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     picture(tmp_path / "a.png")
-    monkeypatch.setattr(FakeRecognizer, "recognize", Mock(side_effect=ValueError("a fault in mien")))
+    answering(monkeypatch, ValueError("a fault in mien"))
     with pytest.raises(ValueError, match="a fault in mien"):
         run("a.png")
 
@@ -254,7 +328,7 @@ def test_standard_input_is_read(run: Run, tmp_path: Path, monkeypatch: pytest.Mo
     with picture(tmp_path / "a.png").open("rb") as file:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
         (record,) = run("-").records
-    assert (record["picture"], record["width"]) == ("-", 60)
+    assert (record["source"], record["width_px"]) == ("-", 60)
 
 
 def test_standard_input_without_an_end_is_given_up(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,11 +344,10 @@ def test_standard_input_without_an_end_is_given_up(run: Run, tmp_path: Path, mon
 def test_ctrl_c_keeps_what_was_done(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(4):
         picture(tmp_path / f"{number}.png")
-    answers = Mock(side_effect=[(), (), KeyboardInterrupt])
-    monkeypatch.setattr(FakeRecognizer, "recognize", answers)
+    answering(monkeypatch, (), (), KeyboardInterrupt())
     ran = run(".")
     assert ran.status == 130
-    assert [record["picture"] for record in ran.records] == ["0.png", "1.png"]
+    assert [record["source"] for record in ran.records] == ["0.png", "1.png"]
     assert ran.err == "2 pictures, 0 faces\nmien: interrupted\n"
 
 
@@ -294,9 +367,7 @@ def test_an_unknown_name_is_one_line(run: Run, tmp_path: Path, wrong: tuple[str,
     assert "choose from" in ran.err
 
 
-@pytest.mark.parametrize(
-    "wrong", [(), ("a.png", "--nosuch"), ("a.png", "--format", "xml"), ("a.png", "--threads", "0")], ids=str
-)
+@pytest.mark.parametrize("wrong", [(), ("a.png", "--nosuch"), ("a.png", "--threads", "0")], ids=str)
 def test_wrong_usage_ends_with_2(run: Run, tmp_path: Path, wrong: tuple[str, ...]) -> None:
     picture(tmp_path / "a.png")
     ran = run(*wrong)

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mien.detect.boxes import calibrate, clip, overlaps, square, suppress
+from mien.detect.boxes import apply_offsets, clip, non_maximum_suppression, overlaps, square, visible_detections
+from mien.results import Box, Detection, Landmarks
 
 EDGE = st.floats(-100, 400, width=32)
 SIDE = st.floats(0.5, 200, width=32)
@@ -50,22 +51,22 @@ def test_a_box_without_area_overlaps_nothing():
 @given(scored_boxes(), st.floats(0.05, 0.95), st.sampled_from(["union", "smaller"]))
 def test_suppression_is_the_greedy_one(scored, threshold, of):
     some, scores = scored
-    assert suppress(some, scores, threshold, of).tolist() == greedy(some, scores, threshold, of)
+    assert non_maximum_suppression(some, scores, threshold, of).tolist() == greedy(some, scores, threshold, of)
 
 
 @given(scored_boxes(), st.floats(0.05, 0.95))
 def test_what_is_kept_does_not_overlap_and_has_the_best(scored, threshold):
     some, scores = scored
-    kept = suppress(some, scores, threshold)
+    kept = non_maximum_suppression(some, scores, threshold)
     assert (np.triu(overlaps(some[kept]), k=1) <= threshold).all()
     assert (np.diff(scores[kept]) <= 0).all()
     assert len(some) == 0 or scores[kept[0]] == scores.max()
-    assert suppress(some[kept], scores[kept], threshold).tolist() == list(range(len(kept)))
+    assert non_maximum_suppression(some[kept], scores[kept], threshold).tolist() == list(range(len(kept)))
 
 
 def test_a_box_comes_back_when_what_would_suppress_it_is_suppressed():
     chain = np.array([[0.0, 0, 10, 10], [4.0, 0, 14, 10], [8.0, 0, 18, 10]])
-    assert suppress(chain, np.array([0.9, 0.8, 0.7]), 0.3).tolist() == [0, 2]
+    assert non_maximum_suppression(chain, np.array([0.9, 0.8, 0.7]), 0.3).tolist() == [0, 2]
 
 
 @given(boxes())
@@ -89,5 +90,44 @@ def test_clipped_boxes_lie_in_the_picture_and_do_not_grow(some, width, height):
 
 
 def test_calibration_moves_edges_in_units_of_width_and_height():
-    moved = calibrate(np.array([[10.0, 20.0, 30.0, 60.0]]), np.array([[0.1, 0.1, -0.1, 0.5]]))
+    moved = apply_offsets(np.array([[10.0, 20.0, 30.0, 60.0]]), np.array([[0.1, 0.1, -0.1, 0.5]]))
     assert moved == pytest.approx(np.array([[12.0, 24.0, 28.0, 80.0]]))
+
+
+POINTS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0], [9.0, 10.0]]
+
+
+def visible(*boxes):
+    count = len(boxes)
+    scores = np.arange(count) / 10
+    return visible_detections(
+        np.array(boxes, dtype=float).reshape(-1, 4), scores, np.array([POINTS] * count), width=100, height=50
+    )
+
+
+def test_a_detection_has_its_box_score_and_landmarks():
+    _, second = visible([1, 2, 30, 40], [5, 6, 70, 48])
+    assert second == Detection(Box(5, 6, 70, 48), 0.1, Landmarks(*((x, y) for x, y in POINTS)))
+
+
+def test_a_box_is_cut_to_the_picture():
+    (only,) = visible([-5, -6, 700, 800])
+    assert only.box == Box(0, 0, 100, 50)
+
+
+@pytest.mark.parametrize(
+    "box",
+    [[-9, 0, -1, 20], [-9, 0, 0, 20], [100, 0, 120, 20], [0, -9, 20, 0], [0, 50, 20, 70], [20, 20, 20, 30]],
+)
+def test_a_box_without_area_in_the_picture_is_left_out(box):
+    (only,) = visible(box, [1, 1, 2, 2])
+    assert only.box == Box(1, 1, 2, 2)
+
+
+def test_boxes_are_sorted_by_left_then_top_once_cut():
+    found = visible([30, 5, 40, 15], [-1, 20, 10, 30], [-2, 30, 10, 40], [30, 1, 40, 11])
+    assert [(d.box.left, d.box.top) for d in found] == [(0, 20), (0, 30), (30, 1), (30, 5)]
+
+
+def test_nothing_gives_nothing():
+    assert visible() == ()

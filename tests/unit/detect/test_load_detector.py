@@ -1,11 +1,15 @@
+import os
+import pickle
 import sys
 
 import numpy as np
 import pytest
 
+from mien import detect
 from mien.detect import load_detector
-from mien.detect.yunet import detections
-from mien.errors import DetectorError, MissingExtra
+from mien.detect.mtcnn import Mtcnn
+from mien.detect.yunet import YuNet, detections
+from mien.errors import ArgumentError, DetectorError, MissingExtra
 from mien.results import Box, Detection, Landmarks
 
 
@@ -15,17 +19,30 @@ def test_an_unknown_name_names_the_nearest():
 
 
 def test_none_sees_one_face_that_is_the_whole_picture():
-    assert load_detector("none")(np.zeros((48, 40, 3), dtype=np.uint8)) == (Detection(Box(0, 0, 40, 48), score=1.0),)
+    (found,) = load_detector("none")(np.zeros((48, 40, 3), dtype=np.uint8))
+    assert found == Detection(Box(0, 0, 40, 48), score=1.0, is_crop=True)
 
 
-def test_yunet_without_a_model_file_says_so():
-    with pytest.raises(DetectorError, match="needs a model file"):
+def test_classes_of_detectors_are_loaded_when_they_are_named():
+    assert detect.YuNet is YuNet
+    with pytest.raises(AttributeError, match="no attribute 'Retina'"):
+        detect.Retina  # noqa: B018
+
+
+def test_yunet_is_not_made_by_its_name():
+    with pytest.raises(DetectorError, match=r"needs a model file; give YuNet\(model=\.\.\.\) instead"):
         load_detector("yunet")
+
+
+@pytest.mark.parametrize("model", [None, 7])
+def test_yunet_without_a_path_says_so(model):
+    with pytest.raises(ArgumentError, match=f"model must be the path of a YuNet ONNX file; got {model}"):
+        YuNet(model)
 
 
 def test_yunet_with_a_missing_model_file_names_it(tmp_path):
     with pytest.raises(DetectorError, match=r"absent\.onnx: No such file"):
-        load_detector("yunet", yunet_model=tmp_path / "absent.onnx")
+        YuNet(tmp_path / "absent.onnx")
 
 
 @pytest.mark.parametrize("content", [b"", b"not an ONNX file"])
@@ -34,7 +51,7 @@ def test_yunet_with_a_file_that_is_no_model_says_so(tmp_path, content):
     path = tmp_path / "broken.onnx"
     path.write_bytes(content)
     with pytest.raises(DetectorError, match=r"cannot load .*broken\.onnx \(SHA-256 [0-9a-f]{64}\) as a YuNet model"):
-        load_detector("yunet", yunet_model=path)
+        YuNet(path)
 
 
 def test_yunet_without_opencv_names_the_extra(tmp_path, monkeypatch):
@@ -42,19 +59,25 @@ def test_yunet_without_opencv_names_the_extra(tmp_path, monkeypatch):
     path.write_bytes(b"any")
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(MissingExtra, match=r"mien\[yunet\]"):
-        load_detector("yunet", yunet_model=path)
+        YuNet(path)
 
 
 @pytest.mark.parametrize("px", [19.9, 0, -1, float("nan"), float("inf")])
 def test_a_smallest_face_that_cannot_be_seen_is_refused(px):
-    with pytest.raises(DetectorError, match=rf"min_face_px \(--min-face\) must be 20 or more; got {px:g}"):
-        load_detector("mtcnn", min_face_px=px)
+    with pytest.raises(DetectorError, match=f"min_face_px must be 20 or more; got {px:g}"):
+        Mtcnn(min_face_px=px)
 
 
-@pytest.mark.parametrize("name", ["yunet", "none"])
-def test_detectors_without_a_smallest_face_refuse_one(name):
-    with pytest.raises(DetectorError, match=f"detector '{name}' has no smallest face to set"):
-        load_detector(name, min_face_px=20)
+@pytest.mark.parametrize("options", [{"min_face_px": "40"}, {"min_face_px": True}, {"threads": "2"}, {"threads": 0}])
+def test_options_of_mtcnn_that_make_no_sense_are_refused(options):
+    with pytest.raises(ArgumentError, match=f"{next(iter(options))} must be a "):
+        Mtcnn(**options)
+
+
+def test_mtcnn_goes_through_pickle_with_its_options():
+    again = pickle.loads(pickle.dumps(Mtcnn(threads=1, min_face_px=40)))  # noqa: S301 - our own
+    assert repr(again) == "Mtcnn(min_face_px=40)"
+    assert repr(Mtcnn(threads=1)) == "Mtcnn()"
 
 
 class FakeNetwork:
@@ -82,7 +105,7 @@ def yunet(tmp_path, monkeypatch):
     monkeypatch.setattr(cv2.FaceDetectorYN, "create", lambda *_: network)
     path = tmp_path / "yunet.onnx"
     path.write_bytes(b"some network")
-    detector = load_detector("yunet", yunet_model=path)
+    detector = YuNet(path)
     return detector, network
 
 
@@ -91,6 +114,19 @@ def test_a_picture_that_opencv_fails_on_is_one_line(yunet):
     with pytest.raises(DetectorError, match=r"'yunet' failed on 500 x 500 pixels \(out of memory\); try"):
         detector(np.zeros((500, 500, 3), dtype=np.uint8))
     assert detector(np.zeros((50, 50, 3), dtype=np.uint8)) == ()
+
+
+def test_yunet_goes_through_pickle(yunet):
+    detector, _ = yunet
+    again = pickle.loads(pickle.dumps(detector))  # noqa: S301 - our own
+    assert (repr(again), again.sha256) == ("YuNet(yunet.onnx)", detector.sha256)
+
+
+def test_yunet_in_a_forked_process_is_one_clear_error(yunet, monkeypatch):
+    detector, _ = yunet
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    with pytest.raises(DetectorError, match="does not work in a forked process"):
+        detector(np.zeros((50, 50, 3), dtype=np.uint8))
 
 
 @pytest.mark.parametrize(

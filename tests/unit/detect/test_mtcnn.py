@@ -6,7 +6,7 @@ from PIL import Image
 
 from mien.detect import load_detector
 from mien.detect.mtcnn import MARGIN_PX, REFINE_PX, Mtcnn, _on_crops
-from mien.detect.scaling import octaves
+from mien.detect.pyramid import octaves
 from mien.preprocess import Preprocessing, crop_face
 from mien.results import Box
 

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from mien.expressions import FER7, FERPLUS8
+from mien.model.layers import Layer
 from mien.train.config import DENSE_FAMILIES, NetworkConfig, is_published
 from mien.train.networks.classic import classic_stages
+from mien.train.networks.layers import layer_table
 from mien.train.networks.pretrained import PublishedTrunk
 
 _POOLING_LAYERS = 3  # at the trunk's end: mean, flattening, dropout
@@ -195,6 +197,11 @@ class ExpressionNetwork(nn.Module):
         first = self.trunk[0]
         return first if isinstance(first, PublishedTrunk) else None
 
+    def layers(self, size_px: int) -> tuple[Layer, ...]:
+        """What the network is made of for faces of `size_px` pixels, as an export has it once `merge` was called."""
+        outputs = [f"{head.name}_logits" for head in (FER7, FERPLUS8)]
+        return layer_table(self, (self.channels, size_px, size_px), outputs)
+
     def merge(self) -> None:
         """Replaces re-parameterised blocks by the single convolutions they amount to; for answering only."""
         for name, stage in self.trunk.named_children():
@@ -235,27 +242,6 @@ def shortcut(width_in: int, width_out: int, stride: int) -> nn.Module:
     # As a convolution with stride does, it keeps the last row and column of an odd size.
     pool = nn.AvgPool2d(stride, ceil_mode=True, count_include_pad=False) if stride > 1 else nn.Identity()
     return nn.Sequential(pool, conv_norm(width_in, width_out, kernel=1))
-
-
-def multiply_adds(network: nn.Module, size_px: int) -> int:
-    """Multiplications with addition of all convolutions and linear layers for one grayscale face."""
-    total = 0
-
-    def count(layer: nn.Module, _: object, output: Tensor) -> None:
-        nonlocal total
-        weight = cast(Tensor, layer.weight)
-        total += output[0].numel() * weight[0].numel()
-
-    hooks = [
-        layer.register_forward_hook(count) for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear)
-    ]
-    training = network.training
-    with torch.inference_mode():
-        network.eval()(torch.zeros(1, 1, size_px, size_px))
-    network.train(training)
-    for hook in hooks:
-        hook.remove()
-    return total
 
 
 def _vgg_block(width_in: int, width_out: int, stride: int) -> nn.Module:

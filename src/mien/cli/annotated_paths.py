@@ -1,11 +1,11 @@
 """Where `mien recognize --annotate` writes, so that no two pictures meet and no source is written over."""
 
 import os
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 
 from mien.errors import OutputError
+from mien.files import identities
 
 STANDARD_INPUT = Path("-")
 """Stands for the picture on standard input; told apart by identity, since a file may be called "-" too."""
@@ -39,32 +39,13 @@ def annotated_paths(pictures: Sequence[Path], folder: Path) -> list[Path]:
     common = os.path.commonpath([place.parent for place in known]) if known else ""
     taken: set[Path] = set()
     insides = [_free(place.relative_to(common) if place else Path("standard-input.png"), taken) for place in places]
-    sources = identities(pictures)
+    sources = identities(picture for picture in pictures if picture is not STANDARD_INPUT)
     for inside in insides:
         if os.path.realpath(folder / inside) != str(top / inside):
             raise OutputError(f"{folder / inside} leads elsewhere by a link; name another folder")
         if identities([folder / inside]) & sources:
             raise OutputError(f"{folder / inside} is one of the pictures to be read; name another folder")
     return [folder / inside for inside in insides]
-
-
-def identities(paths: Iterable[Path]) -> set[tuple[int, int]]:
-    """Device and number of each of the files that exist: the same for all names of one file, links of any kind too."""
-    found = set()
-    for path in paths:
-        if path is not STANDARD_INPUT:
-            with suppress(OSError):
-                status = path.stat()
-                found.add((status.st_dev, status.st_ino))
-    return found
-
-
-def make_folder(folder: Path) -> None:
-    """Makes the folder and those it lies in, unless they exist; raises `OutputError` where that cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {folder}: {error.strerror}; name another one") from error
 
 
 def _free(inside: Path, taken: set[Path]) -> Path:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import typer
 
-from mien.cli.output.files import check_outputs, write_text
 from mien.evaluate.evaluation import Evaluation
 from mien.evaluate.findings import Findings
 from mien.evaluate.markdown import markdown
 from mien.evaluate.page import never_learnt, nothing_left, sections
 from mien.evaluate.report import percent, share
+from mien.files import check_outputs, write_text
 from mien.report.document import Text
 from mien.report.html import page
 from mien.report.plots import require_matplotlib

@@ -1,9 +1,7 @@
 """Draws on a picture where its faces are and what their expressions appear to be."""
 
 import os
-import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from functools import lru_cache
 from math import ceil, floor, sqrt
@@ -14,22 +12,23 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from mien.errors import MienError, OutputError
-from mien.images import FORMATS, SUFFIXES, shown
-from mien.results import Box, Face
+from mien.files import whole_file
+from mien.images import FORMATS, MAX_PIXELS, SUFFIXES, Picture, read_picture, shown
+from mien.results import Box, Face, percent
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
-_BLACK: Colour = (0, 0, 0)
-_WHITE: Colour = (255, 255, 255)
-_ORANGE: Colour = (230, 159, 0)
-_BLUE: Colour = (0, 114, 178)
-_PURPLE: Colour = (204, 121, 167)
-_VERMILION: Colour = (213, 94, 0)
-_GREEN: Colour = (0, 158, 115)
-_SKY_BLUE: Colour = (86, 180, 233)
-_YELLOW: Colour = (240, 228, 66)
+_BLACK: Color = (0, 0, 0)
+_WHITE: Color = (255, 255, 255)
+_ORANGE: Color = (230, 159, 0)
+_BLUE: Color = (0, 114, 178)
+_PURPLE: Color = (204, 121, 167)
+_VERMILION: Color = (213, 94, 0)
+_GREEN: Color = (0, 158, 115)
+_SKY_BLUE: Color = (86, 180, 233)
+_YELLOW: Color = (240, 228, 66)
 
-COLOURS: dict[str, Colour] = {
+COLORS: dict[str, Color] = {
     "happy": _ORANGE,
     "happiness": _ORANGE,
     "sad": _BLUE,
@@ -42,38 +41,43 @@ COLOURS: dict[str, Colour] = {
     "fear": _SKY_BLUE,
     "contempt": _YELLOW,
 }
-"""Colour of each expression, told apart with any colour vision: Okabe and Ito, "Color Universal Design", 2008."""
+"""Color of each expression, told apart with any color vision: Okabe and Ito, "Color Universal Design", 2008."""
 
 _SMALLEST_FONT_PX = 10
 _SHRINKING = (1.0, 0.8, 0.65, 0.5)
 """Font sizes, relative to the wished for, that are tried until a label finds a free place."""
 
 
-def annotate(image_rgb: NDArray[np.uint8], faces: Sequence[Face]) -> Image.Image:
+def annotate(picture: Picture, faces: Iterable[Face], *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """A copy of the picture with a box, landmarks and a label for each face.
 
     The label gives the apparent expression and its probability; where the answer is uncertain it has a question mark
-    and the box is dashed. Sizes follow from the picture and the face, and labels keep off each other and off other
-    faces while there is room.
+    and the box is dashed, and where the face probably shows another expression than those asked for, it names that.
+    Sizes follow from the picture and the face, and labels keep off each other and off other faces while there is room.
 
     Args:
-        image_rgb: uint8 of shape (H, W, 3), upright.
-        faces: Faces of this picture, boxes in its pixels.
+        picture: The picture that was recognized, in any form that `Recognizer.recognize` takes.
+        faces: Its faces, such as a `PictureResult`; boxes in pixels of the upright picture.
+        max_pixels: As the `Recognizer` was given.
 
     Returns:
-        A new picture of the same size, mode RGB.
+        A new picture, upright, of mode RGB.
+
+    Raises:
+        PictureError: The picture cannot be read.
     """
-    picture = Image.fromarray(image_rgb)
-    draw = ImageDraw.Draw(picture)
+    faces = tuple(faces)
+    drawn = Image.fromarray(read_picture(picture, max_pixels=max_pixels))
+    draw = ImageDraw.Draw(drawn)
     for face in faces:
-        _draw_face(draw, face, _font_px(face, picture.size))
+        _draw_face(draw, face, _font_px(face, drawn.size))
     taken: list[Box] = []
     for face in faces:
         others = [other.box for other in faces if other is not face]
-        label = _place(face, picture.size, taken, others)
-        _draw_label(draw, label, _colour(face))
+        label = _place(face, drawn.size, taken, others)
+        _draw_label(draw, label, _color(face))
         taken.append(label.box)
-    return picture
+    return drawn
 
 
 def save_picture(picture: Image.Image | NDArray[np.uint8], path: str | os.PathLike[str]) -> None:
@@ -96,26 +100,22 @@ def save_picture(picture: Image.Image | NDArray[np.uint8], path: str | os.PathLi
         raise OutputError(
             f"{shown(path)}: no picture format has the suffix {suffix!r}; choose from {', '.join(SUFFIXES)}"
         )
-    part = Path(path).with_name(f".mien-{uuid.uuid4().hex}.part")
     try:
-        with part.open("xb") as file:
+        with whole_file(Path(path)) as file:
             image.convert("RGB").save(file, format=written_as, quality=92)
-        part.replace(path)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise OutputError(f"{shown(path)}: cannot be written ({reason}); check the folder and its space") from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
-def _colour(face: Face) -> Colour:
-    return COLOURS.get(face.expression, _WHITE)
+def _color(face: Face) -> Color:
+    return COLORS.get(face.expression, _WHITE)
 
 
 def _text(face: Face) -> str:
-    doubt = "?" if face.prediction.uncertain else ""
-    return f"{face.expression}{doubt} {face.prediction.confidence:.0%}".replace("%", " %")
+    doubt = "?" if face.uncertain else ""
+    other = f" {face.prediction.other.expression}?" if face.prediction.other else ""
+    return f"{face.expression}{doubt} {percent(face.confidence)}{other}"
 
 
 def _font_px(face: Face, picture_size: tuple[int, int]) -> float:
@@ -130,20 +130,20 @@ def _short_side(face: Face) -> float:
 
 
 def _draw_face(draw: ImageDraw.ImageDraw, face: Face, font_px: float) -> None:
-    """The box and the landmarks, in the expression's colour with a black edge that shows on any background."""
-    colour = _colour(face)
+    """The box and the landmarks, in the expression's color with a black edge that shows on any background."""
+    color = _color(face)
     line = max(1, round(min(font_px / 8, _short_side(face) / 12)))
     left, top = floor(face.box.left), floor(face.box.top)
     right, bottom = max(left, ceil(face.box.right) - 1), max(top, ceil(face.box.bottom) - 1)
     edge = min(max(1, line // 3), (right - left) // 2, (bottom - top) // 2)
     draw.rectangle((left, top, right, bottom), outline=_BLACK, width=line + 2 * edge)
-    dash = 5 * line if face.prediction.uncertain else max(right - left, bottom - top) + 1
+    dash = 5 * line if face.uncertain else max(right - left, bottom - top) + 1
     for stretch in _dashes((left + edge, top + edge, right - edge, bottom - edge), line, dash):
-        draw.rectangle(stretch, fill=colour)
+        draw.rectangle(stretch, fill=color)
     radius = max(1.0, _short_side(face) / 60)
     for x, y in astuple(face.landmarks) if face.landmarks else ():
         draw.circle((x, y), radius + edge, fill=_BLACK)
-        draw.circle((x, y), radius, fill=colour)
+        draw.circle((x, y), radius, fill=color)
 
 
 def _dashes(outline: tuple[int, int, int, int], line: int, dash: int) -> Iterator[tuple[int, int, int, int]]:
@@ -195,16 +195,16 @@ def _label_width(text: str, font_px: int) -> int:
     return ceil(_font(font_px).getlength(text) + 0.6 * font_px)
 
 
-def _draw_label(draw: ImageDraw.ImageDraw, label: _Label, colour: Colour) -> None:
+def _draw_label(draw: ImageDraw.ImageDraw, label: _Label, color: Color) -> None:
     box = label.box
-    draw.rectangle((box.left, box.top, box.right - 1, box.bottom - 1), fill=colour, outline=_BLACK)
+    draw.rectangle((box.left, box.top, box.right - 1, box.bottom - 1), fill=color, outline=_BLACK)
     middle = (box.left + box.right) / 2, (box.top + box.bottom) / 2
-    draw.text(middle, label.text, fill=_readable_on(colour), font=label.font, anchor="mm")
+    draw.text(middle, label.text, fill=_readable_on(color), font=label.font, anchor="mm")
 
 
-def _readable_on(colour: Colour) -> Colour:
+def _readable_on(color: Color) -> Color:
     """Black or white, whichever stands out more; weights of red, green and blue as in ITU-R BT.601."""
-    brightness = np.dot(colour, (0.299, 0.587, 0.114))
+    brightness = np.dot(color, (0.299, 0.587, 0.114))
     return _BLACK if brightness > 128 else _WHITE
 
 

@@ -1,3 +1,4 @@
+import io
 from pathlib import Path
 from typing import IO
 
@@ -7,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFont
 
-from mien.annotate import COLOURS, _font, annotate, save_picture
-from mien.errors import MienError, MissingExtra, OutputError
+from mien.drawing import COLORS, _font, annotate, save_picture
+from mien.errors import MienError, MissingExtra, OutputError, PictureError, PictureTooLarge
 from mien.expressions import CORE4, EXPRESSION_SETS, FER7, ExpressionSet
 from mien.images import SUFFIXES, read_picture
-from mien.results import Box, Face, Landmarks, Prediction
+from mien.results import Box, Face, Landmarks, OtherExpression, PictureResult, Prediction
 
 GRAY = (120, 120, 120)
 
@@ -23,12 +24,15 @@ def face(
     uncertain: bool = False,
     of: ExpressionSet = CORE4,
     landmarks: bool = True,
+    other: OtherExpression | None = None,
 ) -> Face:
     left, top, right, bottom = box
     middle = ((left + right) / 2, (top + bottom) / 2)
     probabilities = tuple(0.91 if label == expression else 0.09 / (len(of) - 1) for label in of.labels)
     points = Landmarks(middle, middle, middle, middle, middle) if landmarks else None
-    return Face(Box(left, top, right, bottom), points, 0.99, Prediction(of.labels, probabilities, uncertain))
+    return Face(
+        Box(left, top, right, bottom), points, 0.99, Prediction(of.labels, probabilities, uncertain, 0.5, other)
+    )
 
 
 def gray(width: int, height: int) -> np.ndarray:
@@ -76,25 +80,55 @@ def test_landmarks_are_optional() -> None:
     assert not changed(400, 400, face((100, 150, 220, 300), landmarks=False))[200:250, 120:200].any()
 
 
-def test_colours_name_the_expression() -> None:
+def test_colors_name_the_expression() -> None:
     for label in CORE4.labels:
         drawn = np.asarray(annotate(gray(300, 300), [face((100, 100, 200, 200), label)]))
-        assert (drawn == COLOURS[label]).all(axis=2).sum() > 300
+        assert (drawn == COLORS[label]).all(axis=2).sum() > 300
 
 
-def test_every_expression_has_a_colour_of_its_own_in_its_set() -> None:
+def test_every_kind_of_picture_is_annotated(tmp_path: Path) -> None:
+    faces = PictureResult(None, 200, 200, (face((50, 50, 120, 130)),))
+    path = tmp_path / "a.png"
+    save_picture(gray(200, 200), path)
+    expected = np.asarray(annotate(gray(200, 200), faces))
+    for picture in (path, str(path), path.read_bytes(), io.BytesIO(path.read_bytes()), Image.open(path)):
+        np.testing.assert_array_equal(np.asarray(annotate(picture, faces)), expected)
+    with pytest.raises(PictureError, match="no such file"):
+        annotate(tmp_path / "gone.png", faces)
+    with pytest.raises(PictureTooLarge):
+        annotate(path, faces, max_pixels=100)
+
+
+def test_pictures_are_annotated_upright(tmp_path: Path) -> None:
+    Image.fromarray(gray(40, 20)).save(tmp_path / "turned.jpg", exif=turned_by_90())
+    assert annotate(tmp_path / "turned.jpg", ()).size == (20, 40)
+
+
+def turned_by_90() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return exif
+
+
+def test_what_a_face_shows_instead_is_named() -> None:
+    plain = face((100, 150, 220, 300), uncertain=True)
+    other = face((100, 150, 220, 300), uncertain=True, other=OtherExpression("angry", 0.8))
+    assert changed(400, 400, other)[:149].sum() > changed(400, 400, plain)[:149].sum()
+
+
+def test_every_expression_has_a_color_of_its_own_in_its_set() -> None:
     for expressions in EXPRESSION_SETS:
-        assert len({COLOURS[label] for label in expressions.labels}) == len(expressions)
+        assert len({COLORS[label] for label in expressions.labels}) == len(expressions)
 
 
 def test_an_uncertain_face_has_gaps_in_its_box() -> None:
-    def colour_share(*, uncertain: bool) -> float:
+    def color_share(*, uncertain: bool) -> float:
         one = face((50, 200, 350, 500), uncertain=uncertain)
         drawn = np.asarray(annotate(gray(600, 600), [one]))
-        return float((drawn[490:500, 60:340] == COLOURS["happy"]).all(axis=2).max(axis=0).mean())
+        return float((drawn[490:500, 60:340] == COLORS["happy"]).all(axis=2).max(axis=0).mean())
 
-    assert colour_share(uncertain=False) == 1
-    assert 0.3 < colour_share(uncertain=True) < 0.7
+    assert color_share(uncertain=False) == 1
+    assert 0.3 < color_share(uncertain=True) < 0.7
 
 
 @pytest.mark.parametrize("size", [(48, 48), (120, 90), (640, 480), (4000, 3000)])

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from mien.cli.output.annotated import STANDARD_INPUT, annotated_paths
+from mien.cli.annotated_paths import STANDARD_INPUT, annotated_paths
 from mien.errors import OutputError
 
 OUT = Path("out")

@@ -4,11 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Picture = NDArray[np.uint8]
+ImageRgb = NDArray[np.uint8]
 """uint8 of shape (H, W, 3), RGB."""
 
 
-def shrink(image_rgb: Picture, scale: float) -> Picture:
+def shrink(image_rgb: ImageRgb, scale: float) -> ImageRgb:
     """`image_rgb` at `scale`, or itself where that is 1 or more."""
     if scale >= 1:
         return image_rgb
@@ -17,7 +17,7 @@ def shrink(image_rgb: Picture, scale: float) -> Picture:
     return np.asarray(Image.fromarray(image_rgb).resize(size, Image.Resampling.BOX))
 
 
-def octaves(image_rgb: Picture, smallest_px: int) -> list[Picture]:
+def octaves(image_rgb: ImageRgb, smallest_px: int) -> list[ImageRgb]:
     """`image_rgb` and its half, quarter and so on, until the next would have a side under `smallest_px`.
 
     An odd side leaves half a pixel at the right or lower border of the next octave, so coordinates halve exactly.
@@ -28,7 +28,7 @@ def octaves(image_rgb: Picture, smallest_px: int) -> list[Picture]:
     return found
 
 
-def level(pictures: list[Picture], scale: float) -> Picture:
+def level(pictures: list[ImageRgb], scale: float) -> ImageRgb:
     """The picture whose octaves are given, at `scale` of 1 or less, made from the smallest octave that is no smaller.
 
     Its sides are whole pixels, so the scale that was reached differs a little between width and height.
