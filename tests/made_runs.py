@@ -17,7 +17,7 @@ DEFAULTS = TrainingConfig()
 def record_of(faces: LabelledFaces, config: TrainingConfig = DEFAULTS) -> RunRecord:
     """A run on these faces as it stands before the first epoch."""
     _, left_out = training_rows_to_keep(faces[:8], faces[:4])
-    return new_record(config, faces.pixels, manifest(faces, faces[:4], left_out), Machine())
+    return new_record(config, faces.gray(), manifest(faces, faces[:4], left_out), Machine())
 
 
 def change_record(folder: Path, **changes: Any) -> RunRecord:

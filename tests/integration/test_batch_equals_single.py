@@ -39,7 +39,7 @@ def faces(model: ExpressionModel, examples: Path) -> NDArray[np.uint8]:
             for _ in range(10):
                 left, top, right, bottom = np.array(list(face.box)) + rng.normal(0, 6, 4)
                 crops.append(crop_face(image_rgb, Detection(Box(left, top, right, bottom), 1), model.metadata.input))
-    return np.concatenate([np.stack(crops), drawn_faces(50, seed=0).pixels])
+    return np.concatenate([np.stack(crops), drawn_faces(50, seed=0).gray()])
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,10 @@ import pytest
 from drawn_faces import drawn_faces
 from made_models import OWN_WORDS, own_words, write_made
 from made_runs import change_record
-from small_training import CONFIG
+from small_training import CONFIG, QUIET
 from torch import nn
 
+from mien.data.crops import Crops
 from mien.data.labelled_faces import LabelledFaces
 from mien.errors import ConfigError, ModelError, OutputError, UnknownModel
 from mien.export import pipeline as exporting
@@ -27,9 +28,10 @@ from mien.model.layers import total_weights
 from mien.model.package import load_model
 from mien.preprocess import Framing
 from mien.recognizer import Recognizer
+from mien.train.config import TrainingConfig
 from mien.train.heads import ANSWERS
 from mien.train.run_record import read_record
-from mien.train.training import Run
+from mien.train.training import Run, fit
 
 ALL_PRECISIONS = ExportOptions(precisions=("fp32", "fp16", "int8"))
 
@@ -42,10 +44,10 @@ def test_export_takes_the_held_out_faces_of_the_run_alone(run: Run, tmp_path: Pa
 
 def test_package_answers_as_the_network(package: Path, held_out: LabelledFaces) -> None:
     model = load_model(package)
-    answers = model.probabilities(held_out.pixels, "core4").argmax(axis=1)
+    answers = model.probabilities(held_out.gray(), "core4").argmax(axis=1)
     assert (answers == held_out.consensus_core4()).mean() > 0.9
     for name in ANSWERS:
-        np.testing.assert_allclose(model.probabilities(held_out.pixels, name).sum(axis=1), 1)
+        np.testing.assert_allclose(model.probabilities(held_out.gray(), name).sum(axis=1), 1)
 
 
 def test_package_says_where_it_comes_from(package: Path) -> None:
@@ -121,8 +123,8 @@ def test_answers_do_not_depend_on_the_batch(
     model = load_model(packages[precision].path)
     order = np.random.default_rng(3).permutation(len(held_out))
     for name in ANSWERS:
-        together = model.probabilities(held_out.pixels[order], name)[np.argsort(order)]
-        alone = [model.probabilities(held_out.pixels[[face]], name) for face in range(20)]
+        together = model.probabilities(held_out.gray()[order], name)[np.argsort(order)]
+        alone = [model.probabilities(held_out.gray()[[face]], name) for face in range(20)]
         np.testing.assert_allclose(np.concatenate(alone), together[:20], rtol=0, atol=1e-5)
 
 
@@ -170,9 +172,9 @@ def test_where_one_precision_is_refused_none_is_written(
 
 def test_recognizer_takes_a_package_by_path(package: Path, held_out: LabelledFaces) -> None:
     recognizer = Recognizer(package, detector="none")
-    (face,) = recognizer.recognize(held_out.pixels[0])
+    (face,) = recognizer.recognize(held_out.gray()[0])
     assert face.expression == "happy"
-    assert face.prediction == recognizer.classify([held_out.pixels[0]])[0]
+    assert face.prediction == recognizer.classify([held_out.gray()[0]])[0]
 
 
 def test_unfinished_run_is_not_exported(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
@@ -280,3 +282,20 @@ def test_only_a_model_in_full_precision_is_exported_again(
     path = write_made(tmp_path / "heads.onnx", heads)
     with pytest.raises(ConfigError, match=r"cannot export .*heads\.onnx: its heads are mood, not those of a training"):
         export(path, held_out, tmp_path / "model.onnx")
+
+
+def test_a_network_of_colors_is_exported(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    gray = drawn_faces(80, seed=1)
+    tinted = (gray.gray()[..., None] * rng.uniform(0.6, 1, (80, 1, 1, 3))).astype(np.uint8)
+    faces = replace(gray, crops=Crops(tinted))
+    config = TrainingConfig.model_validate(
+        {"epochs": 1, "batch_size": 16, "network": {"family": "mlp", "channels": 3, "dense": [8]}}
+    )
+    folder = fit(faces[:40], faces, config, tmp_path / "run", QUIET).folder
+    model = load_model(export(folder, faces, tmp_path / "rgb.onnx").path)
+    assert model.metadata.input.input_shape == (3, 48, 48)
+    assert model.metadata.layers[0].inputs == (-1,)
+    shifted = model.probabilities(tinted[..., ::-1], "core4")
+    assert np.abs(model.probabilities(tinted, "core4") - shifted).max() > 1e-6  # it sees color
+    assert len(Recognizer(model.file.path, detector="none").recognize(tinted[0]).faces) == 1

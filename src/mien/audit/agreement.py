@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.collection import Collection
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces, majority
 from mien.expressions import CORE4, FER7, FERPLUS8, FERPLUS8_OF_FER7
 from mien.stats import Proportion
@@ -49,10 +48,10 @@ class Agreement:
         }
 
 
-def agreements(data: Collection) -> tuple[Agreement, ...]:
+def agreements(faces: LabelledFaces) -> tuple[Agreement, ...]:
     """The agreement in each split that has votes."""
-    parts = {name: data.faces[data.within([name])] for name in data.splits}
-    return tuple(_agreement(name, faces) for name, faces in parts.items() if faces.votes.any())
+    parts = {name: faces[faces.within([name])] for name in faces.splits}
+    return tuple(_agreement(name, part) for name, part in parts.items() if part.votes.any())
 
 
 def majority_fer7(votes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from mien.data.collection import Collection, Reference
 from mien.data.duplicates import FLAT_BELOW, flat, not_a_face
+from mien.data.labelled_faces import LabelledFaces, Reference
 
 _CELL_PX = 6  # a face of 48 px has eight cells on a side
 _DIRECTIONS = 8
@@ -112,14 +112,20 @@ class Oddities:
         }
 
 
-def oddities(data: Collection, features: NDArray[np.float32]) -> Oddities:
-    """Finds the pictures that may show no face; `features` as from `face_features`, for each face of `data`."""
-    is_flat = flat(data.faces.pixels)
+def oddities(faces: LabelledFaces, gray: NDArray[np.uint8], features: NDArray[np.float32]) -> Oddities:
+    """Finds the pictures that may show no face.
+
+    Args:
+        faces: N faces.
+        gray: The same as pictures of one size, uint8 of shape (N, H, W).
+        features: Of these, as from `face_features`.
+    """
+    is_flat = flat(gray)
     distance = np.where(is_flat, -1.0, np.einsum("ij,ij->i", features, features))
     farthest = np.argsort(-distance, kind="stable")[:MOST_UNLIKE]
-    votes = data.faces.votes
+    votes = faces.votes
     return Oddities(
-        flat=data.references(np.flatnonzero(is_flat)),
-        not_a_face=data.references(np.flatnonzero(not_a_face(votes))) if votes.any() else None,
-        unlike=data.references(farthest[~is_flat[farthest]]),
+        flat=faces.references(np.flatnonzero(is_flat)),
+        not_a_face=faces.references(np.flatnonzero(not_a_face(votes))) if votes.any() else None,
+        unlike=faces.references(farthest[~is_flat[farthest]]),
     )

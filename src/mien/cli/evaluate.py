@@ -18,7 +18,7 @@ ROBUSTNESS = 500  # faces made worse, each in 45 ways
 PARITY = 256  # faces asked about in many ways
 
 
-def evaluate(  # noqa: PLR0913 - one parameter per option
+def evaluate(
     given: Annotated[
         list[str],
         typer.Argument(
@@ -79,9 +79,9 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
 
     from rich.console import Console
 
+    from mien.cli.class_names import class_names
     from mien.cli.findings import print_findings, refuse_what_cannot_be_written, write_findings
-    from mien.data.class_mapping import class_names
-    from mien.data.dataset import read_faces, read_seen, split_name
+    from mien.data.dataset import open_dataset
     from mien.data.labelled_faces import FER2013
     from mien.data.split import Split, split_named
     from mien.evaluate.evaluation import Evaluation
@@ -99,8 +99,9 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     protocols = protocols_named(protocol or ())
     classes = class_names(class_ or (), subject.training)
     with Console(stderr=True).status("Reading faces") as status:
-        faces = read_faces(data, split=wanted_split, classes=classes)
-        seen = read_seen(training, wanted_split, classes=classes) if training else None
+        dataset = open_dataset(data, classes)
+        faces = dataset.read(wanted_split)
+        seen = open_dataset(training, classes).seen_before(wanted_split) if training else None
         status.update("Measuring")
         if robustness is None:
             robustness = ROBUSTNESS if html_file and subject.classifier else 0
@@ -115,8 +116,8 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     trained_on = own and bool(subject.training) and wanted_split == Split.TRAIN
     evaluation = Evaluation(
         subject.name,
-        split_name(data, wanted_split),
-        split_name(data, split_named(chosen_on)) if chosen_on else None,
+        dataset.splits[wanted_split],
+        dataset.splits.get(split_named(chosen_on), chosen_on) if chosen_on else None,
         findings.results,
         trained_on,
     )

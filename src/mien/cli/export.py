@@ -20,7 +20,7 @@ class Alignment(StrEnum):
     FIVE_POINT = "five-point"
 
 
-def export(  # noqa: PLR0913 - one parameter per option
+def export(
     source: Annotated[
         Path,
         typer.Argument(
@@ -89,14 +89,14 @@ def export(  # noqa: PLR0913 - one parameter per option
         from mien.export.source import facts_of
     except ImportError as missing:
         raise MissingExtra.for_feature("exporting", "train", missing) from missing
-    from mien.data.dataset import read_faces
+    from mien.data.dataset import open_dataset
     from mien.data.split import Split
 
     precisions = precisions_named(precision or ["fp32"])
     check_places(source, output, precisions, replace=force)
-    classes = facts_of(source).config["data"]["classes"]
-    held_out = read_faces(data, split=Split.VALIDATION, classes=classes)
-    training = read_faces(data, split=Split.TRAIN, classes=classes) if "int8" in precisions else None
+    dataset = open_dataset(data, facts_of(source).config["data"]["classes"])
+    held_out = dataset.read(Split.VALIDATION)
+    training = dataset.read(Split.TRAIN) if "int8" in precisions else None
     framed = _framing(framing, framing_scale, framing_shift)
     options = ExportOptions(precisions=precisions, framing=framed, data_license=data_license)
     for exported in export_all(source, held_out, output, options, training=training):

@@ -111,9 +111,10 @@ def evaluate(
         ModelError: If the classifier does not give probabilities for the sets of expressions it is asked for.
     """
     sets = [protocol.expressions for protocol in protocols]
-    plain = checked_probabilities(classifier, faces.pixels, sets)
-    averaged = averaged_over_flips(classifier, faces.pixels, plain, sets)
-    duplicated = None if seen is None else has_duplicate(faces.pixels, seen.pixels)
+    gray = faces.gray()
+    plain = checked_probabilities(classifier, gray, sets)
+    averaged = averaged_over_flips(classifier, gray, plain, sets)
+    duplicated = None if seen is None else has_duplicate(faces, seen)
     return evaluate_answers(plain, averaged, faces, protocols, duplicated=duplicated)
 
 

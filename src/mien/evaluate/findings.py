@@ -131,7 +131,7 @@ def find_out(
     plain = subject.answers(faces, protocols)
     averaged = subject.averaged_answers(faces, protocols, plain)
     found, duplicated = leakage(faces, subject.training.get("data", {}), seen)
-    landmarks = Mtcnn().landmarks_of_crops(faces.pixels)
+    landmarks = Mtcnn().landmarks_of_crops(faces.gray())
     focus = P2 if P2 in protocols else protocols[0]
     return Findings(
         results=evaluate_answers(plain, averaged, faces, protocols, duplicated=duplicated),
@@ -190,6 +190,6 @@ def _parity(subject: Subject, faces: LabelledFaces, most: int) -> Parity:
     if subject.opened is None or subject.from_files is None:
         raise ModelError(f"{subject.name} holds answers given before; parity needs a model that can be asked")
     # Copies of one picture would tell nothing of what is beside a face in a batch.
-    _, distinct = np.unique(faces.pixels.reshape(len(faces), -1), axis=0, return_index=True)
+    _, distinct = np.unique(faces.gray().reshape(len(faces), -1), axis=0, return_index=True)
     chosen = np.random.default_rng(SEED).permutation(distinct)[:most]
-    return parity(subject.opened, subject.from_files, faces.pixels[chosen])
+    return parity(subject.opened, subject.from_files, faces.gray()[chosen])

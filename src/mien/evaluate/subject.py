@@ -47,13 +47,13 @@ class Subject:
         """
         if self.recorded is not None:
             return checked(with_core_answers(self.recorded(faces)), len(faces), _sets(protocols))
-        return checked_probabilities(self.asked(), faces.pixels, _sets(protocols))
+        return checked_probabilities(self.asked(), faces.gray(), _sets(protocols))
 
     def averaged_answers(self, faces: LabelledFaces, protocols: Sequence[Protocol], plain: Answers) -> Answers | None:
         """The mean of the `plain` answers and those to the mirror images; None if it cannot be asked about these."""
         if self.classifier is None:
             return None
-        return averaged_over_flips(self.classifier, faces.pixels, plain, _sets(protocols))
+        return averaged_over_flips(self.classifier, faces.gray(), plain, _sets(protocols))
 
     def asked(self) -> Classifier:
         """What can be asked about any face; raises `ModelError` if there are only answers given before."""

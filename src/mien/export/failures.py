@@ -51,7 +51,7 @@ def surest_failures(
 
 def failure_sheet(failures: Sequence[Failure], faces: LabelledFaces) -> Image.Image:
     """The pictures of `failures`, each with its file's name or row, truth and answer below it."""
-    by_row = {int(row): pixels for row, pixels in zip(faces.rows, faces.pixels, strict=True)}
+    by_row = {int(row): pixels for row, pixels in zip(faces.rows, faces.gray(), strict=True)}
     lines = -(-len(failures) // _COLUMNS)
     sheet = Image.new("L", (_COLUMNS * _SIDE, max(1, lines) * (_SIDE + _CAPTION)), 255)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)

@@ -152,7 +152,7 @@ def _in_precision(
     if precision == "fp16":
         return in_fp16(graph)
     if precision == "int8" and ranges is not None:
-        return in_int8(graph, model_input(ranges.pixels, preprocessing))
+        return in_int8(graph, model_input(ranges.crops, preprocessing))
     return graph
 
 
@@ -177,7 +177,7 @@ def _export(
         raise ValueError("metadata must say how the file is made and of which training")
     write_model(draft, graph, metadata)
     model = load_model(draft)
-    logits = model.logits(held_out.pixels)
+    logits = model.logits(held_out.crops)
     found = parity(logits, original, held_out, _run_alone(model, held_out[:_RUN_ALONE]))
     check_parity(found, facts.precision)
     part = calibration_part(held_out)
@@ -233,7 +233,7 @@ def _rounded(estimate: Estimate) -> Estimate:
 
 def _run_alone(model: ExpressionModel, faces: LabelledFaces) -> Logits:
     """The model's logits for faces that are given to it one by one."""
-    runs = [model.logits(faces.pixels[[face]]) for face in range(len(faces))]
+    runs = [model.logits(faces.crops[face : face + 1]) for face in range(len(faces))]
     return {head: np.concatenate([run[head] for run in runs]) for head in model.metadata.heads}
 
 

@@ -14,7 +14,7 @@ from mien.model.calibration import Logits
 from mien.model.facts import TrainingFacts
 from mien.model.layers import Layer
 from mien.model.package import ExpressionModel, load_model
-from mien.preprocess import Framing, Preprocessing
+from mien.preprocess import Framing, Preprocessing, fit_crops
 from mien.train.heads import HEADS
 from mien.train.run_record import read_record, refuse_unfinished
 
@@ -82,14 +82,14 @@ def read_source(source: Path, held_out: LabelledFaces, framing: Framing | None, 
         metadata = model.metadata
         return Source(
             graph=onnx.load_from_string(model.file.content),
-            logits=model.logits(held_out.pixels),
+            logits=model.logits(held_out.crops),
             input=replace(metadata.input, framing=framing or metadata.input.framing),
             layers=metadata.layers,
             training=training,
             license=note if data_license else metadata.license,
         )
     network = trained_network(source, read_record(source))
-    logits = network_logits(network, held_out.pixels)
+    logits = network_logits(network, fit_crops(held_out.crops, network.preprocessing))
     network.network.merge()
     asked = replace(network.preprocessing, framing=framing or FRAMING)
     layers = network.network.layers(asked.height)

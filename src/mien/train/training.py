@@ -15,7 +15,7 @@ from mien.data.labelled_faces import LabelledFaces
 from mien.data.manifest import manifest
 from mien.train.checks import refuse_mismatch, refuse_place, refuse_too_few
 from mien.train.config import TrainingConfig
-from mien.train.dataloaders import Batches, held_out_batches, training_batches
+from mien.train.dataloaders import Batches, fitted, held_out_batches, stacked, training_batches
 from mien.train.device import Machine
 from mien.train.module import ExpressionTraining, channels_last
 from mien.train.networks.pretrained import load_imagenet_weights, weights_file
@@ -106,15 +106,15 @@ def fit(
         DataError: If nothing is left to train on, or fewer faces than there are processes.
         KeyboardInterrupt: If it is interrupted; the last finished epoch can be resumed.
     """
-    if config.network.channels == 1:
-        training, held_out = (replace(faces, pixels=faces.gray()) for faces in (training, held_out))
     checkpoint, machine = folder / CHECKPOINT, Machine.found()
     refuse_place(checkpoint, resume=options.resume)
     refuse_mismatch(config, held_out, machine)
     keep, left_out = training_rows_to_keep(training, held_out)
     training = training[keep]
     refuse_too_few(training, machine)
-    record = new_record(config, training.pixels, manifest(training, held_out, left_out), machine)
+    data = manifest(training, held_out, left_out)
+    training = fitted(training, config.network.channels)
+    record = new_record(config, stacked(training), data, machine)
     if options.resume:
         stored = read_record(folder)
         refuse_other_training(folder, stored, record)
@@ -124,7 +124,7 @@ def fit(
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     with alone_in(folder) if machine.is_first else nullcontext():
-        batches = training_batches(training, config, machine), held_out_batches(held_out, machine)
+        batches = training_batches(training, config, machine), held_out_batches(held_out, config, machine)
         return Run.of(folder, _trained(record, batches, folder, machine, options))
 
 

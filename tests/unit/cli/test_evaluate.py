@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from mien.cli.evaluate import evaluate
-from mien.data.dataset import read_faces
+from mien.data.dataset import open_dataset
 from mien.data.manifest import fingerprint
 from mien.errors import MienError, OutputError
 from mien.model.metadata import ModelMetadata
@@ -216,7 +216,7 @@ def test_a_folder_of_pictures_is_measured_by_its_own_labels(monkeypatch: pytest.
 
 def test_a_model_is_selected_on_its_own_data_under_whatever_name(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     classes = {"joy": "happy"}
-    seen = fingerprint(read_faces(folder, classes=classes))
+    seen = fingerprint(open_dataset(folder, classes).read())
     for data in ({"source": "Ours", "held_out_sha256": seen}, {"source": "ours", "held_out_sha256": "0"}):
         training = {"config": {"data": {"classes": classes}}, "data": data}
         assert "selected on validation" in run(monkeypatch, folder, model=EvenModel("PublicTest", training)).stdout
@@ -226,7 +226,7 @@ def test_own_class_names_are_mapped_or_left_out(monkeypatch: pytest.MonkeyPatch,
     (folder / "validation" / "sad").rename(folder / "validation" / "unclear")
     told = str(run(monkeypatch, folder, "--class", "joy=happy").exception)
     assert "no label 'unclear'" in told
-    assert "--class NAME=LABEL" in told
+    assert "say in the mapping of classes" in told
     out = folder.with_name("figures.json")
     ran = run(monkeypatch, folder, "--class", "joy=happy", "--class", "unclear=", "--protocol", "P3", "--json", out)
     assert ran.exit_code == 0, ran.output

@@ -95,7 +95,7 @@ def test_faces_seen_before_are_left_out_once_more() -> None:
 
 
 def test_a_protocol_without_images_is_a_clear_error() -> None:
-    without_votes = LabelledFaces(FACES.pixels, FACES.fer7, np.zeros_like(FACES.votes), FACES.rows)
+    without_votes = LabelledFaces(FACES.gray(), FACES.fer7, np.zeros_like(FACES.votes), FACES.rows)
     with pytest.raises(DataError, match="no image counts by P2 core4/consensus"):
         evaluate(reader_of_the_corner, without_votes, (P2,))
 
@@ -140,11 +140,11 @@ class CountingModel:
 
 def test_a_network_is_run_once_for_all_sets() -> None:
     model = CountingModel()
-    given = classifier_of(model)(FACES.pixels)
+    given = classifier_of(model)(FACES.gray())
     assert model.asked == [60]
     for expressions in EXPRESSION_SETS:
         assert given[expressions.name] == pytest.approx(np.full((60, len(expressions)), 1 / len(expressions)))
-    assert list(classifier_of(model, ["fer7"])(FACES.pixels)) == ["fer7"]
+    assert list(classifier_of(model, ["fer7"])(FACES.gray())) == ["fer7"]
 
 
 def test_evaluation_says_so_where_the_model_was_selected_on_these_images() -> None:

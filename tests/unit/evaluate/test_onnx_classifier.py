@@ -53,7 +53,7 @@ def described(folder: Path, text: str = TEXT) -> Path:
 
 def expected(weights: NDArray[np.float32], mean: float = 0, std: float = 1) -> NDArray[np.float64]:
     """In FER7's order: angry, disgust, fear, happy, sad, surprise, neutral."""
-    scores = ((FACES.pixels.reshape(-1, 48 * 48).astype(np.float64) - mean) / std) @ weights.astype(np.float64)
+    scores = ((FACES.gray().reshape(-1, 48 * 48).astype(np.float64) - mean) / std) @ weights.astype(np.float64)
     return softmax(scores)[:, [2, 3, 4, 1, 5, 6, 0]]
 
 
@@ -122,10 +122,10 @@ def test_faces_are_resized_and_colored_as_described() -> None:
     faces = prepared(gray, description)
     assert faces.shape == (2, 64, 64, 3)
     assert faces[0, 5, 5].tolist() == [90, 40, 14]
-    small = prepared(FACES.pixels, Description("x", "fer7", CLASSES, size_px=24))
+    small = prepared(FACES.gray(), Description("x", "fer7", CLASSES, size_px=24))
     assert small.shape == (12, 1, 24, 24)
     # Made smaller by area.
-    assert small[0, 0, 0, 0] == pytest.approx(FACES.pixels[0, :2, :2].mean(), abs=0.51)
+    assert small[0, 0, 0, 0] == pytest.approx(FACES.gray()[0, :2, :2].mean(), abs=0.51)
 
 
 @pytest.mark.parametrize(

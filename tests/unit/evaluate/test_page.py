@@ -39,7 +39,7 @@ SUBJECT = Subject(
     sets=("core4", "core4-fer2013"),
     classifier=by_brightness,
     opened=lambda _: lambda pixels, _batch: by_brightness(pixels),
-    from_files=lambda paths: by_brightness(FACES.pixels[: len(paths)]),
+    from_files=lambda paths: by_brightness(FACES.gray()[: len(paths)]),
 )
 
 

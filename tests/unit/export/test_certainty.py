@@ -51,7 +51,7 @@ def angry_and_drawn() -> tuple[dict[str, np.ndarray], LabelledFaces]:
     drawn, angry = drawn_faces(40, seed=0), drawn_faces(10, seed=1)
     votes = np.zeros_like(angry.votes)
     votes[:, VOTE_COLUMNS.index("anger")] = 10
-    angry = LabelledFaces(angry.pixels, np.full(10, FER7.index("angry")), votes, angry.rows + 40)
+    angry = LabelledFaces(angry.crops, np.full(10, FER7.index("angry")), votes, angry.rows + 40)
     faces = LabelledFaces.concatenate([drawn, angry])
     fer7, ferplus8 = np.eye(len(FER7))[faces.fer7] * 6, np.eye(len(FERPLUS8))[faces.majority()] * 6
     fer7[40:, FER7.index("sad")] = 4

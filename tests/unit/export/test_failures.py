@@ -42,7 +42,7 @@ def test_sheet_shows_each_failure() -> None:
     side = sheet.shape[0] - 40
     first, second = sheet[: side - 4, : side - 4], sheet[: side - 4, side : 2 * side - 4]
     for shown, position in ((first, 5), (second, 4)):
-        expected = FACES.pixels[position].mean()
+        expected = FACES.gray()[position].mean()
         assert abs(shown.mean() - expected) < 3
     assert (sheet[side:, :side] < 128).any()
     assert (sheet[:, 2 * side :] == 255).all()

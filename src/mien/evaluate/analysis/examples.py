@@ -106,11 +106,11 @@ def gallery(
     by_confidence = counted[np.argsort(-confidence[counted], kind="stable")]
     right = by_confidence[truth[by_confidence] == answer[by_confidence]]
     wrong = by_confidence[truth[by_confidence] != answer[by_confidence]]
-    drawn = np.random.default_rng(SEED).permutation(right)
+    drawn, gray = np.random.default_rng(SEED).permutation(right), faces.gray()
 
     @cache  # a face may be of several kinds
     def shown(position: int) -> Shown:
-        called, pixels = int(answer[position]), faces.pixels[position]
+        called, pixels = int(answer[position]), gray[position]
         return Shown(
             row=int(faces.rows[position]),
             truth=protocol.expressions.labels[truth[position]],

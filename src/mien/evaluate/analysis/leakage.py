@@ -111,7 +111,7 @@ def _never_learnt(faces: LabelledFaces, learnt: Mapping[str, int]) -> dict[str, 
 
 def _pairs(faces: LabelledFaces, others: LabelledFaces) -> tuple[Pairs, Pairs]:
     """Exact duplicates, and near ones, among which are most exact ones."""
-    return exact_duplicates(faces.pixels, others.pixels), near_duplicates(faces.pixels, others.pixels)
+    return exact_duplicates(faces.crops, others.crops), near_duplicates(faces.gray(), others.gray())
 
 
 def _count(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from mien.data.crops import Crops
 from mien.data.labelled_faces import LabelledFaces
 from mien.evaluate.classifiers import Classifier, checked_probabilities
 from mien.evaluate.protocols import Protocol
@@ -205,11 +206,11 @@ def _worsened(
     accuracy = []
     for severity in SEVERITIES:
         rng = np.random.default_rng([seed, severity])
-        pixels = corruption(faces.pixels, severity, rng=rng)
-        accuracy.append(_accuracy(classifier, replace(faces, pixels=pixels), protocol))
+        pixels = corruption(faces.gray(), severity, rng=rng)
+        accuracy.append(_accuracy(classifier, replace(faces, crops=Crops(pixels)), protocol))
     return Worsened(corruption.name, corruption.unit, corruption.strengths, tuple(accuracy))
 
 
 def _accuracy(classifier: Classifier, faces: LabelledFaces, protocol: Protocol) -> Estimate:
-    answers = checked_probabilities(classifier, faces.pixels, [protocol.expressions])[protocol.expressions.name]
+    answers = checked_probabilities(classifier, faces.gray(), [protocol.expressions])[protocol.expressions.name]
     return Estimate.of_proportion(int((answers.argmax(axis=1) == protocol.truth(faces)).sum()), len(faces))

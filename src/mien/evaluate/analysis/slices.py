@@ -54,7 +54,7 @@ def slices(faces: LabelledFaces, right: NDArray[np.bool_], landmarks: Floats) ->
         right: Whether each is answered rightly, of shape (N,).
         landmarks: Five points of each in the order of `Landmarks`, of shape (N, 5, 2); NaN where none were found.
     """
-    brightness, _, sharpness = light(faces.pixels).T
+    brightness, _, sharpness = light(faces.gray()).T
     properties = {
         "brightness": ("mean gray level, 0 to 255", brightness),
         "sharpness": ("standard deviation of the Laplacian, in gray levels", sharpness),

@@ -6,7 +6,7 @@ from drawn_faces import drawn_faces
 
 from mien.evaluate.analysis.robustness import CORRUPTIONS, SEVERITIES, Corruption
 
-FACES = drawn_faces(40, seed=1).pixels
+FACES = drawn_faces(40, seed=1).gray()
 NAMED = {corruption.name: corruption for corruption in CORRUPTIONS}
 
 

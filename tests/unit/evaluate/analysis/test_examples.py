@@ -62,7 +62,7 @@ def test_kinds_are_chosen_by_truth_answer_and_confidence() -> None:
     assert shown.confidence == pytest.approx(np.linspace(0.9, 0.4, 40)[shown.row])
     assert shown.truth_probability == pytest.approx((1 - shown.confidence) / 3)
     assert shown.occlusion is None
-    assert np.array_equal(shown.pixels, FACES.pixels[shown.row])
+    assert np.array_equal(shown.pixels, FACES.gray()[shown.row])
 
 
 def test_each_face_is_looked_into_once_and_for_its_own_answer() -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from mien.evaluate.analysis.invariance import BATCH_SIZES, BatchClassifier, Parity, parity
 from mien.evaluate.classifiers import Answers
 
-FACES = drawn_faces(20, seed=8).pixels
+FACES = drawn_faces(20, seed=8).gray()
 
 Asked = Callable[[NDArray[np.float64], int | None], NDArray[np.float64]]
 

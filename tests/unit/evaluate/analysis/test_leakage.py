@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from drawn_faces import drawn_faces
 
+from mien.data.crops import Crops
 from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import LabelledFaces
 from mien.data.manifest import manifest
@@ -15,7 +16,7 @@ from mien.evaluate.analysis.leakage import Duplicates, leakage
 def noise(count: int, seed: int) -> LabelledFaces:
     """Labels and votes of drawn faces, but pictures of which no two are alike."""
     pixels = np.random.default_rng(seed).integers(0, 256, (count, 48, 48), dtype=np.uint8)
-    return replace(drawn_faces(count, seed), pixels=pixels)
+    return replace(drawn_faces(count, seed), crops=Crops(pixels))
 
 
 TRAINING, WATCHED, OTHERS = noise(40, seed=5), noise(12, seed=6), noise(10, seed=7)
@@ -23,13 +24,13 @@ TRAINING, WATCHED, OTHERS = noise(40, seed=5), noise(12, seed=6), noise(10, seed
 
 def copied(faces: LabelledFaces, into: LabelledFaces, *, relabelled: bool = False) -> LabelledFaces:
     """`into`, whose first faces are copies of the first two of `faces`: one exactly, one nearly."""
-    pixels, labels = into.pixels.copy(), into.fer7.copy()
-    pixels[0], pixels[1] = faces.pixels[0], faces.pixels[1]
+    pixels, labels = into.gray().copy(), into.fer7.copy()
+    pixels[0], pixels[1] = faces.gray()[0], faces.gray()[1]
     pixels[1, 0, 0] ^= 1
     labels[:2] = faces.fer7[:2]
     if relabelled:
         labels[1] = (labels[1] + 1) % 7
-    return replace(into, pixels=pixels, fer7=labels)
+    return replace(into, crops=Crops(pixels), fer7=labels)
 
 
 def facts(training: LabelledFaces, watched: LabelledFaces) -> dict[str, object]:

@@ -15,7 +15,7 @@ FACES = drawn_faces(60, seed=2)
 
 def knows_only_what_it_has_seen(pixels: NDArray[np.uint8]) -> Mapping[str, NDArray[np.float64]]:
     """Right about the very faces of this test, even about all others."""
-    known = {face.tobytes(): label for face, label in zip(FACES.pixels, FACES.consensus_core4(), strict=True)}
+    known = {face.tobytes(): label for face, label in zip(FACES.gray(), FACES.consensus_core4(), strict=True)}
     given = np.full((len(pixels), 4), 0.25)
     for row, face in zip(given, pixels, strict=True):
         if face.tobytes() in known:
@@ -43,7 +43,7 @@ def test_only_faces_that_count_are_drawn_and_each_once() -> None:
 
     half = FACES.fer7.copy()
     half[::2] = -1
-    faces = LabelledFaces(FACES.pixels, half, FACES.votes, FACES.rows)
+    faces = LabelledFaces(FACES.crops, half, FACES.votes, FACES.rows)
     assert robustness(even, faces, P3, most=1000).images == 30
-    assert np.array_equal(asked[0], FACES.pixels[1::2])
+    assert np.array_equal(asked[0], FACES.gray()[1::2])
     assert len(asked) == 1 + len(CORRUPTIONS) * len(SEVERITIES)
