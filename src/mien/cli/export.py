@@ -140,12 +140,12 @@ def _print(exported: "Export") -> None:
 
 def _write_failures(exported: "Export", held_out: "LabelledFaces", folder: Path) -> None:
     from mien.errors import OutputError
-    from mien.export.failures import failure_sheet
+    from mien.evaluate.analysis.examples import example_sheet
 
     path = folder / f"{exported.path.stem}-failures.png"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        failure_sheet(exported.failures, held_out).save(path)
+        path.write_bytes(example_sheet(exported.failures, held_out))
     except OSError as error:
         raise OutputError(f"cannot write to {path}: {error.strerror}; name another folder with --failures") from error
     typer.echo(f"  {path}: pictures of the data set, which are not yours to pass on")

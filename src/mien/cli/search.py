@@ -64,7 +64,7 @@ def search(
         typer.echo(f"{folder}: no trial has finished; raise --trials to continue")
         return
     typer.echo(
-        f"{folder}: best is trial {best.number}, {config.metric} {best.value:.4f}, selected on {config.selected_on}"
+        f"{folder}: best is trial {best.number}, {config.metric} {best.value:.4f}, selected on {found.selection.split}"
     )
     typer.echo(f"Next: mien train --config {folder / BEST} --data {data}")
 

@@ -11,19 +11,18 @@ import onnx
 from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import LabelledFaces
 from mien.errors import ConfigError
-from mien.evaluate.classifiers import classifier_of
-from mien.evaluate.evaluation import Result, evaluate
-from mien.evaluate.protocols import measurable
+from mien.evaluate.analysis import selective
+from mien.evaluate.analysis.examples import Example, surest_wrong
+from mien.evaluate.classifiers import MienClassifier
+from mien.evaluate.evaluation import EvaluationOptions, Result, evaluate
+from mien.evaluate.protocols import P1, P2, P3, P4
 from mien.export.calibrate import calibrated, calibration_part
 from mien.export.card import plots_folder, write_card
-from mien.export.certainty import certainty_by_answer
-from mien.export.failures import surest_failures
 from mien.export.onnx_graph import opset_of, write_model
 from mien.export.output_paths import places
 from mien.export.quantize import in_fp16, in_int8
 from mien.export.source import read_source
 from mien.export.verify import check_parity, parity
-from mien.expressions import CORE4
 from mien.model.calibration import Logits
 from mien.model.facts import Certainty, ExportFacts, Failure, ModelMetrics, Parity, Precision, ProtocolMetrics
 from mien.model.metadata import ModelMetadata
@@ -37,6 +36,9 @@ HELD_OUT_SPLIT = "PublicTest"
 
 RANGE_FACES = 128
 """Of how many faces of the training set the ranges of 8-bit activations are taken, less those that are held out."""
+
+LISTED = 20
+"""How many wrong answers a package names."""
 
 _RUN_ALONE = 32
 
@@ -63,7 +65,7 @@ class Export:
     parity: Parity
     results: tuple[Result, ...]
     certainty: Mapping[str, Certainty]
-    failures: tuple[Failure, ...]
+    failures: tuple[Example, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,14 +186,14 @@ def _export(
     answers = calibrated({name: values[part] for name, values in logits.items()}, held_out[part], training.data)
     metadata = replace(metadata, answers=answers, export=replace(facts, parity=found))
     write_model(draft, graph, metadata)
-    results = measured(load_model(draft), held_out)
+    classifier = MienClassifier(load_model(draft))
+    results = evaluate(classifier, held_out, EvaluationOptions(analyses=False)).results
+    failures = surest_failures(classifier, held_out)
     metrics = ModelMetrics(
         split=HELD_OUT_SPLIT,
         results=tuple(map(_recorded, results)),
-        certainty=certainty_by_answer(
-            {name: values[~part] for name, values in logits.items()}, held_out[~part], answers
-        ),
-        failures=surest_failures(logits, held_out, answers[CORE4.name]),
+        certainty=certainty_by_answer(classifier, held_out[~part]),
+        failures=tuple(map(_recorded_failure, failures)),
     )
     write_model(draft, graph, replace(metadata, metrics=metrics))
     return Export(
@@ -202,7 +204,7 @@ def _export(
         parity=found,
         results=results,
         certainty=metrics.certainty,
-        failures=metrics.failures,
+        failures=failures,
     )
 
 
@@ -223,7 +225,7 @@ def _recorded(result: Result) -> ProtocolMetrics:
         negative_log_likelihood=_rounded(metrics.negative_log_likelihood),
         kl_to_votes=_rounded(metrics.kl_to_votes) if metrics.kl_to_votes else None,
         recall={label: _rounded(estimate) for label, estimate in metrics.recall.items()},
-        confusion=tuple(tuple(round(cell.value) for cell in row) for row in metrics.confusion),
+        confusion=metrics.confusion.value,
     )
 
 
@@ -247,7 +249,46 @@ def _moved(draft: Export, folder: Path) -> Export:
     return replace(draft, card=card, path=draft.path.replace(folder / draft.path.name))
 
 
-def measured(model: ExpressionModel, faces: LabelledFaces) -> tuple[Result, ...]:
-    """The model's figures by every protocol that `faces` have truth for."""
-    protocols = measurable(faces)
-    return evaluate(classifier_of(model, {p.expressions.name for p in protocols}), faces, protocols)
+def certainty_by_answer(classifier: MienClassifier, faces: LabelledFaces) -> dict[str, Certainty]:
+    """How far the model may be relied on, by each of its answers that some face has a truth for.
+
+    Args:
+        classifier: The model.
+        faces: On none of which it was calibrated; where no face has votes, the label is the truth for all answers.
+    """
+    faces, said = faces.with_votes_from_labels(), classifier.predict_faces(faces)
+    return {
+        protocol.expressions.name: _recorded_certainty(selective.certainty_of(said, faces, protocol))
+        for protocol in (P2, P1, P3, P4)
+        if protocol.counts(faces).any()
+    }
+
+
+def surest_failures(classifier: MienClassifier, faces: LabelledFaces) -> tuple[Example, ...]:
+    """The surest of the default answers that are wrong; where no face has votes, the label is the truth."""
+    given = classifier.predict(faces.crops)[P2.expressions.name]
+    return surest_wrong(given, faces.with_votes_from_labels(), P2, LISTED)
+
+
+def _recorded_certainty(found: selective.Certainty) -> Certainty:
+    """The same as the file keeps it, rounded."""
+    curve, mark = found.risk_coverage, found.mark
+    if mark is None:
+        raise ValueError("a model of mien's own has a threshold for each of its answers")
+    return Certainty(
+        n=found.images,
+        calibration_error=round(found.calibration_error, 6),
+        error_by_chance=round(found.error_by_chance, 6),
+        bins=tuple((round(b.confidence, 6), round(b.accuracy.value, 6), b.images) for b in found.reliability),
+        coverage=tuple(point.coverage for point in curve.points),
+        risk=tuple(round(point.risk.value, 6) for point in curve.points),
+        aurc=round(curve.area.value, 6),
+        certain=_rounded(mark.certain),
+        certain_wrong=_rounded(mark.certain_accuracy.complement),
+        wrong=_rounded(curve.risk_at(1.0)),
+        uncertain_outside={label: (each.n, _rounded(each)) for label, each in mark.uncertain_outside.items()},
+    )
+
+
+def _recorded_failure(failure: Example) -> Failure:
+    return Failure(failure.row, failure.truth, failure.answer, round(failure.confidence, 4), failure.file)

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from mien.data.crops import Crops
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces
+from mien.evaluate.protocols import P1, P2, P3, P4
 from mien.preprocess import Preprocessing, fit_crops
 from mien.train.config import FACE_PX, TrainingConfig
 from mien.train.device import Machine
@@ -86,12 +87,7 @@ def held_out_batches(faces: LabelledFaces, config: TrainingConfig, machine: Mach
 
 def held_out_truths(faces: LabelledFaces) -> dict[str, NDArray[np.int64]]:
     """Class positions, or `NO_LABEL`, by protocol, in the order in which the network's validation takes them."""
-    return {
-        "P3": faces.fer7,
-        "P4": faces.majority(),
-        "P1": faces.fer2013_core4(),
-        "P2": faces.consensus_core4(),
-    }
+    return {protocol.code: protocol.truth(faces) for protocol in (P3, P4, P1, P2)}
 
 
 def fitted(faces: LabelledFaces, channels: int) -> LabelledFaces:

@@ -1,6 +1,6 @@
 """Whether what a model is measured on is what it was trained on."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import LabelledFaces
 from mien.data.manifest import manifest
 from mien.evaluate.analysis.leakage import Duplicates, leakage
+from mien.model.facts import Manifest
 
 
 def noise(count: int, seed: int) -> LabelledFaces:
@@ -33,19 +34,19 @@ def copied(faces: LabelledFaces, into: LabelledFaces, *, relabelled: bool = Fals
     return replace(into, crops=Crops(pixels), fer7=labels)
 
 
-def facts(training: LabelledFaces, watched: LabelledFaces) -> dict[str, object]:
+def facts(training: LabelledFaces, watched: LabelledFaces) -> Manifest:
     keep, left_out = training_rows_to_keep(training, watched)
-    return asdict(manifest(training[keep], watched, left_out))
+    return manifest(training[keep], watched, left_out)
 
 
 def test_the_images_behind_a_model_are_known_by_their_hash() -> None:
     known = facts(TRAINING, WATCHED)
     on_watched, _ = leakage(WATCHED, known)
-    assert (on_watched.trained_on, on_watched.watched) == (False, True)
+    assert (on_watched.trained_on, on_watched.validated_on) == (False, True)
     on_training, _ = leakage(TRAINING, known)
-    assert (on_training.trained_on, on_training.watched) == (True, False)
+    assert (on_training.trained_on, on_training.validated_on) == (True, False)
     on_others, duplicated = leakage(OTHERS, known)
-    assert (on_others.trained_on, on_others.watched, on_others.verified, on_others.in_given) == (
+    assert (on_others.trained_on, on_others.validated_on, on_others.verified, on_others.in_given) == (
         False,
         False,
         None,
@@ -55,8 +56,8 @@ def test_the_images_behind_a_model_are_known_by_their_hash() -> None:
 
 
 def test_a_model_that_says_nothing_is_not_known() -> None:
-    found, duplicated = leakage(OTHERS, {}, TRAINING)
-    assert (found.trained_on, found.watched, found.verified, found.in_trained) == (None, None, None, None)
+    found, duplicated = leakage(OTHERS, None, TRAINING)
+    assert (found.trained_on, found.validated_on, found.verified, found.in_trained) == (None, None, None, None)
     assert found.in_given == Duplicates(0, 0, 0)
     assert duplicated is not None
     assert not duplicated.any()
