@@ -10,6 +10,7 @@ import onnx
 
 from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import LabelledFaces
+from mien.data.split import Split
 from mien.errors import ConfigError
 from mien.evaluate.analysis import selective
 from mien.evaluate.analysis.examples import Example, surest_wrong
@@ -31,8 +32,11 @@ from mien.preprocess import Framing, Preprocessing, model_input
 from mien.stats import Estimate
 from mien.train.heads import ANSWERS, HEADS
 
-HELD_OUT_SPLIT = "PublicTest"
-"""The only split by which a model may be chosen and on which it is calibrated."""
+
+def _split_of(held_out: LabelledFaces) -> str:
+    """What the data set calls the split that a model is chosen and calibrated on."""
+    return held_out.splits[0] if len(held_out.splits) == 1 else Split.VALIDATION.value
+
 
 RANGE_FACES = 128
 """Of how many faces of the training set the ranges of 8-bit activations are taken, less those that are held out."""
@@ -125,7 +129,7 @@ def export_all(
         heads={head.name: head.labels for head in HEADS},
         answers=ANSWERS,
         license=network.license,
-        selected_on=HELD_OUT_SPLIT,
+        selected_on=_split_of(held_out),
         training=network.training,
         layers=network.layers,
     )
@@ -190,7 +194,7 @@ def _export(
     results = evaluate(classifier, held_out, EvaluationOptions(analyses=False)).results
     failures = surest_failures(classifier, held_out)
     metrics = ModelMetrics(
-        split=HELD_OUT_SPLIT,
+        split=_split_of(held_out),
         results=tuple(map(_recorded, results)),
         certainty=certainty_by_answer(classifier, held_out[~part]),
         failures=tuple(map(_recorded_failure, failures)),
