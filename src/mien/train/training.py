@@ -28,7 +28,7 @@ from mien.train.run_record import (
     resumed,
     write_record,
 )
-from mien.train.trainer import CHECKPOINT, Reached, Watch, Watching, make_trainer
+from mien.train.trainer import CHECKPOINT, Progress, Reached, Watch, Watching, make_trainer
 
 _IGNORED_WARNINGS = (
     "Checkpoint directory .* exists and is not empty",  # it holds the run's facts, or what is resumed
@@ -140,9 +140,8 @@ def _trained(
         write_record(folder, record)
     reached = Reached(write_progress if machine.is_first else None)
     watchers = [Watching(options.watch)] if options.watch else []
-    trainer = make_trainer(
-        record.config, folder, machine, record.precision, callbacks=[reached, *watchers], quiet=options.quiet
-    )
+    callbacks = [reached, *watchers, *([] if options.quiet else [Progress()])]
+    trainer = make_trainer(record.config, folder, machine, record.precision, callbacks)
     _run(trainer, _untrained(record), batches, resume_from=folder / CHECKPOINT if options.resume else None)
     done = replace(
         record,
