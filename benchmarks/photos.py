@@ -18,7 +18,6 @@ from _measure import machine, report
 from mien import Recognizer
 from mien.evaluate.metrics import measure
 from mien.expressions import CORE4
-from mien.stats import SEED
 
 LABELS = {"happiness": "happy", "sadness": "sad"} | {label: label for label in CORE4.labels}
 
@@ -53,7 +52,7 @@ def measured(model: str, photos: list[tuple[Path, int]]) -> dict[str, Any]:
             answers.append(largest.prediction.probabilities)
             certain.append(not largest.prediction.uncertain)
     truth, probabilities, sure = np.array(truths), np.array(answers, dtype=np.float64), np.array(certain)
-    metrics = measure(CORE4.labels, truth, probabilities, rng=np.random.default_rng(SEED))
+    metrics = measure(CORE4.labels, truth, probabilities)
     return {
         "model": model,
         "sha256": recognizer.model.file.sha256,

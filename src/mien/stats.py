@@ -25,6 +25,27 @@ _DRAWS_AT_ONCE = 200  # bounds the memory for counts of draws by items
 
 
 @dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """How items are drawn anew, with replacement.
+
+    Attributes:
+        seed: Seed of the draws.
+        draws: How often as many are drawn as there are.
+    """
+
+    seed: int = SEED
+    draws: int = DRAWS
+
+    def rng(self) -> np.random.Generator:
+        """A generator that gives the same draws each time."""
+        return np.random.default_rng(self.seed)
+
+
+BOOTSTRAP = Bootstrap()
+"""The draws of every report."""
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """A figure and the ends of its 95 % interval."""
 

@@ -26,6 +26,8 @@ from mien.expressions import CORE4, FER7
 from mien.recognizer import PICTURES_AT_ONCE, Recognizer
 from mien.results import Box, Detection, Doubt, Landmarks, PictureResult
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def recognizer() -> Recognizer:

@@ -1,7 +1,6 @@
 """How far FER2013's label and the majority of the FER+ voters agree."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,18 +33,6 @@ class Agreement:
     by_label: dict[str, Proportion]
     core4: Proportion
     core4_by_label: dict[str, Proportion]
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it as plain numbers, strings, lists and dicts."""
-        return {
-            "split": self.split,
-            "with_votes": self.with_votes,
-            "table": self.table,
-            "overall": self.overall.to_dict(),
-            "by_label": {label: share.to_dict() for label, share in self.by_label.items()},
-            "core4": self.core4.to_dict(),
-            "core4_by_label": {label: share.to_dict() for label, share in self.core4_by_label.items()},
-        }
 
 
 def agreements(faces: LabelledFaces) -> tuple[Agreement, ...]:

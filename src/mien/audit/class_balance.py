@@ -12,6 +12,7 @@ from mien.data.image_quality import MEASURES, light
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces
 from mien.expressions import FER7
 from mien.images import picture_size
+from mien.results import to_jsonable
 from mien.stats import Proportion
 
 UNLABELLED = "no label"
@@ -72,8 +73,8 @@ class Sizes:
             "split": self.split,
             "width": _named(self.width),
             "height": _named(self.height),
-            "enlarged": self.enlarged.to_dict(),
-            "squeezed": self.squeezed.to_dict(),
+            "enlarged": to_jsonable(self.enlarged, 4),
+            "squeezed": to_jsonable(self.squeezed, 4),
         }
 
 

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from mien.data.crops import Crops
 from mien.data.duplicates import NEAR_DUPLICATE, Pairs, exact_duplicates, flat, near_duplicates, standardised
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces, Reference
+from mien.results import to_jsonable
 
 _DECIMALS = 6  # of a float32 correlation; finer differences are rounding, and the earlier face is then the nearer
 _AT_ONCE = 4096  # pairs compared at once; bounds the memory
@@ -36,10 +37,6 @@ class CopyCount:
     exact_other_label: int
     near: int
     near_other_label: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it by name."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +97,7 @@ class Copies:
         """All of it as plain numbers, strings, lists and dicts."""
         return {
             "near_duplicate_correlation": NEAR_DUPLICATE,
-            "counts": [count.to_dict() for count in self.counts],
+            "counts": to_jsonable(self.counts),
             "spare": self.spare,
             "groups": [group.to_dict() for group in self.groups],
         }

@@ -12,9 +12,13 @@ from mien.audit.agreement import majority_fer7
 from mien.data.crops import Crops
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces, Reference
 from mien.expressions import FER7, FERPLUS8
+from mien.results import to_jsonable
 from mien.stats import Proportion
 
 FOLDS = 5
+
+DIGITS = 4
+"""Decimals of the shares and probabilities in an audit's JSON."""
 
 QUICK_CLASSIFIER = f"logistic regression on oriented gradients, out of {FOLDS} folds"
 
@@ -104,8 +108,8 @@ class Suspect:
         return {
             **self.face.to_dict(),
             "suggested": self.suggested,
-            "p_label": round(self.p_label, 4),
-            "p_suggested": round(self.p_suggested, 4),
+            "p_label": round(self.p_label, DIGITS),
+            "p_suggested": round(self.p_suggested, DIGITS),
             "majority": self.majority,
         }
 
@@ -123,14 +127,6 @@ class VoteCheck:
     faces: int
     differs: Proportion
     suggested: Proportion | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it as plain numbers and dicts."""
-        return {
-            "faces": self.faces,
-            "differs": self.differs.to_dict(),
-            "suggested": self.suggested.to_dict() if self.suggested else None,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +156,9 @@ class LabelErrors:
         return {
             "judge": self.judge,
             "splits": list(self.splits),
-            "right": self.right.to_dict(),
+            "right": to_jsonable(self.right, DIGITS),
             "by_pair": self.by_pair,
-            "checks": [check.to_dict() for check in self.checks],
+            "checks": to_jsonable(self.checks, DIGITS),
             "suspects": [suspect.to_dict() for suspect in self.suspects],
         }
 

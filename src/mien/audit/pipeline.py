@@ -12,12 +12,13 @@ from mien._version import __version__
 from mien.audit.agreement import Agreement, agreements
 from mien.audit.class_balance import Composition, composition
 from mien.audit.duplicates import Copies, copies, group_numbers
-from mien.audit.label_errors import FOLDS, QUICK_CLASSIFIER, LabelErrors, LabelJudge, label_errors, out_of_fold
+from mien.audit.label_errors import DIGITS, FOLDS, QUICK_CLASSIFIER, LabelErrors, LabelJudge, label_errors, out_of_fold
 from mien.audit.outliers import Oddities, face_features, oddities
 from mien.data.dataset import Dataset
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces
 from mien.data.split import Split
 from mien.errors import DataError, choose_from
+from mien.results import to_jsonable
 
 SEED = 2013
 
@@ -61,7 +62,7 @@ class Audit:
             "oddities": self.oddities.to_dict(),
             "label_errors": [errors.to_dict() for errors in self.label_errors],
             "unjudged": self.unjudged,
-            "agreements": [agreement.to_dict() for agreement in self.agreements],
+            "agreements": to_jsonable(self.agreements, DIGITS),
         }
 
 
