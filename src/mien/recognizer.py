@@ -74,7 +74,7 @@ class Recognizer:
         rotations: The ways up that are tried, in degrees; 0 is the first.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - options of the main class, all but the first by keyword
         self,
         model: str | PathLike[str] = "base",
         *,
