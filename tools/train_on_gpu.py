@@ -47,10 +47,10 @@ from mien.train.config import (
 from mien.train.dataloaders import fitted, stacked
 from mien.train.device import Machine
 from mien.train.device_batches import DeviceBatches
-from mien.train.device_metrics import HeldOut, in_words, pooled
+from mien.train.device_metrics import ValidationFaces, in_words, pooled
 from mien.train.device_steps import DeviceStep, Learner, fast_teacher
 from mien.train.run_record import RunRecord, new_record, write_record
-from mien.train.trainer import CHECKPOINT, AtomicCheckpointIO, Reached
+from mien.train.trainer import CHECKPOINT, AtomicCheckpointIO, EpochRecord
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 LOOKS = 12  # at the held-out faces, of each part, at most
@@ -167,7 +167,7 @@ class Session:
 
     Attributes:
         training: Faces to learn from, in gray at the networks' size.
-        held_out: Faces to look at.
+        validation: Faces to look at.
         preprocessing: What networks take.
         clock: The time, and its limit.
         folder: Where the results go.
@@ -177,7 +177,7 @@ class Session:
     """
 
     training: LabelledFaces
-    held_out: HeldOut
+    validation: ValidationFaces
     preprocessing: Preprocessing
     clock: Clock
     folder: Path
@@ -192,7 +192,7 @@ class Session:
     def look_at(self, learner: Learner) -> dict[str, float]:
         """Metrics of the averaged weights; a teacher's in bfloat16, which is quicker."""
         with torch.autocast(self.device, torch.bfloat16, enabled=learner.name not in STUDENTS):
-            return self.held_out.metrics(learner.averaged)
+            return self.validation.metrics(learner.averaged)
 
     def train(self, part: str, learners: Sequence[Learner], teachers: Sequence[nn.Module] = ()) -> None:
         """Trains one part: its epochs, or as many of them as its share of the time limit allows."""
@@ -306,7 +306,7 @@ def write_run(folder: Path, record: RunRecord, weights: Mapping[str, Tensor]) ->
     """
     reached = {"epochs": record.epochs_done, "accuracy": dict(record.accuracy)}
     state = {f"network.{key}": value.cpu().contiguous() for key, value in weights.items()}
-    checkpoint = {"state_dict": state, "callbacks": {Reached.__name__: reached}}
+    checkpoint = {"state_dict": state, "callbacks": {EpochRecord.__name__: reached}}
     AtomicCheckpointIO().save_checkpoint(checkpoint, folder / CHECKPOINT)
     write_record(folder, record)
 
@@ -345,12 +345,12 @@ def train_students(session: Session, teachers: Mapping[str, nn.Module]) -> dict[
 def final_metrics(session: Session, networks: Mapping[str, nn.Module], teachers: Mapping[str, nn.Module]) -> None:
     """Notes the metrics of all networks, and of the teachers' mean prediction, with and without flips."""
     torch.backends.cudnn.benchmark = False  # each shape comes but a few times from now on
-    views = {name: session.held_out.views(network) for name, network in {**networks, **teachers}.items()}
+    views = {name: session.validation.views(network) for name, network in {**networks, **teachers}.items()}
     if len(teachers) > 1:
         views["teachers"] = [pooled(view) for view in zip(*(views[name] for name in teachers), strict=True)]
     for name, (plain, mirrored) in views.items():
         found = {"plain": plain, "flips": pooled((plain, mirrored))}
-        session.log["final"][name] = {key: session.held_out.metrics_of(logits) for key, logits in found.items()}
+        session.log["final"][name] = {key: session.validation.metrics_of(logits) for key, logits in found.items()}
         for key, metrics in session.log["final"][name].items():
             session.clock.say(f"{name}, {key}: {in_words(metrics)}")
     session.write_log()
@@ -379,17 +379,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         teachers, students = ({name: smaller(c) for name, c in part.items()} for part in (teachers, students))
     for name in students:
         refuse_place(options.output / name / CHECKPOINT, resume=False)
-    training, held_out = open_dataset(options.data).read_for_training()
-    keep, left_out = training_rows_to_keep(training, held_out)
+    training, validation = open_dataset(options.data).read_for_training()
+    keep, left_out = training_rows_to_keep(training, validation)
     training = fitted(training[keep][:320] if options.tiny_run else training[keep], 1)
-    data, machine = manifest(training, held_out, left_out), Machine(options.device)
+    data, machine = manifest(training, validation, left_out), Machine(options.device)
     records = {name: new_record(config, stacked(training), data, machine) for name, config in students.items()}
     scale, clock = next(iter(records.values())).input, Clock(options.limit_s)
-    looked_at = HeldOut(held_out, scale, options.device)
+    looked_at = ValidationFaces(validation, scale, options.device)
     options.output.mkdir(parents=True, exist_ok=True)
     session = Session(training, looked_at, scale, clock, options.output, options.device, records)
     name = torch.cuda.get_device_name() if options.device == "cuda" else "the processor"
-    clock.say(f"{len(training)} faces to learn from, {len(held_out)} to look at, on {name}")
+    clock.say(f"{len(training)} faces to learn from, {len(validation)} to look at, on {name}")
     session.log |= {"torch": torch.__version__, "device": name}
     trained = train_teachers(session, teachers)
     final_metrics(session, train_students(session, trained), trained)

@@ -56,8 +56,8 @@ def test_each_student_is_a_finished_run_that_names_its_teachers(tool: ModuleType
 
 
 def test_a_student_is_exported_as_any_run(data: Path, results: Path, tmp_path: Path) -> None:
-    held_out = open_dataset(data).read(Split.VALIDATION)
-    exported = export(results / "base", held_out, tmp_path / "base.onnx")
+    validation = open_dataset(data).read(Split.VALIDATION)
+    exported = export(results / "base", validation, tmp_path / "base.onnx")
     assert load_model(exported.path).metadata.training == read_record(results / "base").facts
     assert exported.parity.network_accuracy["P3"] == pytest.approx(
         read_record(results / "base").accuracy["P3"], abs=1e-4

@@ -9,14 +9,14 @@ from torch import Tensor, nn
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces
 from mien.expressions import FER7, FERPLUS8, core4_positions
 from mien.preprocess import Preprocessing, normalize
-from mien.train.dataloaders import fitted, held_out_truths, stacked, with_channels
+from mien.train.dataloaders import fitted, stacked, validation_targets, with_channels
 from mien.train.device_steps import Heads
 
 _BATCH = 1_200
 
 
-class HeldOut:
-    """Faces to look at, on the device, and their truths by protocol, on the processor.
+class ValidationFaces:
+    """Faces to look at, on the device, and their targets by protocol, on the processor.
 
     Args:
         faces: Held-out faces.
@@ -26,7 +26,7 @@ class HeldOut:
 
     def __init__(self, faces: LabelledFaces, preprocessing: Preprocessing, device: str) -> None:
         self.pixels = torch.from_numpy(with_channels(stacked(fitted(faces, len(preprocessing.mean))))).to(device)
-        self.truths = {name: torch.from_numpy(truth) for name, truth in sorted(held_out_truths(faces).items())}
+        self.targets = {name: torch.from_numpy(target) for name, target in sorted(validation_targets(faces).items())}
         self.preprocessing = preprocessing
 
     def views(self, network: nn.Module) -> list[Heads]:
@@ -60,8 +60,8 @@ class HeldOut:
             "P4": ferplus8,
         }
         found = {}
-        for name, truth in self.truths.items():
-            chosen, true = by_protocol[name][truth != NO_LABEL], truth[truth != NO_LABEL]
+        for name, target in self.targets.items():
+            chosen, true = by_protocol[name][target != NO_LABEL], target[target != NO_LABEL]
             found[name] = (chosen.argmax(dim=1) == true).float().mean().item()
             nll = [nn.functional.cross_entropy(chosen / t, true).item() for t in (1.0, *np.geomspace(0.4, 2.5, 45))]
             found[f"nll_{name}"], found[f"nll_best_{name}"] = nll[0], min(nll)
