@@ -74,6 +74,9 @@ _SHORT_CHUNK = 1000
 
 _TEXT_WITH_ORIENTATION = (b"XML:com.adobe.xmp", b"Raw profile type exif")
 
+_DEFLATE = (8, 32946)
+_LARGEST_STRIP = 1 << 26
+
 _END_OF_JPEG = b"\xff\xd9"
 _FILLING = b"\xaa" * 64 + b"".join(bytes((0xFF, 0xD0 + i)) + b"\xaa" * 64 for i in range(8))
 """What would make other pixels of a JPEG that is cut off, also of one that has restart markers."""
@@ -81,15 +84,17 @@ _FILLING = b"\xaa" * 64 + b"".join(bytes((0xFF, 0xD0 + i)) + b"\xaa" * 64 for i 
 
 @dataclass(frozen=True, slots=True)
 class FloatTiff:
-    """A TIFF with floating-point pixels that Pillow does not read: uncompressed, channels last, in strips.
+    """A TIFF with floating-point pixels that Pillow does not read: channels last, in strips, deflated or not.
 
     Attributes:
         size: Width and height in pixels, as stored.
         orientation: As in EXIF.
         channels: 1, 3 or 4.
         dtype: Of a value, in the file's order of bytes.
-        strips: Where each strip starts in the file.
+        strips: Where each strip starts in the file, and its bytes there.
         rows_per_strip: Of all strips but the last.
+        deflated: Whether strips are compressed.
+        predicted: Whether rows hold differences of bytes (predictor 3).
         file: To read from.
     """
 
@@ -97,21 +102,38 @@ class FloatTiff:
     orientation: int
     channels: int
     dtype: np.dtype[Any]
-    strips: tuple[int, ...]
+    strips: tuple[tuple[int, int], ...]
     rows_per_strip: int
+    deflated: bool
+    predicted: bool
     file: IO[bytes]
 
-    def rows(self, top: int, bottom: int) -> NDArray[np.floating]:
+    def rows(self, top: int, bottom: int) -> NDArray[np.floating[Any]]:
         """Some of the rows, of shape (N, width, channels)."""
         row_bytes = self.size[0] * self.channels * self.dtype.itemsize
         found = bytearray()
         while top < bottom:
             strip, inside = divmod(top, self.rows_per_strip)
             number = min(bottom - top, self.rows_per_strip - inside)
-            self.file.seek(self.strips[strip] + inside * row_bytes)
-            found += self.file.read(number * row_bytes)
+            found += self._bytes_of(strip, inside * row_bytes, (inside + number) * row_bytes)
             top += number
-        return np.frombuffer(found, self.dtype).reshape(-1, self.size[0], self.channels)
+        stored = np.frombuffer(found, np.uint8).reshape(-1, row_bytes)
+        values = self._put_together(stored) if self.predicted else stored.view(self.dtype)
+        return values.reshape(-1, self.size[0], self.channels)
+
+    def _bytes_of(self, strip: int, start: int, end: int) -> bytes:
+        offset, size = self.strips[strip]
+        if self.deflated:
+            self.file.seek(offset)
+            return zlib.decompressobj().decompress(self.file.read(size), end)[start:]
+        self.file.seek(offset + start)
+        return self.file.read(end - start)
+
+    def _put_together(self, stored: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
+        """Undoes predictor 3: sums of bytes, then the first bytes of all values of a row, the second and so on."""
+        summed = np.add.accumulate(stored.reshape(len(stored), -1, self.channels), axis=1, dtype=np.uint8)
+        by_byte = summed.reshape(len(stored), self.dtype.itemsize, -1)
+        return np.ascontiguousarray(by_byte.transpose(0, 2, 1)).view(self.dtype.newbyteorder(">"))[..., 0]
 
 
 def check_size(width: int, height: int, *, name: str, max_pixels: int) -> None:
@@ -337,36 +359,35 @@ def _open_tiff(file: IO[bytes], name: str) -> "Image.Image | FloatTiff":
 
 def _float_tiff(file: IO[bytes], name: str) -> FloatTiff:
     """A TIFF whose arrangement of pixels Pillow does not know, if it is one that can be read all the same."""
+    tags = TiffImagePlugin
     head = file.read(8)
-    directory = TiffImagePlugin.ImageFileDirectory_v2(head + (file.read(8) if head[2:3] == b"\x2b" else b""))
+    directory = tags.ImageFileDirectory_v2(head + (file.read(8) if head[2:3] == b"\x2b" else b""))
     file.seek(directory.next)
     directory.load(file)
-    width, height = (int(directory[tag]) for tag in (TiffImagePlugin.IMAGEWIDTH, TiffImagePlugin.IMAGELENGTH))
-    bits = set(directory.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
-    kinds = set(directory.get(TiffImagePlugin.SAMPLEFORMAT, (1,)))
-    channels = int(directory.get(TiffImagePlugin.SAMPLESPERPIXEL, 1))
-    strips = directory.get(TiffImagePlugin.STRIPOFFSETS, ())
-    rows_per_strip = min(int(directory.get(TiffImagePlugin.ROWSPERSTRIP, height)), height)
-    plain = (
-        directory.get(TiffImagePlugin.COMPRESSION, 1) == 1
-        and directory.get(TiffImagePlugin.PLANAR_CONFIGURATION, 1) == 1
-        and directory.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) in (1, 2)
-        and rows_per_strip > 0
-        and len(strips) == -(-height // rows_per_strip)
-    )
-    if not (plain and kinds == {3} and bits in ({16}, {32}, {64}) and channels in (1, 3, 4)):
-        what = {1: "whole numbers", 2: "numbers with a sign", 3: "floats"}.get(min(kinds), "values of another kind")
+    width, height = int(directory[tags.IMAGEWIDTH]), int(directory[tags.IMAGELENGTH])
+    bits, kinds = (set(directory.get(tag, (1,))) for tag in (tags.BITSPERSAMPLE, tags.SAMPLEFORMAT))
+    channels = int(directory.get(tags.SAMPLESPERPIXEL, 1))
+    compression, predictor = directory.get(tags.COMPRESSION, 1), directory.get(tags.PREDICTOR, 1)
+    strips = tuple(zip(directory.get(tags.STRIPOFFSETS, ()), directory.get(tags.STRIPBYTECOUNTS, ()), strict=False))
+    rows_per_strip = min(int(directory.get(tags.ROWSPERSTRIP, height)), height)
+    in_strips = directory.get(tags.PLANAR_CONFIGURATION, 1) == 1 and len(strips) == -(-height // max(1, rows_per_strip))
+    floats = kinds == {3} and bits in ({16}, {32}, {64}) and channels in (1, 3, 4)
+    deflated = compression in _DEFLATE and rows_per_strip * width * channels * max(bits) // 8 <= _LARGEST_STRIP
+    known = directory.get(tags.PHOTOMETRIC_INTERPRETATION) in (1, 2) and (compression == 1 or deflated)
+    if not (in_strips and floats and known and predictor in (1, 3)):
+        kind = {1: "whole numbers", 2: "numbers with a sign", 3: "floats"}.get(min(kinds), "values of another kind")
         raise UnsupportedPicture(
-            f"{name}: is a TIFF of {channels} x {'/'.join(map(str, sorted(bits)))} bits ({what}) in an arrangement "
-            "that is not read; save it with 8 or 16 bits, or as PNG"
+            f"{name}: is a TIFF of {channels} x {'/'.join(map(str, sorted(bits)))} bits ({kind}), arranged or "
+            "compressed in a way that is not read; save it with 8 or 16 bits, or as PNG"
         )
-    order = "<" if head[:2] == b"II" else ">"
     return FloatTiff(
         size=(width, height),
         orientation=int(directory.get(0x0112, 1)),
         channels=channels,
-        dtype=np.dtype(f"{order}f{bits.pop() // 8}"),
-        strips=tuple(int(start) for start in strips),
+        dtype=np.dtype(f"{'<' if head[:2] == b'II' else '>'}f{bits.pop() // 8}"),
+        strips=strips,
         rows_per_strip=rows_per_strip,
+        deflated=deflated,
+        predicted=predictor == 3,
         file=file,
     )
