@@ -16,7 +16,7 @@ import torch
 from _measure import summary, times_ms
 from torch import Tensor
 
-from mien.data.dataset import read_for_training
+from mien.data.dataset import open_dataset
 from mien.data.labelled_faces import LabelledFaces
 from mien.model.package import shipped_models
 from mien.preprocess import Preprocessing
@@ -34,9 +34,7 @@ PREPROCESSING = Preprocessing(48, 48, "gray", mean=(128.0,), std=(64.0,))
 
 
 def read(data: Path, config: TrainingConfig) -> tuple[LabelledFaces, LabelledFaces]:
-    return read_for_training(
-        data, classes=config.data.classes, source=config.data.name, color=config.network.channels == 3
-    )
+    return open_dataset(data, config.data.classes, name=config.data.name).read_for_training()
 
 
 def read_ms(data: Path, config: TrainingConfig) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 from _measure import machine, report
 from numpy.typing import NDArray
 
-from mien.data.dataset import read_faces, split_name
+from mien.data.dataset import open_dataset
 from mien.data.split import Split, split_named
 from mien.evaluate.protocols import P1
 from mien.expressions import CORE4
@@ -49,14 +49,16 @@ def main() -> None:
 
 def measured(data: Path, model_name: str, run: Path | None, split: Split) -> dict[str, Any]:
     """Accuracy by P1 done rightly and with each mistake."""
-    faces = read_faces(data, split=split)
+    dataset = open_dataset(data)
+    faces = dataset.read(split)
     faces = faces[P1.counts(faces)]
     truth, model = P1.truth(faces), load_model(model_name)
     answer = model.metadata.answer(P1.expressions.name)
-    answers = model.probabilities(faces.pixels, P1.expressions.name).argmax(axis=1)
+    pixels = faces.gray()
+    answers = model.probabilities(pixels, P1.expressions.name).argmax(axis=1)
 
     def rescaled(factor: float) -> Labels:
-        found = probabilities(_logits(model, faces.pixels * factor), answer)
+        found = probabilities(_logits(model, pixels * factor), answer)
         return np.asarray(found.argmax(axis=1))
 
     order = np.random.default_rng(SEED).permutation(len(truth))
@@ -72,11 +74,11 @@ def measured(data: Path, model_name: str, run: Path | None, split: Split) -> dic
         kept = folders[: len(truth) // size * size]
         rows.append(row(f"last batch of {size} dropped, class by class", answers[kept], truth[kept]))
     if run:
-        rows += _training_mode(run, faces.pixels, truth, order)
+        rows += _training_mode(run, pixels, truth, order)
     return {
         "machine": machine(["numpy", "onnxruntime", "torch"]),
         "model": {"name": model.file.name, "sha256": model.file.sha256},
-        "data": {"split": split_name(data, split), "protocol": f"{P1.code} {P1.name}", "images": len(truth)},
+        "data": {"split": dataset.splits[split], "protocol": f"{P1.code} {P1.name}", "images": len(truth)},
         "rows": rows,
         "handfuls": [handful(size, answers == truth) for size in HANDFULS],
     }

@@ -26,7 +26,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mien.data.dataset import read_for_training
+from mien.data.dataset import open_dataset
 from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces
 from mien.expressions import FERPLUS8, core4_positions
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     model = load_model(arguments.model)
-    training, held_out = read_for_training(arguments.data)
+    training, held_out = open_dataset(arguments.data).read_for_training()
     training = training[training_rows_to_keep(training, held_out)[0]]
     figures = {
         "machine": machine(["mien", "onnxruntime", "numpy", "scikit-learn"]),
@@ -60,7 +60,7 @@ def main() -> None:
 
 def panels(faces: LabelledFaces, model: ExpressionModel, draws: int) -> Iterator[dict[str, Any]]:
     """Panels of each size beside the model, by P2 and P4."""
-    logits = model.logits(faces.pixels)[FERPLUS8.name]
+    logits = model.logits(faces.gray())[FERPLUS8.name]
     rng = np.random.default_rng(SEED)
     for size in PANELS:
         drawn = [panel(faces.votes, size, rng) for _ in range(draws)]
@@ -116,7 +116,7 @@ def over_draws(right: NDArray[np.float64], counted: NDArray[np.float64]) -> Esti
 def from_votes(training: LabelledFaces, held_out: LabelledFaces, model: ExpressionModel) -> Iterator[dict[str, Any]]:
     """How well FER2013's label is foretold from the votes, from the model, and from both."""
     known = [
-        {"votes": np.sqrt(faces.votes), "model": np.hstack(list(model.logits(faces.pixels).values()))}
+        {"votes": np.sqrt(faces.votes), "model": np.hstack(list(model.logits(faces.gray()).values()))}
         for faces in (training, held_out)
     ]
     for protocol, truth_of in (("P1", LabelledFaces.fer2013_core4), ("P3", lambda faces: faces.fer7)):

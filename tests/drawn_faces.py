@@ -1,9 +1,13 @@
 """Drawn faces of the four core expressions: labelled data small enough to make on the spot."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from mien.data.crops import Crops
 from mien.data.labelled_faces import VOTE_COLUMNS, LabelledFaces
 from mien.expressions import CORE4, FER7, FERPLUS8, core4_positions
 
@@ -16,11 +20,16 @@ def drawn_faces(count: int, seed: int) -> LabelledFaces:
     votes[np.arange(count), np.array(core4_positions(FERPLUS8))[core]] = 8
     votes[:, 0] += 2
     return LabelledFaces(
-        pixels=np.stack([drawn_face(CORE4.labels[position], rng) for position in core]),
+        crops=Crops([drawn_face(CORE4.labels[position], rng) for position in core]),
         fer7=np.array(core4_positions(FER7))[core],
         votes=votes,
         rows=np.arange(count),
     )
+
+
+def in_splits(parts: Mapping[str, LabelledFaces]) -> LabelledFaces:
+    """The faces of several splits, by what these are called, one split after the other."""
+    return LabelledFaces.concatenate([replace(faces, split=np.full(len(faces), name)) for name, faces in parts.items()])
 
 
 def drawn_face(expression: str, rng: np.random.Generator) -> NDArray[np.uint8]:

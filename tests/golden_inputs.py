@@ -179,36 +179,72 @@ def _write_onnx(path: Path, outputs: dict[str, tuple[int | None, ...]], metadata
     path.write_bytes(model.SerializeToString())
 
 
+_REASONS = ("total", "exact", "near", "conflicting", "flat", "not_a_face", "kept")
+
+
 def _metadata() -> str:
-    """What the model file says of itself; it has learnt nothing of disgust."""
+    """What the model file says of itself; it has learned nothing of disgust."""
+    core = tuple(FER7.index(label) for label in ("happy", "sad", "surprise", "neutral"))
+    core8 = tuple(SETS["ferplus8"].index(label) for label in ("happiness", "sadness", "surprise", "neutral"))
+    answers = {
+        "core4": ("ferplus8", core8),
+        "core4-fer2013": ("fer7", core),
+        "fer7": ("fer7", tuple(range(7))),
+        "ferplus8": ("ferplus8", tuple(range(8))),
+    }
     return json.dumps(
         {
-            "format_version": 1,
+            "format_version": 2,
             "name": "templates",
-            "heads": ["fer7", "ferplus8"],
-            "labels": SETS,
-            "preprocessing": {
-                "size_px": _SIDE,
-                "mean": 128.0,
-                "std": 1.0,
-                "framing": {"scale": 1.0, "shift_down": 0.0, "upright": False},
+            "version": "0.0.0",
+            "heads": {head: SETS[head] for head in ("fer7", "ferplus8")},
+            "input": {
+                "height": _SIDE,
+                "width": _SIDE,
+                "channels": "gray",
+                "mean": [128.0],
+                "std": [1.0],
+                "framing": {"kind": "box", "scale": 1.0, "shift_down": 0.0, "upright": False},
+                "resampling": "area",
             },
-            "calibration": {
-                "temperature": dict.fromkeys(SETS, 2.0),
-                "least_support": dict.fromkeys(SETS, 0.5),
+            "answers": {
+                name: {
+                    "head": head,
+                    "labels": SETS[name],
+                    "positions": positions,
+                    "temperature": 2.0,
+                    "head_temperature": 2.0,
+                    "threshold": 0.5,
+                    "training_prior": None,
+                }
+                for name, (head, positions) in answers.items()
             },
-            "licence": "Weights: none needed, they are drawn.",
+            "license": "Weights: none needed, they are drawn.",
             "selected_on": "PublicTest",
             "training": {
+                "config": {},
                 "data": {
                     "source": "FER2013",
                     "training": 84,
+                    "with_votes": 84,
+                    "held_out": 0,
                     "training_sha256": "0" * 64,
+                    "held_out_sha256": "0" * 64,
                     "training_by_label": {label: 0 if label == "disgust" else 14 for label in FER7},
-                }
+                    "training_by_majority": {},
+                    "left_out": dict.fromkeys(_REASONS, 0),
+                    "near_duplicate_correlation": 0.99,
+                    "flat_below": 1.0,
+                    "not_a_face": "never",
+                },
+                "sources": {},
+                "epochs_done": 1,
+                "elapsed_s": 1.0,
+                "starts": [],
             },
-            "metrics": {},
-            "export": {"precision": "fp32", "opset": 17, "inputs": {"faces": ["batch", 1, _SIDE, _SIDE]}},
+            "metrics": None,
+            "export": {"precision": "fp32", "opset": 17, "range_faces": None, "parity": None},
+            "layers": [],
         }
     )
 

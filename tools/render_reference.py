@@ -5,13 +5,16 @@ python tools/render_reference.py
 
 import json
 import re
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mien.results import row_columns
 from mien.search.config import SearchConfig
 from mien.study.config import StudyConfig
 from mien.train.config import TrainingConfig
+from mien.writers import SCHEMA
 
 REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
 GENERATED = "<!-- Written by tools/render_reference.py. -->\n"
@@ -143,7 +146,59 @@ def _markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-PAGES: dict[str, Callable[[], str]] = {"configuration.md": configuration}
+_OUTPUT = """# Output of recognition
+
+{generated}
+What `mien recognize`, `PictureResult.to_dict()` and the classes of `mien.writers` give; examples are in
+[recognize.md](../recognize.md). [picture-result.schema.json](picture-result.schema.json) is the same as JSON Schema.
+
+## Record of a picture
+
+One element of JSON, one line of JSON Lines. `faces[]` stands for each element of the list `faces`. Fields marked as
+optional may be missing; all others are always there, and null where they have no value.
+"""
+_ROWS = """## Row of a face
+
+CSV, Parquet and DataFrames have one row a face, with the columns below, which mean the same as above. `face` is the
+number of the face in its picture, from left to right and from 1; `other` is the name alone.
+
+{columns}
+"""
+
+
+def output() -> str:
+    """Every field of the record of a picture, and the columns of the row of a face."""
+    table = _markdown(("field", "type", "meaning"), list(_fields(SCHEMA, "")))
+    named = ", ".join(f"`{column}`" for column in row_columns(()))
+    last = "and the probability of each expression, such as `p_happy`."
+    columns = textwrap.fill(f"{named}, {last}", 120, break_on_hyphens=False, break_long_words=False)
+    return "\n".join((_OUTPUT.format(generated=GENERATED), table, _ROWS.format(columns=columns)))
+
+
+def _fields(record: Schema, path: str) -> Iterator[tuple[str, str, str]]:
+    for name, each in record["properties"].items():
+        field = next(form for form in each.get("anyOf", (each,)) if form.get("type") != "null")
+        kind = _kind(field) + (" or null" if "anyOf" in each else "")
+        optional = "" if name in record["required"] else ", optional"
+        yield f"`{path}{name}`", kind + optional, field.get("description", "")
+        inner = field.get("items", field)
+        if "properties" in inner:
+            yield from _fields(inner, f"{path}{name}{'[]' if 'items' in field else ''}.")
+
+
+def _kind(field: Schema) -> str:
+    if field["type"] == "array":
+        return f"list of {field['minItems']} numbers" if "minItems" in field else "list"
+    if field["type"] == "object":
+        return "object" if "properties" in field else "object of numbers by name"
+    return ", ".join(filter(None, (_TYPES[field["type"]], _bounds(field))))
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "configuration.md": configuration,
+    "output.md": output,
+    "picture-result.schema.json": lambda: json.dumps(SCHEMA, indent=2) + "\n",
+}
 
 
 def main() -> None:

@@ -133,11 +133,12 @@ def fit_crops(crops: Crops, preprocessing: Preprocessing) -> NDArray[np.uint8]:
         preprocessing: Size and color; its framing does not apply.
 
     Returns:
-        uint8 of shape (N, *crop_shape): `crops` itself where it fits. A crop of other proportions is squeezed, as data
-        sets of crops are.
+        uint8 of shape (N, *crop_shape): `crops` itself where it fits, or the array that it has in `stacked`. A crop of
+        other proportions is squeezed, as data sets of crops are.
     """
-    if isinstance(crops, np.ndarray) and crops.shape[1:] == preprocessing.crop_shape:
-        return crops
+    stacked: NDArray[np.uint8] | None = crops if isinstance(crops, np.ndarray) else getattr(crops, "stacked", None)
+    if stacked is not None and stacked.shape[1:] == preprocessing.crop_shape:
+        return stacked
     fitted = np.empty((len(crops), *preprocessing.crop_shape), dtype=np.uint8)
     for index, crop in enumerate(crops):
         fitted[index] = fit_crop(crop, preprocessing)

@@ -32,6 +32,11 @@ class Estimate:
     low: float
     high: float
 
+    @property
+    def complement(self) -> "Estimate":
+        """Of a share, that of the rest."""
+        return Estimate(1 - self.value, 1 - self.high, 1 - self.low)
+
     @classmethod
     def of_proportion(cls, hits: float, total: float) -> "Estimate":
         """The proportion `hits` of `total` with its score interval; 0, and anything possible, of nothing."""

@@ -112,7 +112,7 @@ def test_weights_are_the_same_in_both_processes_and_in_the_file(folder: Path) ->
 def test_accuracy_is_that_of_one_process(folder: Path) -> None:
     facts = run_facts(folder / "alone")
     faces = held_out()
-    fer7, ferplus8 = network_logits(trained_network(folder / "alone", facts), faces.pixels).values()
+    fer7, ferplus8 = network_logits(trained_network(folder / "alone", facts), faces.gray()).values()
     answers = {
         "P1": fer7[:, list(core4_positions(FER7))].argmax(axis=1),
         "P2": ferplus8[:, list(core4_positions(FERPLUS8))].argmax(axis=1),

@@ -35,10 +35,10 @@ def test_export_takes_the_held_out_faces_of_the_run_alone(run: Run, tmp_path: Pa
 
 def test_package_answers_as_the_network(package: Path, held_out: LabelledFaces) -> None:
     model = load_model(package)
-    answers = model.probabilities(held_out.pixels, "core4").argmax(axis=1)
+    answers = model.probabilities(held_out.gray(), "core4").argmax(axis=1)
     assert (answers == held_out.consensus_core4()).mean() > 0.9
     for name in ANSWERS:
-        np.testing.assert_allclose(model.probabilities(held_out.pixels, name).sum(axis=1), 1)
+        np.testing.assert_allclose(model.probabilities(held_out.gray(), name).sum(axis=1), 1)
 
 
 def test_package_says_where_it_comes_from(package: Path) -> None:
@@ -114,8 +114,8 @@ def test_answers_do_not_depend_on_the_batch(
     model = load_model(packages[precision].path)
     order = np.random.default_rng(3).permutation(len(held_out))
     for name in ANSWERS:
-        together = model.probabilities(held_out.pixels[order], name)[np.argsort(order)]
-        alone = [model.probabilities(held_out.pixels[[face]], name) for face in range(20)]
+        together = model.probabilities(held_out.gray()[order], name)[np.argsort(order)]
+        alone = [model.probabilities(held_out.gray()[[face]], name) for face in range(20)]
         np.testing.assert_allclose(np.concatenate(alone), together[:20], rtol=0, atol=1e-5)
 
 
@@ -161,9 +161,9 @@ def test_where_one_precision_is_refused_none_is_written(
 
 def test_recognizer_takes_a_package_by_path(package: Path, held_out: LabelledFaces) -> None:
     recognizer = Recognizer(package, detector="none")
-    (face,) = recognizer.recognize(held_out.pixels[0])
+    (face,) = recognizer.recognize(held_out.gray()[0])
     assert face.expression == "happy"
-    assert face.prediction == recognizer.classify([held_out.pixels[0]])[0]
+    assert face.prediction == recognizer.classify([held_out.gray()[0]])[0]
 
 
 def test_unfinished_run_is_not_exported(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:

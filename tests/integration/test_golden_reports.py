@@ -127,7 +127,7 @@ def test_evaluation_of_a_model_with_everything(run: Run, golden: Golden, tmp_pat
     files = {form: tmp_path / f"report.{form}" for form in ("json", "markdown", "html")}
     ran = run(
         *("evaluate", "templates.onnx", "faces/fer2013.csv", "--training", "faces/fer2013.csv"),
-        *("--against", "others.csv", "--parity", "--robustness", 24),
+        *("--against", "others.csv", "--invariance", "--robustness", 24),
         *(part for form, path in files.items() for part in (f"--{form}", path)),
     )
     golden.check("reports/evaluate.txt", spoken(ran))

@@ -7,10 +7,12 @@ import pytest
 
 onnx = pytest.importorskip("onnx", reason="the extra train is not installed")
 
+from drawn_faces import drawn_faces  # noqa: E402
 from made_models import GRAY, GRAY_112, OWN_WORDS, RGB_64, own_words, write_made  # noqa: E402
 
 from mien.cli import main  # noqa: E402
 from mien.errors import ModelError, UnknownExpressionSet  # noqa: E402
+from mien.evaluate import EvaluationOptions, evaluate, load_classifier, markdown  # noqa: E402
 from mien.model.calibration import whole_head  # noqa: E402
 from mien.model.metadata import METADATA_KEY, ModelMetadata  # noqa: E402
 from mien.model.package import load_model  # noqa: E402
@@ -96,3 +98,31 @@ def test_the_commands_take_it(tmp_path: Path, examples: Path, capsys: pytest.Cap
         main(["recognize", "--model", str(path), str(examples / "astronaut.jpg")])
     assert ended.value.code == 0
     assert any(word in capsys.readouterr().out for word in OWN_WORDS)
+
+
+MOODS = ("happy", "sadness", "tense")
+
+
+@ALL
+def test_it_is_evaluated_on_the_labels_of_the_data_that_it_knows(asked: Preprocessing, tmp_path: Path) -> None:
+    claims = ModelMetadata("own", asked, {"mood": MOODS}, {"mood": whole_head("mood", MOODS)}, license="CC0-1.0")
+    classifier = load_classifier(write_made(tmp_path / "own.onnx", claims))
+    faces = drawn_faces(24, seed=4)
+    found = evaluate(classifier, faces, EvaluationOptions(robustness=2, gallery=1, invariance=4, against=classifier))
+    [plain] = found.plain_results
+    assert (plain.protocol.name, plain.metrics.n, list(plain.metrics.recall)) == (
+        "mood/labels",
+        12,
+        ["happy", "sadness"],
+    )
+    assert found.invariance is not None
+    assert found.invariance.holds
+    assert found.analyses[0].certainty.mark is not None
+    assert found.comparisons[0].p_value == 1
+    assert "## mood mood/labels" in markdown(found)
+
+
+def test_where_no_face_has_its_words_that_is_said(tmp_path: Path) -> None:
+    classifier = load_classifier(write_made(tmp_path / "own.onnx", own_words()))
+    with pytest.raises(ModelError, match="own knows no expressions that this data has truth for: mood"):
+        evaluate(classifier, drawn_faces(8, seed=5))

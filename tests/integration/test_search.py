@@ -17,6 +17,7 @@ from mien.errors import ConfigError, OutputError
 from mien.search import search as searching
 from mien.search import trial as trials_of
 from mien.search.config import SearchConfig
+from mien.search.report import Selection
 from mien.search.search import Search, SearchOptions
 from mien.search.storage import counted, open_study, try_again
 from mien.search.trial import REASON
@@ -219,7 +220,7 @@ def test_two_processes_share_a_search(tmp_path: Path) -> None:
 def test_a_part_of_the_training_split_can_take_the_place_of_validation(tmp_path: Path) -> None:
     config = SearchConfig.model_validate(SETTINGS | {"selected_on": "train"})
     search = Search("inner", config, (drawn_faces(100, seed=0), FACES[1]), tmp_path)
-    assert search.faces == {"train": 24, "validation": 10}
+    assert search.selection == Selection("train", 24, 10)
 
 
 def test_a_storage_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -223,7 +223,7 @@ def test_training_that_diverges_keeps_its_last_epoch_of_numbers(
         return step(module, batch, batch_idx) * (math.nan if module.current_epoch == 1 else 1)
 
     monkeypatch.setattr(ExpressionTraining, "training_step", diverging)
-    with pytest.raises(ConfigError, match="the training diverged: the loss of epoch 2 is no number; lower optimizer"):
+    with pytest.raises(ConfigError, match="the training diverged: the loss became NaN or infinite in epoch 2; lower"):
         fit(training[:32], held_out, CONFIG, tmp_path, QUIET)
     facts, checkpoint = run_facts(tmp_path), torch.load(tmp_path / CHECKPOINT, weights_only=True)
     assert facts["epochs_done"] == 1

@@ -140,7 +140,7 @@ def test_tensors_and_arrays_are_normalised_alike() -> None:
 
 
 def test_color_is_normalized_by_channel_in_tensors_as_in_arrays() -> None:
-    import torch
+    torch = pytest.importorskip("torch", reason="the extra train is not installed")
 
     values = np.random.default_rng(0).uniform(0, 255, (2, 3, 8, 8)).astype(np.float32)
     given = normalize(values, RGB)

@@ -106,7 +106,7 @@ def test_records_of_another_form_are_not(wrong: dict[str, Any]) -> None:
 
 
 def test_the_schema_is_json_and_the_documented_one(examples: Path) -> None:
-    documented = examples.parent / "docs" / "picture-result.schema.json"
+    documented = examples.parent / "docs" / "reference" / "picture-result.schema.json"
     assert json.loads(documented.read_text("utf-8")) == SCHEMA == json.loads(json.dumps(SCHEMA))
 
 

@@ -1,12 +1,10 @@
 """How far FER2013's label and the majority of the FER+ voters agree."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.collection import Collection
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces, majority
 from mien.expressions import CORE4, FER7, FERPLUS8, FERPLUS8_OF_FER7
 from mien.stats import Proportion
@@ -36,23 +34,11 @@ class Agreement:
     core4: Proportion
     core4_by_label: dict[str, Proportion]
 
-    def to_dict(self) -> dict[str, Any]:
-        """All of it as plain numbers, strings, lists and dicts."""
-        return {
-            "split": self.split,
-            "with_votes": self.with_votes,
-            "table": self.table,
-            "overall": self.overall.to_dict(),
-            "by_label": {label: share.to_dict() for label, share in self.by_label.items()},
-            "core4": self.core4.to_dict(),
-            "core4_by_label": {label: share.to_dict() for label, share in self.core4_by_label.items()},
-        }
 
-
-def agreements(data: Collection) -> tuple[Agreement, ...]:
+def agreements(faces: LabelledFaces) -> tuple[Agreement, ...]:
     """The agreement in each split that has votes."""
-    parts = {name: data.faces[data.within([name])] for name in data.splits}
-    return tuple(_agreement(name, faces) for name, faces in parts.items() if faces.votes.any())
+    parts = {name: faces[faces.within([name])] for name in faces.splits}
+    return tuple(_agreement(name, part) for name, part in parts.items() if part.votes.any())
 
 
 def majority_fer7(votes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -1,5 +1,6 @@
 """How many faces there are of each class, how large they were, and how bright, contrasty and sharp they are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.collection import Collection
 from mien.data.image_quality import MEASURES, light
-from mien.data.labelled_faces import NO_LABEL
+from mien.data.labelled_faces import NO_LABEL, LabelledFaces
 from mien.expressions import FER7
 from mien.images import picture_size
+from mien.results import to_jsonable
 from mien.stats import Proportion
 
 UNLABELLED = "no label"
@@ -72,8 +73,8 @@ class Sizes:
             "split": self.split,
             "width": _named(self.width),
             "height": _named(self.height),
-            "enlarged": self.enlarged.to_dict(),
-            "squeezed": self.squeezed.to_dict(),
+            "enlarged": to_jsonable(self.enlarged, 4),
+            "squeezed": to_jsonable(self.squeezed, 4),
         }
 
 
@@ -112,17 +113,28 @@ class Composition:
         }
 
 
-def composition(data: Collection) -> Composition:
-    """Counts the faces and measures their light."""
-    measures = light(data.faces.pixels)
-    labels = {label: data.faces.fer7 == position for position, label in enumerate(FER7.labels)}
-    if np.any(data.faces.fer7 == NO_LABEL):
-        labels[UNLABELLED] = data.faces.fer7 == NO_LABEL
-    splits = {name: data.within([name]) for name in data.splits}
-    _, height, width = data.faces.pixels.shape
+def composition(faces: LabelledFaces, gray: NDArray[np.uint8], folder: Path | None = None) -> Composition:
+    """Counts the faces and measures their light.
+
+    Args:
+        faces: N faces whose splits are known.
+        gray: The same as pictures of one size, uint8 of shape (N, H, W).
+        folder: Holds the files of the faces, where they have any.
+    """
+    measures = light(gray)
+    labels = {label: faces.fer7 == position for position, label in enumerate(FER7.labels)}
+    if np.any(faces.fer7 == NO_LABEL):
+        labels[UNLABELLED] = faces.fer7 == NO_LABEL
+    splits = {name: faces.within([name]) for name in faces.splits}
+    _, height, width = gray.shape
+    sizes: list[Sizes] = []
+    if folder and faces.files is not None:
+        for name, chosen in splits.items():
+            files = [folder / file for file in faces.files[chosen]]
+            sizes.append(_sizes(name, files, (width, height)))
     return Composition(
         size_px=(width, height),
-        sizes=tuple(_sizes(name, files, (width, height)) for name, files in data.files.items()),
+        sizes=tuple(sizes),
         counts={
             name: {label: int((of_split & of_label).sum()) for label, of_label in labels.items()}
             for name, of_split in splits.items()
@@ -132,7 +144,7 @@ def composition(data: Collection) -> Composition:
     )
 
 
-def _sizes(split: str, files: tuple[Path, ...], size_px: tuple[int, int]) -> Sizes:
+def _sizes(split: str, files: Sequence[Path], size_px: tuple[int, int]) -> Sizes:
     sizes = np.array([picture_size(file) for file in files], dtype=np.float64)
     width, height = _percentiles(sizes)
     return Sizes(

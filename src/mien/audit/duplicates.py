@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from mien.data.collection import Collection, Reference
+from mien.data.crops import Crops
 from mien.data.duplicates import NEAR_DUPLICATE, Pairs, exact_duplicates, flat, near_duplicates, standardised
-from mien.data.labelled_faces import NO_LABEL
+from mien.data.labelled_faces import NO_LABEL, LabelledFaces, Reference
+from mien.results import to_jsonable
 
 _DECIMALS = 6  # of a float32 correlation; finer differences are rounding, and the earlier face is then the nearer
 _AT_ONCE = 4096  # pairs compared at once; bounds the memory
@@ -36,10 +37,6 @@ class CopyCount:
     exact_other_label: int
     near: int
     near_other_label: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it by name."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +97,7 @@ class Copies:
         """All of it as plain numbers, strings, lists and dicts."""
         return {
             "near_duplicate_correlation": NEAR_DUPLICATE,
-            "counts": [count.to_dict() for count in self.counts],
+            "counts": to_jsonable(self.counts),
             "spare": self.spare,
             "groups": [group.to_dict() for group in self.groups],
         }
@@ -119,33 +116,38 @@ class _Found:
         return _Found(self.first[mask], self.second[mask], self.correlation[mask], self.exact[mask])
 
 
-def copies(data: Collection) -> Copies:
-    """Finds all copies within and across splits; the time grows with the square of the number of faces."""
-    found = _pairs(data.faces.pixels)
-    own, other = data.split[found.first], data.split[found.second]
+def copies(faces: LabelledFaces, gray: NDArray[np.uint8]) -> Copies:
+    """Finds all copies within and across splits; the time grows with the square of the number of faces.
+
+    Args:
+        faces: N faces whose splits are known.
+        gray: The same as pictures of one size, uint8 of shape (N, H, W), by which nearly equal ones are found.
+    """
+    found = _pairs(faces.crops, gray)
+    within = {name: faces.within([name]) for name in faces.splits}
     # Within a split first: it is what every data set has.
-    places = sorted(np.ndindex(len(data.splits), len(data.splits)), key=lambda place: (place[0], place[0] != place[1]))
+    places = [(own, other) for own in within for other in (own, *(name for name in within if name != own))]
     counts = tuple(
-        _count(data, found.chosen((own == split) & (other == place)), (data.splits[split], data.splits[place]))
-        for split, place in places
+        _count(faces, found.chosen(within[own][found.first] & within[other][found.second]), (own, other))
+        for own, other in places
     )
-    return Copies(counts, _groups(data, found))
+    return Copies(counts, _groups(faces, found))
 
 
-def group_numbers(data: Collection, found: Copies) -> NDArray[np.int64]:
-    """A number for each face that copies share and no other faces have; shape (N,)."""
-    numbers = np.arange(len(data))
+def group_numbers(count: int, found: Copies) -> NDArray[np.int64]:
+    """A number for each of `count` faces that copies share and no other faces have; shape (N,)."""
+    numbers = np.arange(count)
     for group in found.groups:
         numbers[[face.position for face in group.faces]] = group.faces[0].position
     return numbers
 
 
-def _pairs(pixels: NDArray[np.uint8]) -> _Found:
-    shows_something = np.flatnonzero(~flat(pixels))
-    shown = pixels[shows_something]
+def _pairs(crops: Crops, gray: NDArray[np.uint8]) -> _Found:
+    shows_something = np.flatnonzero(~flat(gray))
+    shown, shown_crops = gray[shows_something], crops[shows_something]
     near = near_duplicates(shown, shown)
     near = Pairs(*(side[near.first != near.second] for side in (near.first, near.second)))
-    exact = exact_duplicates(shown, shown)
+    exact = exact_duplicates(shown_crops, shown_crops)
     codes = exact.first * len(shown) + exact.second
     is_exact = np.isin(near.first * len(shown) + near.second, codes)
     correlation = np.where(is_exact, 1.0, _correlations(shown, near))
@@ -161,30 +163,30 @@ def _correlations(pixels: NDArray[np.uint8], pairs: Pairs) -> NDArray[np.float64
     return np.concatenate(parts).round(_DECIMALS)
 
 
-def _count(data: Collection, found: _Found, names: tuple[str, str]) -> CopyCount:
-    exact, exact_other_label = _images_and_conflicts(data, found.chosen(found.exact))
-    near, near_other_label = _images_and_conflicts(data, found)
+def _count(faces: LabelledFaces, found: _Found, names: tuple[str, str]) -> CopyCount:
+    exact, exact_other_label = _images_and_conflicts(faces, found.chosen(found.exact))
+    near, near_other_label = _images_and_conflicts(faces, found)
     return CopyCount(*names, exact, exact_other_label, near, near_other_label)
 
 
-def _images_and_conflicts(data: Collection, found: _Found) -> tuple[int, int]:
+def _images_and_conflicts(faces: LabelledFaces, found: _Found) -> tuple[int, int]:
     """How many faces have a copy, and for how many of them the nearest, else the first, has another label."""
     order = np.lexsort((found.second, -found.correlation, found.first))
-    faces, nearest = np.unique(found.first[order], return_index=True)
-    labels, copied = data.faces.fer7[faces], data.faces.fer7[found.second[order][nearest]]
-    return len(faces), int(((labels != copied) & (labels != NO_LABEL) & (copied != NO_LABEL)).sum())
+    copies, nearest = np.unique(found.first[order], return_index=True)
+    labels, copied = faces.fer7[copies], faces.fer7[found.second[order][nearest]]
+    return len(copies), int(((labels != copied) & (labels != NO_LABEL) & (copied != NO_LABEL)).sum())
 
 
-def _groups(data: Collection, found: _Found) -> tuple[CopyGroup, ...]:
-    links = coo_array((np.ones(len(found.first)), (found.first, found.second)), shape=(len(data), len(data)))
+def _groups(faces: LabelledFaces, found: _Found) -> tuple[CopyGroup, ...]:
+    links = coo_array((np.ones(len(found.first)), (found.first, found.second)), shape=(len(faces), len(faces)))
     _, number = connected_components(links, directed=False)
     members: dict[int, list[int]] = {}
     for position in np.unique(found.first):
         members.setdefault(int(number[position]), []).append(int(position))
     groups = [
         CopyGroup(
-            data.references(np.array(positions)),
-            exact=bool(np.all(data.faces.pixels[positions] == data.faces.pixels[positions[0]])),
+            faces.references(np.array(positions)),
+            exact=all(np.array_equal(faces.crops[position], faces.crops[positions[0]]) for position in positions),
         )
         for positions in members.values()
     ]

@@ -9,12 +9,16 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from mien.audit.agreement import majority_fer7
-from mien.data.collection import Collection, Reference
-from mien.data.labelled_faces import NO_LABEL
+from mien.data.crops import Crops
+from mien.data.labelled_faces import NO_LABEL, LabelledFaces, Reference
 from mien.expressions import FER7, FERPLUS8
+from mien.results import to_jsonable
 from mien.stats import Proportion
 
 FOLDS = 5
+
+DIGITS = 4
+"""Decimals of the shares and probabilities in an audit's JSON."""
 
 QUICK_CLASSIFIER = f"logistic regression on oriented gradients, out of {FOLDS} folds"
 
@@ -67,18 +71,18 @@ CHECKED = (100, 1000)
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class LabelJudge:
     """A classifier whose opinion on labels is asked.
 
     Attributes:
         name: What reports call it.
         unseen: Splits that it was not trained on; only these may it judge.
-        classify: Probabilities of `FER7`, float64 of shape (N, 7), for uint8 faces of shape (N, 48, 48).
+        classify: Probabilities of `FER7`, float64 of shape (N, 7), for N crops.
     """
 
     name: str
     unseen: tuple[str, ...]
-    classify: Callable[[NDArray[np.uint8]], NDArray[np.float64]]
+    classify: Callable[[Crops], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +108,8 @@ class Suspect:
         return {
             **self.face.to_dict(),
             "suggested": self.suggested,
-            "p_label": round(self.p_label, 4),
-            "p_suggested": round(self.p_suggested, 4),
+            "p_label": round(self.p_label, DIGITS),
+            "p_suggested": round(self.p_suggested, DIGITS),
             "majority": self.majority,
         }
 
@@ -123,14 +127,6 @@ class VoteCheck:
     faces: int
     differs: Proportion
     suggested: Proportion | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it as plain numbers and dicts."""
-        return {
-            "faces": self.faces,
-            "differs": self.differs.to_dict(),
-            "suggested": self.suggested.to_dict() if self.suggested else None,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +156,9 @@ class LabelErrors:
         return {
             "judge": self.judge,
             "splits": list(self.splits),
-            "right": self.right.to_dict(),
+            "right": to_jsonable(self.right, DIGITS),
             "by_pair": self.by_pair,
-            "checks": [check.to_dict() for check in self.checks],
+            "checks": to_jsonable(self.checks, DIGITS),
             "suspects": [suspect.to_dict() for suspect in self.suspects],
         }
 
@@ -187,7 +183,7 @@ def confident_labels(labels: NDArray[np.int64], probabilities: NDArray[np.float6
 
 
 def label_errors(
-    data: Collection, probabilities: NDArray[np.float64], judge: str, splits: tuple[str, ...]
+    faces: LabelledFaces, probabilities: NDArray[np.float64], judge: str, splits: tuple[str, ...]
 ) -> LabelErrors:
     """Faces of `splits` whose label is likely wrong.
 
@@ -195,25 +191,25 @@ def label_errors(
     label the judge does not know, that is, gives to none.
 
     Args:
-        data: All faces.
+        faces: All faces.
         probabilities: float64 of shape (M, 7), the judge's, for the M faces of `splits` in order.
         judge: Who gave them.
         splits: Whose faces these are.
     """
-    judged = np.flatnonzero(data.within(splits))
-    labelled = data.faces.fer7[judged] != NO_LABEL
+    judged = np.flatnonzero(faces.within(splits))
+    labelled = faces.fer7[judged] != NO_LABEL
     judged, probabilities = judged[labelled], probabilities[labelled]
-    labels = data.faces.fer7[judged]
+    labels = faces.fer7[judged]
     suggested = confident_labels(labels, probabilities)
     most_probable = probabilities.argmax(axis=1)
     known = np.isin(labels, np.flatnonzero(probabilities.any(axis=0)))
     suspect = np.flatnonzero(known & (suggested != NO_LABEL) & (suggested != labels) & (most_probable != labels))
     margin = probabilities[suspect, labels[suspect]] - probabilities[suspect, suggested[suspect]]
     suspect = suspect[np.argsort(margin, kind="stable")]
-    seen = data.faces[judged[suspect]].majority()
+    seen = faces[judged[suspect]].majority()
     named = tuple(
         Suspect(
-            face=data.reference(judged[i]),
+            face=faces.reference(judged[i]),
             suggested=FER7.labels[suggested[i]],
             p_label=float(probabilities[i, labels[i]]),
             p_suggested=float(probabilities[i, suggested[i]]),
@@ -227,7 +223,7 @@ def label_errors(
         right=Proportion.of(int((most_probable == labels).sum()), len(labels)),
         suspects=named,
         by_pair=_by_pair(labels[suspect], suggested[suspect]),
-        checks=_checks(data.faces.votes[judged], labels, suggested, suspect),
+        checks=_checks(faces.votes[judged], labels, suggested, suspect),
     )
 
 

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from mien.data.collection import Collection, Reference
 from mien.data.duplicates import FLAT_BELOW, flat, not_a_face
+from mien.data.labelled_faces import LabelledFaces, Reference
 
-_CELL_PX = 6  # a face of 48 px has eight cells on a side
+_CELLS = 8  # on each side of a face
 _DIRECTIONS = 8
 _NOISE = 1e-2  # keeps a block without gradients from being blown up
 _AT_ONCE = 128  # faces; more do not fit the processor's cache
@@ -23,7 +23,7 @@ def face_features(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArra
     """Histograms of oriented gradients along their main axes, of unit variance along each.
 
     Args:
-        pixels: uint8 of shape (N, H, W); at least 2 faces, of at least 12 px on each side.
+        pixels: uint8 of shape (N, H, W); at least 2 faces, of at least 8 px on each side.
         rng: Chooses the faces that the axes are found on.
 
     Returns:
@@ -57,21 +57,21 @@ def oriented_gradients(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _histograms(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    rows, columns = (side // _CELL_PX for side in pixels.shape[1:])
+    high, wide = (side // _CELLS for side in pixels.shape[1:])  # of a cell, in pixels
     # The root evens out light, as the source found.
-    gray = np.sqrt(pixels[:, : rows * _CELL_PX, : columns * _CELL_PX].astype(np.float32))
+    gray = np.sqrt(pixels[:, : high * _CELLS, : wide * _CELLS].astype(np.float32))
     down, right = np.zeros_like(gray), np.zeros_like(gray)
     down[:, 1:-1] = gray[:, 2:] - gray[:, :-2]
     right[:, :, 1:-1] = gray[:, :, 2:] - gray[:, :, :-2]
     strength = np.hypot(right, down)
     direction = np.arctan2(down, right) % np.pi * (_DIRECTIONS / np.pi)
-    cells = np.empty((len(gray), rows, columns, _DIRECTIONS), dtype=np.float32)
+    cells = np.empty((len(gray), _CELLS, _CELLS, _DIRECTIONS), dtype=np.float32)
     for number in range(_DIRECTIONS):
         apart = np.abs(direction - number)
         near = np.maximum(1 - np.minimum(apart, _DIRECTIONS - apart), 0)
-        cells[..., number] = (strength * near).reshape(-1, rows, _CELL_PX, columns, _CELL_PX).sum(axis=(2, 4))
+        cells[..., number] = (strength * near).reshape(-1, _CELLS, high, _CELLS, wide).sum(axis=(2, 4))
     blocks = np.concatenate(
-        [cells[:, top : rows - 1 + top, left : columns - 1 + left] for top in (0, 1) for left in (0, 1)], axis=-1
+        [cells[:, top : _CELLS - 1 + top, left : _CELLS - 1 + left] for top in (0, 1) for left in (0, 1)], axis=-1
     )
     blocks /= np.sqrt((blocks**2).sum(axis=-1, keepdims=True) + _NOISE)
     return blocks.reshape(len(gray), -1)
@@ -112,14 +112,20 @@ class Oddities:
         }
 
 
-def oddities(data: Collection, features: NDArray[np.float32]) -> Oddities:
-    """Finds the pictures that may show no face; `features` as from `face_features`, for each face of `data`."""
-    is_flat = flat(data.faces.pixels)
+def oddities(faces: LabelledFaces, gray: NDArray[np.uint8], features: NDArray[np.float32]) -> Oddities:
+    """Finds the pictures that may show no face.
+
+    Args:
+        faces: N faces.
+        gray: The same as pictures of one size, uint8 of shape (N, H, W).
+        features: Of these, as from `face_features`.
+    """
+    is_flat = flat(gray)
     distance = np.where(is_flat, -1.0, np.einsum("ij,ij->i", features, features))
     farthest = np.argsort(-distance, kind="stable")[:MOST_UNLIKE]
-    votes = data.faces.votes
+    votes = faces.votes
     return Oddities(
-        flat=data.references(np.flatnonzero(is_flat)),
-        not_a_face=data.references(np.flatnonzero(not_a_face(votes))) if votes.any() else None,
-        unlike=data.references(farthest[~is_flat[farthest]]),
+        flat=faces.references(np.flatnonzero(is_flat)),
+        not_a_face=faces.references(np.flatnonzero(not_a_face(votes))) if votes.any() else None,
+        unlike=faces.references(farthest[~is_flat[farthest]]),
     )

@@ -13,9 +13,9 @@ from mien.audit.class_balance import SQUEEZED, UNLABELLED, Composition
 from mien.audit.duplicates import Copies, CopyCount, CopyGroup
 from mien.audit.label_errors import LabelErrors, Suspect
 from mien.audit.pipeline import SEED, Audit
-from mien.data.collection import Collection, Reference
 from mien.data.duplicates import FLAT_BELOW, NEAR_DUPLICATE
 from mien.data.image_quality import MEASURES
+from mien.data.labelled_faces import LabelledFaces, Reference
 from mien.expressions import FER7
 from mien.report.document import Block, Card, Draw, Faces, Heading, Items, Plot, Section, Table, Text
 from mien.report.format import NONE, counted, percent, percent_sign, share_sign
@@ -40,11 +40,11 @@ def lead(audit: Audit) -> tuple[Text, ...]:
     """What comes before all sections."""
     width, height = audit.composition.size_px
     words = (
-        f"{len(audit.data):,} faces, {width} × {height} pixels as read, of "
-        f"{counted(len(_present(audit)), 'class', 'es')}, in {', '.join(audit.data.splits)}. Labels name the apparent "
+        f"{len(audit.faces):,} faces, {width} × {height} pixels as read, of "
+        f"{counted(len(_present(audit)), 'class', 'es')}, in {', '.join(audit.faces.splits)}. Labels name the apparent "
         "expression: what a face looks like to people, not what the person feels."
     )
-    absent = audit.data.absent.items()
+    absent = audit.absent.items()
     return Text(words), *(Text(f"{name} is not part of this audit: {reason}.") for name, reason in absent)
 
 
@@ -53,10 +53,10 @@ def sections(audit: Audit, seed: int) -> tuple[Section, ...]:
     parts: dict[str, Sequence[Block]] = {
         "What was found": [Items(findings(audit))],
         "Class balance": _balance(audit.composition),
-        "Classes": _classes(audit.data, seed),
+        "Classes": _classes(audit.faces, seed),
         "Sizes of the pictures": _sizes(audit.composition),
         "Brightness, contrast and sharpness": _light(audit.composition),
-        "Copies": _copies(audit.data, audit.copies),
+        "Copies": _copies(audit.faces, audit.copies),
         "Pictures that may show no face": _odd(audit),
         "Likely label errors": _labels(audit),
         "Labels and FER+ votes": _votes(audit.agreements),
@@ -84,7 +84,7 @@ def _part(count: int, total: int) -> tuple[str, str]:
     return f"{count:,}", percent(count / total)
 
 
-def _classes(data: Collection, seed: int) -> list[Block]:
+def _classes(faces: LabelledFaces, seed: int) -> list[Block]:
     """Each class that occurs."""
     rng = np.random.default_rng(seed)
     blocks: list[Block] = [
@@ -94,12 +94,12 @@ def _classes(data: Collection, seed: int) -> list[Block]:
         )
     ]
     for position, label in enumerate(FER7.labels):
-        chosen = np.flatnonzero(data.faces.fer7 == position)
+        chosen = np.flatnonzero(faces.fer7 == position)
         sample = np.sort(rng.permutation(chosen)[: SHEET_COLUMNS * SHEET_ROWS])
-        by_split = {name: chosen[data.split[chosen] == number] for number, name in enumerate(data.splits)}
-        means = {name: data.faces.pixels[faces] for name, faces in by_split.items() if len(faces)}
+        by_split = {name: chosen[faces.within([name])[chosen]] for name in faces.splits}
+        means = {name: faces[part].gray() for name, part in by_split.items() if len(part)}
         if means:
-            draw = partial(class_sheet, list(means.values()), data.faces.pixels[sample])
+            draw = partial(class_sheet, list(means.values()), faces[sample].gray())
             caption = (
                 f"{label}, {counted(len(chosen), 'face')}: the mean of {' and of '.join(means)}; {len(sample)} of them"
             )
@@ -143,7 +143,7 @@ def _boxes(found: Composition, measure: str) -> Draw:
     return partial(boxes, groups, f"{measure}, gray levels", apart=len(found.light_by_split))
 
 
-def _copies(data: Collection, found: Copies) -> list[Block]:
+def _copies(faces: LabelledFaces, found: Copies) -> list[Block]:
     words = (
         f"Two faces are copies where their pixels are the same, or correlate by {NEAR_DUPLICATE} or more (another "
         "brightness, contrast or compression of one picture). Flat pictures are left out, and mirrored copies are not "
@@ -164,14 +164,14 @@ def _copies(data: Collection, found: Copies) -> list[Block]:
     groups = (
         f"They form {len(found.groups):,} groups, {sum(group.across for group in found.groups):,} of them across "
         f"splits and {len(conflicting):,} with more than one label. Without all but one face of each group, "
-        f"{len(data) - found.spare:,} faces are left."
+        f"{len(faces) - found.spare:,} faces are left."
     )
-    several = _gallery("One picture, several labels", conflicting, partial(_group, data), SHOWN_GROUPS)
+    several = _gallery("One picture, several labels", conflicting, partial(_group, faces), SHOWN_GROUPS)
     return [Text(words), Table(head, rows), Text(groups), *(several if conflicting else [])]
 
 
 def _odd(audit: Audit) -> list[Block]:
-    odd, picture = audit.oddities, partial(_face, audit.data)
+    odd, picture = audit.oddities, partial(_face, audit.faces)
     unlike = (
         f"The {len(odd.unlike)} pictures whose edges and shades are farthest from those of all others: some show no "
         "face, others a profile, a hand before the face, writing or a bad crop."
@@ -210,9 +210,9 @@ def _judged(audit: Audit, errors: LabelErrors) -> list[Block]:
         label: {other: row[other] for other in present} for label, row in errors.by_pair.items() if label in present
     }
     title = f"{', '.join(errors.splits)}: {len(errors.suspects):,} suspects"
-    heading, *faces = _gallery(title, errors.suspects, partial(_suspect, audit.data, voted=bool(errors.checks)))
+    heading, *cards = _gallery(title, errors.suspects, partial(_suspect, audit.faces, voted=bool(errors.checks)))
     crossed = [_crossed(pairs, "Suspects by label (row) and suggestion (column)")] if errors.suspects else []
-    return [heading, Text(words), *_checks(errors), *crossed, *faces]
+    return [heading, Text(words), *_checks(errors), *crossed, *cards]
 
 
 def _checks(errors: LabelErrors) -> list[Table]:
@@ -277,20 +277,20 @@ def _gallery(title: str, found: Sequence[_T], card: Callable[[_T], Card], shown:
     return [Heading(title), Faces(tuple(map(card, found[:shown]))), *more]
 
 
-def _face(data: Collection, face: Reference) -> Card:
-    return Card((partial(png, data.faces.pixels[face.position]),), face.label or UNLABELLED, (face.split, face.place))
+def _face(faces: LabelledFaces, face: Reference) -> Card:
+    return Card((partial(png, faces.crops[face.position]),), face.label or UNLABELLED, (face.split, face.place))
 
 
-def _group(data: Collection, group: CopyGroup) -> Card:
+def _group(faces: LabelledFaces, group: CopyGroup) -> Card:
     shown, rest = group.faces[:SHOWN_COPIES], len(group.faces) - SHOWN_COPIES
     labels = ", ".join(f"{label} × {count}" for label, count in group.labels.items())
     places = [f"{face.split} {face.place}: {face.label or UNLABELLED}" for face in shown]
-    pictures = (partial(png, data.faces.pixels[face.position]) for face in shown)
+    pictures = (partial(png, faces.crops[face.position]) for face in shown)
     return Card(tuple(pictures), labels, (*places, *([f"and {rest} more"] if rest > 0 else [])))
 
 
-def _suspect(data: Collection, suspect: Suspect, *, voted: bool) -> Card:
-    face = _face(data, suspect.face)
+def _suspect(faces: LabelledFaces, suspect: Suspect, *, voted: bool) -> Card:
+    face = _face(faces, suspect.face)
     votes = [f"votes: {suspect.majority or 'undecided'}"] if voted else []
     judged = f"not {suspect.face.label} {percent_sign(suspect.p_label, 0)}"
     return Card(
@@ -312,7 +312,7 @@ def _middle(percentiles: Sequence[float]) -> str:
 
 def html_page(audit: Audit, *, seed: int = SEED) -> str:
     """The audit as an HTML document; `seed` chooses the sample of each class."""
-    return page(f"Audit of {Path(audit.data.source).name}", lead(audit), sections(audit, seed))
+    return page(f"Audit of {Path(audit.source).name}", lead(audit), sections(audit, seed))
 
 
 def findings(audit: Audit) -> tuple[str, ...]:

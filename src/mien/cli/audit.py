@@ -1,17 +1,17 @@
 """`mien data audit`: what is in a labelled data set, and what is wrong with it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mien.files import check_outputs, write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping
 
-    from mien.audit.label_errors import Judge
-    from mien.data.collection import Collection
+    from mien.audit.label_errors import LabelJudge
+    from mien.data.dataset import Dataset
     from mien.data.split import Split
     from mien.model.package import ExpressionModel
 
@@ -72,14 +72,15 @@ def audit(
 
     from rich.console import Console
 
-    from mien.data.class_mapping import class_names
+    from mien.cli.class_names import class_names
     from mien.data.split import split_named
     from mien.errors import MienError, MissingExtra
 
     try:
+        from mien.audit.pipeline import AuditOptions
         from mien.audit.pipeline import audit as look
         from mien.audit.report import findings, html_page
-        from mien.data.collection import read_collection
+        from mien.data.dataset import open_dataset
         from mien.report.plots import require_matplotlib
     except ImportError as missing:
         raise MissingExtra.for_feature("the audit", "evaluate", missing) from missing
@@ -91,17 +92,17 @@ def audit(
     if unseen and model is None:
         raise MienError("--unseen says what a model has not seen; name the model with --model")
     check_outputs((html, json_file), source)
-    splits = [split_named(name) for name in split or ()]
+    splits = tuple(split_named(name) for name in dict.fromkeys(split or ()))
     loaded = load_model(model) if model else None
     classes = class_names(class_ or (), to_jsonable(loaded.metadata.training) or {} if loaded else {})
     with Console(stderr=True).status("Reading faces") as status:
-        collection = read_collection(source, splits, classes=classes)
-        never_seen = [split_named(name) for name in dict.fromkeys(unseen or ())]
-        judge = _judge(loaded, never_seen, collection) if loaded else None
-        audited = look(collection, judge=judge, on_step=status.update)
+        dataset = open_dataset(source, classes)
+        never_seen = [split_named(name) for name in unseen or ()]
+        judge = _judge(loaded, dataset, splits, never_seen) if loaded else None
+        audited = look(dataset, AuditOptions(splits, judge, on_step=status.update))
         status.update("Drawing")
         page = html_page(audited)
-    for name, reason in collection.absent.items():
+    for name, reason in audited.absent.items():
         typer.echo(f"mien: {name} is not audited: {reason}", err=True)
     for finding in findings(audited):
         typer.echo(finding)
@@ -111,22 +112,30 @@ def audit(
     typer.echo(f"The page: {html}")
 
 
-def _judge(model: "ExpressionModel", unseen: "Sequence[Split]", data: "Collection") -> "Judge":
-    from mien.audit.label_errors import Judge
+def _judge(
+    model: "ExpressionModel", dataset: "Dataset", splits: "Collection[Split]", unseen: "Collection[Split]"
+) -> "LabelJudge":
+    """The model as a judge of the splits that it has not seen: those in `unseen`, else all looked at but training."""
+    from mien.audit.label_errors import LabelJudge
     from mien.data.split import Split, split_named
     from mien.errors import MienError
     from mien.expressions import FER7
 
-    by_split = {split_named(name): name for name in data.splits}
-    names = tuple(by_split.get(split, split) for split in unseen or by_split if unseen or split != Split.TRAIN)
-    if not names:
-        only = ", ".join(data.splits)
+    there = {split: name for split, name in dataset.splits.items() if not splits or split in splits}
+    # A folder of classes alone has no training split, and one name.
+    own: Mapping[Any, str] = there or {None: dataset.read().splits[0]}
+    chosen = [split for split in own if split in unseen] if unseen else [split for split in own if split != Split.TRAIN]
+    if lacking := [split for split in unseen if split not in own]:
+        raise MienError(f"no split {lacking[0]} is looked at; the data has {', '.join(own.values())}")
+    if not chosen:
+        only = ", ".join(own.values())
         raise MienError(f"there is only {only} here; if the model was not trained on it, say --unseen {only}")
-    chosen_on = by_split.get(split_named(model.metadata.selected_on)) if model.metadata.selected_on else None
+    chosen_on = model.metadata.selected_on
     # A split of another data set has the same name, and nothing to do with it.
-    same_data = model.metadata.training is not None and model.metadata.training.data.source == data.faces.source
-    return Judge(
-        f"model {model.file.name}" + (f", chosen on {chosen_on}" if same_data and chosen_on in names else ""),
-        names,
-        lambda pixels: model.probabilities(pixels, FER7.name),
+    same_data = model.metadata.training is not None and model.metadata.training.data.source == dataset.name
+    told = same_data and chosen_on is not None and split_named(chosen_on) in chosen
+    return LabelJudge(
+        f"model {model.file.name}" + (f", chosen on {own[split_named(chosen_on)]}" if told and chosen_on else ""),
+        tuple(own[split] for split in chosen),
+        lambda crops: model.probabilities(crops, FER7.name),
     )

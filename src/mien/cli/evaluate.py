@@ -6,19 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.files import check_outputs, write_text
+
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mien.data.labelled_faces import LabelledFaces
-    from mien.evaluate.evaluation import Evaluation, Result
-    from mien.evaluate.subject import Subject
+    from mien.evaluate import Classifier, Evaluation
+    from mien.evaluate.evaluation import Result
 
 GALLERY = 12  # faces of each kind
 ROBUSTNESS = 500  # faces made worse, each in 45 ways
-PARITY = 256  # faces asked about in many ways
+INVARIANCE = 256  # faces asked about in many ways
 
 
-def evaluate(  # noqa: PLR0913 - one parameter per option
+def evaluate(
     given: Annotated[
         list[str],
         typer.Argument(
@@ -70,59 +71,58 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
         int | None,
         typer.Option(min=0, help="Measure on so many faces made worse in nine ways; else 500 with --html."),
     ] = None,
-    parity: Annotated[
-        bool, typer.Option("--parity", help="Ask about the same faces in many ways and compare the answers.")
+    invariance: Annotated[
+        bool, typer.Option("--invariance", help="Ask about the same faces in many ways and compare the answers.")
     ] = False,
 ) -> None:
     """Measure a model by the protocols of docs/evaluation.md, with 95 % intervals."""
-    from dataclasses import replace
+    import json
 
     from rich.console import Console
 
-    from mien.cli.findings import print_findings, refuse_what_cannot_be_written, write_findings
-    from mien.data.class_mapping import class_names
-    from mien.data.dataset import read_faces, read_seen, split_name
-    from mien.data.labelled_faces import FER2013
-    from mien.data.split import Split, split_named
-    from mien.evaluate.evaluation import Evaluation
-    from mien.evaluate.findings import Wanted, find_out
-    from mien.evaluate.load import load_subject
-    from mien.evaluate.protocols import measurable, protocols_named
+    from mien.cli.class_names import class_names
+    from mien.data.dataset import open_dataset
+    from mien.data.split import split_named
+    from mien.evaluate import EvaluationOptions, html_page, markdown
+    from mien.evaluate import evaluate as measure
+    from mien.evaluate.protocols import protocols_named
+    from mien.report.plots import require_matplotlib
+    from mien.results import to_jsonable
 
     model, data = _model_and_data(given, model)
     files = {"json": json_file, "markdown": markdown_file, "html": html_file}
-    refuse_what_cannot_be_written(files, [Path(path) for path in (data, training, model, against) if path])
-    wanted_split = split_named(split)
-    subject, other = load_subject(model), load_subject(against) if against else None
-    if against and other and other.name == subject.name:  # two models that call themselves base, say
-        subject, other = replace(subject, name=model), replace(other, name=against)
-    protocols = protocols_named(protocol or ())
-    classes = class_names(class_ or (), subject.training)
+    check_outputs(files.values(), *(Path(path) for path in (data, training, model, against) if path))
+    if html_file:
+        require_matplotlib()
+    part = split_named(split)
+    classifier, other = _loaded(model, against)
+    classes = class_names(class_ or (), to_jsonable(classifier.training) or {})
+    if robustness is None:
+        robustness = ROBUSTNESS if html_file and not classifier.is_recorded else 0
     with Console(stderr=True).status("Reading faces") as status:
-        faces = read_faces(data, split=wanted_split, classes=classes)
-        seen = read_seen(training, wanted_split, classes=classes) if training else None
+        faces = open_dataset(data, classes).read(part)
+        options = EvaluationOptions(
+            split=part,
+            protocols=protocols_named(protocol or ()),
+            selected_on=split_named(selected_on) if selected_on else None,
+            seen=open_dataset(training, classes).seen_before(part) if training else None,
+            analyses=any(files.values()),
+            against=other,
+            robustness=robustness,
+            gallery=GALLERY if html_file else 0,
+            invariance=INVARIANCE if invariance else 0,
+        )
         status.update("Measuring")
-        if robustness is None:
-            robustness = ROBUSTNESS if html_file and subject.classifier else 0
-        wanted = Wanted(other, robustness, GALLERY if html_file else 0, PARITY if parity else 0)
-        findings = find_out(subject, faces, protocols or subject.able(measurable(faces)), seen=seen, wanted=wanted)
-    if not protocols:
-        _tell_left_out(subject, faces)
-    if faces.source != FER2013:
-        typer.echo(f"mien: the truth is the labels of {faces.source}, not FER2013's", err=True)
-    own = _own_data(subject, faces)
-    chosen_on = selected_on or (subject.selected_on if own else None)
-    trained_on = own and bool(subject.training) and wanted_split == Split.TRAIN
-    evaluation = Evaluation(
-        subject.name,
-        split_name(data, wanted_split),
-        split_name(data, split_named(chosen_on)) if chosen_on else None,
-        findings.results,
-        trained_on,
-    )
+        evaluation = measure(classifier, faces, options)
     _print(evaluation)
-    print_findings(evaluation.model, findings)
-    write_findings(evaluation, findings, files)
+    forms = {
+        "json": lambda: json.dumps(evaluation.to_dict(), indent=2) + "\n",
+        "markdown": lambda: markdown(evaluation),
+        "html": lambda: html_page(evaluation),
+    }
+    for form, path in files.items():
+        if path:
+            write_text(path, forms[form]())
 
 
 def _model_and_data(given: Sequence[str], model: str | None) -> tuple[str, Path]:
@@ -133,60 +133,53 @@ def _model_and_data(given: Sequence[str], model: str | None) -> tuple[str, Path]
     return (named[0] if named else model or "base"), Path(data)
 
 
-def _tell_left_out(subject: "Subject", faces: "LabelledFaces") -> None:
-    """Says which protocols are not measured, and why, where none was asked for by name."""
-    from mien.evaluate.protocols import PROTOCOLS, measurable
+def _loaded(model: str, against: str | None) -> "tuple[Classifier, Classifier | None]":
+    """The classifier and the one to compare it with, each under a name of its own."""
+    from mien.evaluate import load_classifier
 
-    with_truth = measurable(faces)
-    by_votes = [p.code for p in PROTOCOLS if p not in with_truth and p.votes and not faces.votes.any()]
-    without_truth = [p.code for p in PROTOCOLS if p not in with_truth and p.code not in by_votes]
-    unknown = [p for p in with_truth if p not in subject.able(with_truth)]
-    if by_votes:
-        typer.echo(f"mien: no FER+ votes in this data: {' and '.join(by_votes)} are not measured", err=True)
-    if without_truth:
-        typer.echo(f"mien: no face has a truth for {', '.join(without_truth)}: not measured", err=True)
-    if unknown:
-        codes, sets = ", ".join(p.code for p in unknown), ", ".join(dict.fromkeys(p.expressions.name for p in unknown))
-        typer.echo(f"mien: {subject.name} gives no probabilities for {sets}: {codes} not measured", err=True)
-
-
-def _own_data(subject: "Subject", faces: "LabelledFaces") -> bool:
-    """Whether `faces` may be of the data set that the model was trained and chosen on; a split of another is no matter.
-
-    A data set may have been given another name in training, but not other faces.
-    """
-    from mien.data.labelled_faces import FER2013
-    from mien.data.manifest import fingerprint
-
-    facts = subject.training.get("data", {})
-    return facts.get("source", FER2013) == faces.source or fingerprint(faces) in (
-        facts.get("training_sha256"),
-        facts.get("held_out_sha256"),
-    )
+    classifier, other = load_classifier(model), load_classifier(against) if against else None
+    if against and other and other.name == classifier.name:  # two models that call themselves base, say
+        return load_classifier(model, name=model), load_classifier(against, name=against)
+    return classifier, other
 
 
 def _print(evaluation: "Evaluation") -> None:
     from rich.console import Console
 
-    from mien.evaluate.report import FLIP
+    from mien.evaluate.report import FLIP, notes, title, truth
 
+    for reason, codes in _by_reason(evaluation).items():
+        typer.echo(f"mien: {reason}: {codes} not measured", err=True)
+    if not evaluation.is_of_fer2013:
+        typer.echo(f"mien: the {truth(evaluation).removeprefix('The ')}", err=True)
     console = Console()
     for without_duplicates in (False, True):
         results = [result for result in evaluation.results if result.without_duplicates is without_duplicates]
         if results:
             images = "images without a duplicate among those seen before" if without_duplicates else "all images"
-            console.print(f"{evaluation.model} on {evaluation.split}, {images}:")
+            console.print(f"{title(evaluation)}, {images}:", markup=False)
             console.print(_table(results))
     console.print(f"Per cent, with 95 % intervals. {FLIP}")
     if evaluation.caution:
         console.print(f"[yellow]{evaluation.caution}[/yellow]")
+    for note in notes(evaluation):
+        typer.echo(note)
+
+
+def _by_reason(evaluation: "Evaluation") -> dict[str, str]:
+    """Codes of the protocols that are not measured, by the reason."""
+    reasons = dict.fromkeys(evaluation.not_measured.values())
+    return {
+        reason: ", ".join(code for code, other in evaluation.not_measured.items() if other == reason)
+        for reason in reasons
+    }
 
 
 def _table(results: "Sequence[Result]") -> "Table":
     from rich import box
     from rich.table import Table
 
-    from mien.evaluate.report import interval, percent
+    from mien.report.format import count, interval, percent
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Protocol", no_wrap=True)
@@ -194,8 +187,8 @@ def _table(results: "Sequence[Result]") -> "Table":
         table.add_column(name, justify="right", no_wrap=True)
     for result in results:
         m = result.metrics
-        figures = (m.accuracy, m.balanced_accuracy, m.macro_f1, m.calibration_error)
+        shares = (m.accuracy, m.balanced_accuracy, m.macro_f1, m.calibration_error)
         protocol = "   flip" if result.flip_averaged else f"{result.protocol.code} {result.protocol.name}"
-        cells = (f"{percent(figure.value)}\n[dim]{interval(figure)}[/dim]" for figure in figures)
-        table.add_row(protocol, str(m.n), *cells)
+        cells = (f"{percent(share.value)}\n[dim]{interval(share)}[/dim]" for share in shares)
+        table.add_row(protocol, count(m.n), *cells)
     return table

@@ -50,14 +50,15 @@ def export(
         from mien.train.run_record import run_facts
     except ImportError as missing:
         raise MissingExtra.for_feature("exporting", "train", missing) from missing
-    from mien.data.dataset import read_faces
+    from mien.data.dataset import open_dataset
     from mien.data.split import Split
 
     precisions = precisions_named(precision or ["fp32"])
     check_places(run, output, precisions, replace=force)
     classes = TrainingConfig.model_validate(run_facts(run)["config"]).data.classes
-    held_out = read_faces(data, split=Split.VALIDATION, classes=classes)
-    training = read_faces(data, split=Split.TRAIN, classes=classes) if "int8" in precisions else None
+    dataset = open_dataset(data, classes)
+    held_out = dataset.read(Split.VALIDATION)
+    training = dataset.read(Split.TRAIN) if "int8" in precisions else None
     for exported in export_all(run, held_out, output, precisions, training=training):
         _print(exported)
         if failures:
@@ -88,12 +89,12 @@ def _print(exported: "Export") -> None:
 
 def _write_failures(exported: "Export", held_out: "LabelledFaces", folder: Path) -> None:
     from mien.errors import OutputError
-    from mien.export.failures import failure_sheet
+    from mien.evaluate.analysis.examples import example_sheet
 
     path = folder / f"{exported.path.stem}-failures.png"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        failure_sheet(exported.failures, held_out).save(path)
+        path.write_bytes(example_sheet(exported.failures, held_out))
     except OSError as error:
         raise OutputError(f"cannot write to {path}: {error.strerror}; name another folder with --failures") from error
     typer.echo(f"  {path}: pictures of the data set, which are not yours to pass on")

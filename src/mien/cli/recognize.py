@@ -30,7 +30,7 @@ FEW_PICTURES = 3
 """So many pictures are done before a progress bar could be read."""
 
 
-def recognize(  # noqa: PLR0913 - one parameter for each option
+def recognize(
     paths: Annotated[
         list[str],
         typer.Argument(

@@ -44,7 +44,7 @@ def search(
         from mien.search.report import BEST
     except ImportError as missing:
         raise MissingExtra.for_feature("a search", "search", missing) from missing
-    from mien.data.dataset import read_for_training
+    from mien.data.dataset import open_dataset
 
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     quiet_lightning()
@@ -52,7 +52,7 @@ def search(
     folder = output or Path("runs") / f"search-{file.stem}"
     with Console(stderr=True).status("Reading faces"):
         named = config.base.data
-        faces = read_for_training(data, classes=named.classes, source=named.name, color=config.in_color)
+        faces = open_dataset(data, named.classes, name=named.name).read_for_training()
         found = Search(file.stem, config, faces, folder, SearchOptions(storage=storage, threads=threads))
     try:
         found.run(trials, lambda trial, study: _tell(trial, study, config))
@@ -64,7 +64,7 @@ def search(
         typer.echo(f"{folder}: no trial has finished; raise --trials to continue")
         return
     typer.echo(
-        f"{folder}: best is trial {best.number}, {config.metric} {best.value:.4f}, selected on {config.selected_on}"
+        f"{folder}: best is trial {best.number}, {config.metric} {best.value:.4f}, selected on {found.selection.split}"
     )
     typer.echo(f"Next: mien train --config {folder / BEST} --data {data}")
 

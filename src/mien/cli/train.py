@@ -30,16 +30,15 @@ def train(
         from mien.train.training import FitOptions, fit
     except ImportError as missing:
         raise MissingExtra.for_feature("training", "train", missing) from missing
-    from mien.data.dataset import read_for_training
+    from mien.data.dataset import open_dataset
     from mien.report.format import percent_sign
 
     quiet_lightning()
     settings = load_config(config)
     is_first = Machine.found().is_first
     with Console(stderr=True, quiet=not is_first).status("Reading faces"):
-        training, held_out = read_for_training(
-            data, classes=settings.data.classes, source=settings.data.name, color=settings.network.channels == 3
-        )
+        dataset = open_dataset(data, settings.data.classes, name=settings.data.name)
+        training, held_out = dataset.read_for_training()
     options = FitOptions(resume=resume, threads=threads)
     run = fit(training, held_out, settings, output or Path("runs") / config.stem, options)
     if not is_first:

@@ -1,8 +1,7 @@
-"""What must hold of a data set before a training starts; each fault is one clear error."""
+"""What the class names of a data set mean, and what must hold of its classes before a training starts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,29 +43,6 @@ def fer7_position(name: str, classes: Mapping[str, str]) -> int:
     return positions[known]
 
 
-def class_names(given: Sequence[str], training: Mapping[str, Any]) -> dict[str, str]:
-    """A data set's own class names and the label of `FER7` each means, or `LEFT_OUT`.
-
-    Args:
-        given: Each as `joy=happy`, or as `joy=` to leave the class out.
-        training: What a model says of its training, whose names are taken where none are given; may be empty.
-
-    Raises:
-        DataError: If one is not in this form or names no label.
-    """
-    if not given:
-        return dict(training.get("config", {}).get("data", {}).get("classes", {}))
-    names = {}
-    for text in given:
-        name, equals, label = text.partition("=")
-        if not (name and equals):
-            raise DataError(f"--class needs NAME=LABEL; got {text!r}")
-        if label != LEFT_OUT and label not in FER7.labels:
-            raise DataError(f"--class {text}: {choose_from('label', label, FER7.labels)}")
-        names[name] = label
-    return names
-
-
 def refuse_unreadable(faults: Sequence[str], total: int, place: Path) -> None:
     """Raises `DataError` with the first of the `faults` that reading `total` pictures of `place` has met, if any.
 
@@ -74,7 +50,7 @@ def refuse_unreadable(faults: Sequence[str], total: int, place: Path) -> None:
     """
     if faults:
         raise DataError(
-            f"{len(faults):,} of {total:,} pictures in {place} cannot be read, mend or remove them: {listed(faults)}"
+            f"{len(faults):,} of {total:,} pictures in {place} cannot be read; fix or remove them: {listed(faults)}"
         )
 
 

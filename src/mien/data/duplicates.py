@@ -7,6 +7,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.data.crops import Crops
 from mien.data.labelled_faces import VOTE_COLUMNS, LabelledFaces, without_outliers
 from mien.model.facts import LeftOut
 
@@ -20,7 +21,7 @@ NOT_A_FACE = "more votes for nf than for any other answer, single votes not coun
 """The rule of `not_a_face` in words, which a run keeps: to word it anew would look like another rule."""
 
 _BLOCK = 512  # faces compared at once; bounds the memory
-_TILE = 4  # pixels on a side; divides the 48 of a face
+_TILE = 4  # pixels on a side
 _SLACK = 1e-4  # far above the rounding error of a float32 dot product
 
 
@@ -54,9 +55,9 @@ def not_a_face(votes: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.asarray(kept[:, no_face] > others.max(axis=1, initial=0))
 
 
-def exact_duplicates(pixels_a: NDArray[np.uint8], pixels_b: NDArray[np.uint8]) -> Pairs:
-    """All pairs of one face from each collection with the same pixels; uint8 of shapes (A, H, W) and (B, H, W)."""
-    return _together(_exact(pixels_a, pixels_b))
+def exact_duplicates(crops_a: Crops, crops_b: Crops) -> Pairs:
+    """All pairs of one face from each collection with the same size, color and pixels."""
+    return _together(_exact(crops_a, crops_b))
 
 
 def near_duplicates(
@@ -68,8 +69,8 @@ def near_duplicates(
     compared with itself pairs each face with itself, too, and each pair both ways.
 
     Args:
-        pixels_a: uint8 of shape (A, 48, 48).
-        pixels_b: uint8 of shape (B, 48, 48).
+        pixels_a: uint8 of shape (A, H, W), sides divisible by 4.
+        pixels_b: uint8 of shape (B, H, W).
         threshold: Least Pearson correlation, -1 to 1.
     """
     pairs = _together(_near(pixels_a, pixels_b, threshold))
@@ -77,13 +78,13 @@ def near_duplicates(
     return Pairs(pairs.first[order], pairs.second[order])
 
 
-def _exact(pixels_a: NDArray[np.uint8], pixels_b: NDArray[np.uint8]) -> Iterator[Pairs]:
+def _exact(crops_a: Crops, crops_b: Crops) -> Iterator[Pairs]:
     """The pairs of `exact_duplicates`, face by face of the first collection."""
-    positions: dict[bytes, list[int]] = {}
-    for index, face in enumerate(pixels_b):
-        positions.setdefault(face.tobytes(), []).append(index)
-    for index, face in enumerate(pixels_a):
-        if others := positions.get(face.tobytes()):
+    positions: dict[tuple[tuple[int, ...], bytes], list[int]] = {}
+    for index, face in enumerate(crops_b):
+        positions.setdefault((face.shape, face.tobytes()), []).append(index)
+    for index, face in enumerate(crops_a):
+        if others := positions.get((face.shape, face.tobytes())):
             yield Pairs(np.full(len(others), index, dtype=np.int64), np.array(others, dtype=np.int64))
 
 
@@ -122,10 +123,10 @@ def standardised(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return rows
 
 
-def has_duplicate(pixels: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which faces have an exact or near duplicate among `others`; uint8 of shapes (N, 48, 48) and (M, 48, 48)."""
-    found = np.zeros(len(pixels), dtype=np.bool_)
-    for pairs in chain(_exact(pixels, others), _near(pixels, others)):
+def has_duplicate(faces: LabelledFaces, others: LabelledFaces) -> NDArray[np.bool_]:
+    """Which of N faces have an exact or near duplicate among `others`; shape (N,)."""
+    found = np.zeros(len(faces), dtype=np.bool_)
+    for pairs in chain(_exact(faces.crops, others.crops), _near(faces.gray(), others.gray())):
         found[pairs.first] = True
     return found
 
@@ -138,13 +139,16 @@ def training_rows_to_keep(train: LabelledFaces, held_out: LabelledFaces) -> tupl
     Returns:
         A mask of shape (N,) over `train`, and the counts.
     """
-    pixels, others = train.gray(), held_out.gray()
+    gray = train.gray()
     is_exact, is_near, is_conflicting = (np.zeros(len(train), dtype=np.bool_) for _ in range(3))
-    for mask, found in ((is_exact, _exact(pixels, others)), (is_near, _near(pixels, others))):
+    for mask, found in (
+        (is_exact, _exact(train.crops, held_out.crops)),
+        (is_near, _near(gray, held_out.gray())),
+    ):
         for pairs in found:
             mask[pairs.first] = True
             is_conflicting[pairs.first[train.fer7[pairs.first] != held_out.fer7[pairs.second]]] = True
-    is_flat, is_no_face = flat(pixels), not_a_face(train.votes)
+    is_flat, is_no_face = flat(gray), not_a_face(train.votes)
     keep = ~(is_exact | is_near | is_flat | is_no_face)
     return keep, LeftOut(
         total=len(train),
@@ -164,6 +168,8 @@ def _coarse(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     by Cauchy and Schwarz, the product of two such lengths is never below the dot product of the parts themselves.
     """
     _, height, width = pixels.shape
+    if height % _TILE or width % _TILE:
+        raise ValueError(f"sides must be divisible by {_TILE}; got {width}x{height}")
     blocks = [np.empty((0, height * width // _TILE**2 + 1), dtype=np.float32)]
     for start in range(0, len(pixels), _BLOCK):
         rows = standardised(pixels[start : start + _BLOCK])

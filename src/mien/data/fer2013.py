@@ -1,26 +1,38 @@
-"""The original `fer2013.csv`, with FER+'s `fer2013new.csv` beside it for the votes."""
+"""FER2013 as people have it: the original CSV with FER+'s votes beside it, or Parquet files.
+
+The Parquet form, with other names of labels and splits, serves other data sets, too.
+"""
 
 import csv
 import os
 from collections.abc import Iterator, Mapping
-from io import BytesIO
+from math import isqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from mien.data.class_mapping import fer7_position, refuse_unreadable
+from mien.data.crops import Crop, Crops
+from mien.data.image_folder import read_crop
 from mien.data.labelled_faces import FER2013, NO_LABEL, VOTE_COLUMNS, VOTERS, LabelledFaces
-from mien.data.split import FER2013_NAMES, Split
-from mien.errors import DataError, MissingExtra, first_line
+from mien.data.split import FER2013_NAMES, Split, split_named
+from mien.errors import DataError, MissingExtra, PictureError
 from mien.expressions import FER7
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+CSV_NAME = "fer2013.csv"
 FERPLUS_CSV_NAME = "fer2013new.csv"
 
-FACE_SIZE = 48
-"""Width and height in pixels of FER2013's faces."""
+FILE_OF_SPLIT = {
+    Split.TRAIN: "train.parquet",
+    Split.VALIDATION: "public_test.parquet",
+    Split.TEST: "private_test.parquet",
+}
+"""The file of each split in a folder of Parquet files."""
 
 _COLUMNS = ("emotion", "pixels", "Usage")
 _LABEL_OF_DIGIT = {str(position): position for position in range(len(FER7))}  # the CSV numbers them as FER7 does
@@ -28,31 +40,52 @@ _VALUE_OF_TEXT = {str(value): value for value in range(256)}
 _VOTE_NAMES = {"nf": "NF"}
 
 
-def read_csv(path: Path, split: Split | None) -> LabelledFaces:
-    """The faces of `fer2013.csv` whose `Usage` is that of `split`, or all of them; possibly none.
+def read_csv(path: Path) -> LabelledFaces:
+    """All faces of `fer2013.csv`, in the order of its rows; possibly none.
 
     Votes are zero for every face where there is no `fer2013new.csv` in the same folder.
+
+    Raises:
+        DataError: If it is not such a file: a column is absent, a row has another usage, label or pixels than FER2013
+            has, or FER+'s file has other rows.
     """
-    pixels: list[bytes] = []
+    crops: list[Crop] = []
     labels: list[int] = []
-    rows: list[int] = []
-    total = 0
+    names = _UsageNames(path, FER2013_NAMES)
+    usages: list[str] = []
     for row, record in enumerate(_records(path, _COLUMNS)):
-        total += 1
-        if split is None or record["Usage"] == FER2013_NAMES[split]:
-            pixels.append(_pixels(record["pixels"], row, path))
-            labels.append(_label(record["emotion"], row, path))
-            rows.append(row)
+        usages.append(names.of(record["Usage"], row))
+        crops.append(_square(record["pixels"], row, path))
+        labels.append(_label(record["emotion"], row, path))
+    votes = np.zeros((len(labels), len(VOTE_COLUMNS)), dtype=np.int64)
     votes_path = path.with_name(FERPLUS_CSV_NAME)
-    votes = _votes(votes_path, total) if votes_path.is_file() else np.zeros((total, len(VOTE_COLUMNS)), dtype=np.int64)
-    chosen = np.array(rows, dtype=np.int64)
     return LabelledFaces(
-        pixels=np.frombuffer(bytearray().join(pixels), dtype=np.uint8).reshape(-1, FACE_SIZE, FACE_SIZE),
+        crops=Crops(crops),
         fer7=np.array(labels, dtype=np.int64),
-        votes=votes[chosen],
-        rows=chosen,
+        votes=_votes(votes_path, usages) if votes_path.is_file() else votes,
+        rows=np.arange(len(labels)),
         source=FER2013,
+        split=np.array(usages, dtype=np.str_),
     )
+
+
+class _UsageNames:
+    """What a file calls its splits: FER2013's own names as FER2013 writes them, others as they first stand there."""
+
+    def __init__(self, path: Path, names: Mapping[Split, str] | None = None) -> None:
+        self._path, self._names, self._known = path, dict(names or {}), dict[str, str]()
+
+    def of(self, usage: str, row: int) -> str:
+        """The name of the split that a row says it is of; `DataError` if it says none."""
+        if usage not in self._known:
+            try:
+                split = split_named(usage)
+            except DataError as fault:
+                raise DataError(f"row {row} of {self._path}: {fault}") from None
+            official = FER2013_NAMES[split]
+            as_written = official if usage.strip().casefold() == official.casefold() else usage.strip()
+            self._known[usage] = self._names.setdefault(split, as_written)
+        return self._known[usage]
 
 
 def _records(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, str]]:
@@ -68,13 +101,14 @@ def _records(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, str]]:
         raise DataError(f"{path} cannot be read as CSV: {fault}") from fault
 
 
-def _pixels(text: str, row: int, path: Path) -> bytes:
+def _square(text: str, row: int, path: Path) -> Crop:
     values = text.split()
-    if len(values) != FACE_SIZE**2:
-        raise DataError(f"row {row} of {path}: a face must have {FACE_SIZE**2} pixels; got {len(values)}")
+    side = isqrt(len(values))
+    if not values or side**2 != len(values):
+        raise DataError(f"row {row} of {path}: a face must have a square number of pixels, 48 x 48; got {len(values)}")
     try:
         # A look-up per value takes half the time of int() and admits nothing but 0 to 255.
-        return bytes(map(_VALUE_OF_TEXT.__getitem__, values))
+        return np.frombuffer(bytes(map(_VALUE_OF_TEXT.__getitem__, values)), dtype=np.uint8).reshape(side, side)
     except KeyError as fault:
         raise DataError(f"row {row} of {path}: pixels must be whole numbers, 0 to 255; got {fault}") from fault
 
@@ -86,21 +120,25 @@ def _label(text: str, row: int, path: Path) -> int:
         raise DataError(f"row {row} of {path}: emotion must be 0 to {len(FER7) - 1}; got {text!r}") from None
 
 
-def _votes(path: Path, total: int) -> NDArray[np.int64]:
+def _votes(path: Path, usages: list[str]) -> NDArray[np.int64]:
+    """The votes of `fer2013new.csv`, of shape (N, 10), for rows of these usages."""
     names = tuple(_VOTE_NAMES.get(name, name) for name in VOTE_COLUMNS)
     votes: list[list[int]] = []
     for row, record in enumerate(_records(path, names)):
         texts = [record[name] for name in names]
         if not all(text.isdecimal() for text in texts):
             raise DataError(f"row {row} of {path}: votes must be whole numbers; got {', '.join(texts)}")
+        usage = record.get("Usage")
+        if usage is not None and row < len(usages) and usage.strip().casefold() != usages[row].casefold():
+            raise DataError(
+                f"row {row} of {path} is of {usage!r}, that of the faces beside it of {usages[row]!r}; "
+                "both files must have the same rows in the same order"
+            )
         votes.append([int(text) for text in texts])
-    if len(votes) != total:
-        raise DataError(f"{path} must have a row for each of the {total} faces; got {len(votes)} rows")
+    if len(votes) != len(usages):
+        raise DataError(f"{path} must have a row for each of the {len(usages)} faces; got {len(votes)} rows")
     return np.array(votes, dtype=np.int64).reshape(-1, len(VOTE_COLUMNS))
 
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _VOTES = tuple(f"ferplus_{name}" for name in VOTE_COLUMNS)
 _DAMAGED = "is no Parquet file, or a damaged one; write or fetch it anew"
@@ -110,16 +148,23 @@ _ROWS_OF_USAGE = dict(
 _PARQUET_COLUMNS = ("row", "usage", "emotion", "image", *_VOTES)
 
 
-def read_parquet(path: Path, split: Split | None, classes: Mapping[str, str]) -> LabelledFaces:
-    """The faces of one Parquet file whose `usage` is that of `split`, or all of them; possibly none.
+def read_parquet(path: Path, classes: Mapping[str, str]) -> LabelledFaces:
+    """All faces of one Parquet file in the order of its rows, without those of classes left out; possibly none.
 
-    `classes` maps other labels than FER7's, as in `mien.data.class_mapping.fer7_position`. The source is FER2013 or not
-    known.
+    The columns are `row`, `usage`, `emotion`, `image` (the bytes of a picture file) and ten `ferplus_*` of votes.
+
+    Args:
+        path: The file.
+        classes: Maps other labels than FER7's, as in `mien.data.class_mapping.fer7_position`.
+
+    Returns:
+        The faces; their source is FER2013 or not known.
+
+    Raises:
+        DataError: If it is not such a file.
+        MissingExtra: If pyarrow is not installed.
     """
     table = _read_table(path)
-    if split is not None:
-        usage = np.array(table["usage"].to_pylist(), dtype=object)
-        table = table.take(np.flatnonzero(usage == FER2013_NAMES[split]))
     labels = _labels(table["emotion"].to_pylist(), _integers(table, "row", path), path, classes)
     wanted = np.flatnonzero(labels != NO_LABEL)
     table, labels = table.take(wanted), labels[wanted]
@@ -127,16 +172,19 @@ def read_parquet(path: Path, split: Split | None, classes: Mapping[str, str]) ->
     votes = np.zeros((len(table), len(_VOTES)), dtype=np.int64)
     for column, name in enumerate(_VOTES):
         votes[:, column] = _integers(table, name, path)
+    names = _UsageNames(path)
+    usages = [names.of(str(usage), row) for usage, row in zip(table["usage"].to_pylist(), rows.tolist(), strict=True)]
     return LabelledFaces(
-        pixels=_decode(table["image"].to_pylist(), rows, path),
+        crops=_decode(table["image"].to_pylist(), rows, path),
         fer7=labels,
         votes=votes,
         rows=rows,
-        source=FER2013 if _is_fer2013(table["usage"].to_pylist(), rows, votes) else "",
+        source=FER2013 if _is_fer2013(usages, rows, votes) else "",
+        split=np.array(usages, dtype=np.str_),
     )
 
 
-def _is_fer2013(usage: list[Any], rows: NDArray[np.int64], votes: NDArray[np.int64]) -> bool:
+def _is_fer2013(usage: list[str], rows: NDArray[np.int64], votes: NDArray[np.int64]) -> bool:
     """Whether each face has its row in the split where FER2013 has it, and ten people have voted, as FER+ asked.
 
     Some rows of FER2013 are to be known as such, too, so no checksum of the whole can tell.
@@ -191,33 +239,16 @@ def _labels(emotions: list[Any], rows: NDArray[np.int64], path: Path, classes: M
     return np.array([position[name] for name in names], dtype=np.int64)
 
 
-def _decode(encoded: list[Any], rows: NDArray[np.int64], path: Path) -> NDArray[np.uint8]:
-    pixels = np.empty((len(encoded), FACE_SIZE, FACE_SIZE), dtype=np.uint8)
+def _decode(encoded: list[Any], rows: NDArray[np.int64], path: Path) -> Crops:
+    crops: list[Crop] = []
     faults: list[str] = []
-    for index, (data, row) in enumerate(zip(encoded, rows, strict=True)):
+    for data, row in zip(encoded, rows, strict=True):
+        if not isinstance(data, bytes):
+            faults.append(f"row {row}: must be the bytes of a picture; got {type(data).__name__}")
+            continue
         try:
-            pixels[index] = _decode_png(data)
-        except DataError as fault:
+            crops.append(read_crop(data))
+        except PictureError as fault:
             faults.append(f"row {row}: {fault}")
     refuse_unreadable(faults, len(encoded), path)
-    return pixels
-
-
-def _decode_png(data: Any) -> NDArray[np.uint8]:
-    if not isinstance(data, bytes):
-        raise DataError(f"must be the bytes of a PNG; got {type(data).__name__}")
-    try:
-        # One format only: no other decoder is given bytes from a stranger's file.
-        with Image.open(BytesIO(data), formats=("PNG",)) as image:
-            if image.size != (FACE_SIZE, FACE_SIZE):
-                raise DataError(f"must have {FACE_SIZE}x{FACE_SIZE} pixels; got {image.width}x{image.height}")
-            return np.asarray(image.convert("L"))
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        TypeError,
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-    ) as fault:
-        raise DataError(f"is not a readable PNG ({first_line(fault)})") from fault
+    return Crops(crops)

@@ -1,22 +1,24 @@
 """Folders of pictures: one for each split, in it one for each class."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from mien.data.class_mapping import check_classes, fer7_position, listed, refuse_unreadable
-from mien.data.fer2013 import FACE_SIZE
+from mien.data.class_mapping import fer7_position, listed, refuse_unreadable
+from mien.data.crops import Crop, Crops
 from mien.data.labelled_faces import NO_LABEL, VOTE_COLUMNS, LabelledFaces
 from mien.data.split import Split, find_split_named
 from mien.errors import DataError, PictureError, choose_from
 from mien.find import find_pictures
 from mien.images import SUFFIXES, read_picture
-from mien.preprocess import Preprocessing, fit_crop
 
-_CROP = Preprocessing(FACE_SIZE, FACE_SIZE, "gray", mean=(0.0,), std=(1.0,))
+LARGEST_PX = 256
+"""What the longer side of a crop is reduced to where it has more; a thousand larger ones in color would fill memory."""
+
 _PICTURES_OF_OTHER_FORMATS = (".avif", ".heic", ".heif", ".jp2", ".jxl", ".pgm", ".ppm", ".tga")
 
 
@@ -25,11 +27,13 @@ class Pictures:
     """The pictures of one split, found but not read.
 
     Attributes:
+        root: The data set's folder.
         folder: The split's folder.
         paths: The pictures, by class folder and path.
         fer7: int64 of shape (N,), class position in `FER7` of each.
     """
 
+    root: Path
     folder: Path
     paths: tuple[Path, ...]
     fer7: NDArray[np.int64]
@@ -47,78 +51,91 @@ def split_folders(folder: Path) -> dict[Split, Path]:
     return found
 
 
-def find_split(folder: Path, split: Split, classes: Mapping[str, str]) -> Pictures:
+def find_split(folder: Path, classes: Mapping[str, str], root: Path) -> Pictures:
     """Finds the pictures of a split; those of classes that are left out are not among them.
 
     Args:
-        folder: Holds the folders of the splits.
-        split: Which of them.
+        folder: The split's folder, which holds those of the classes.
         classes: As for `fer7_position`.
+        root: The data set's folder.
 
     Raises:
-        DataError: If there is no such split, a class is unknown or empty, or a picture lies outside of a class or is of
-            a format that is not read.
+        DataError: If a class is unknown or empty, or a picture lies outside of a class or is of a format that is not
+            read.
     """
-    inside = split_folders(folder).get(split)
-    if inside is None:
-        there = ", ".join(path.name for path in _folders_in(folder))
-        raise DataError(f"{folder} has no folder {split}; it has {there}: take another split, or rename one to {split}")
-    _refuse_stray(inside)
+    _refuse_stray(folder)
     paths: list[Path] = []
     positions: list[int] = []
-    for class_folder, position in _class_positions(inside, classes):
+    for class_folder, position in _class_positions(folder, classes):
         if position != NO_LABEL:
             pictures = _pictures_in(class_folder)
             paths += pictures
             positions += [position] * len(pictures)
-    return Pictures(inside, tuple(paths), np.array(positions, dtype=np.int64))
+    return Pictures(root, folder, tuple(paths), np.array(positions, dtype=np.int64))
 
 
-def read_pictures(pictures: Pictures, source: str, *, color: bool = False) -> LabelledFaces:
-    """Decodes the pictures, each upright, grayscale and resized as inference does with crops; without votes.
-
-    In `color`, each channel is resized as grayscale is.
+def read_pictures(pictures: Pictures, source: str) -> LabelledFaces:
+    """Decodes the pictures; the faces are without votes, and their files are relative to the data set's folder.
 
     Raises:
         DataError: If some cannot be read; it lists the first of them.
     """
-    total = len(pictures.paths)
-    pixels = np.empty((total, *((3,) if color else ()), FACE_SIZE, FACE_SIZE), dtype=np.uint8)
+    crops: list[Crop] = []
     faults: list[str] = []
-    for index, path in enumerate(pictures.paths):
+    for path in pictures.paths:
         try:
-            picture = read_picture(path)
-            if color:
-                pixels[index] = [fit_crop(picture[..., [channel] * 3], _CROP) for channel in range(3)]
-            else:
-                pixels[index] = fit_crop(picture, _CROP)
+            crops.append(read_crop(path))
         except PictureError as fault:
             faults.append(str(fault))
+    total = len(pictures.paths)
     refuse_unreadable(faults, total, pictures.folder)
     return LabelledFaces(
-        pixels=pixels,
+        crops=Crops(crops),
         fer7=pictures.fer7,
         votes=np.zeros((total, len(VOTE_COLUMNS)), dtype=np.int64),
         rows=np.arange(total),
         source=source,
-        files=np.array([path.relative_to(pictures.folder.parent).as_posix() for path in pictures.paths], dtype=np.str_),
+        files=np.array([path.relative_to(pictures.root).as_posix() for path in pictures.paths], dtype=np.str_),
+        split=np.full(total, pictures.folder.resolve().name),
     )
 
 
-def check_folder(folder: Path, classes: Mapping[str, str]) -> None:
-    """Checks names, splits and classes of a data set to train on before the first picture is decoded.
+def read_crop(picture: Path | bytes) -> Crop:
+    """The picture of a face as a crop, upright: of shape (H, W) where it shows gray alone, else (H, W, 3), RGB.
+
+    Its longer side is reduced to `LARGEST_PX` where it has more.
 
     Raises:
-        DataError: As `find_split` and `check_classes`; and if a name in `classes` is that of no folder.
+        PictureError: As `mien.images.read_picture`.
     """
-    # First, since a class folder whose name is mistyped there would be called unknown.
-    names = sorted({path.name for inside in split_folders(folder).values() for path in _folders_in(inside)})
+    image_rgb = read_picture(picture)
+    longer = max(image_rgb.shape[:2])
+    if longer > LARGEST_PX:
+        height, width = (max(1, round(side * LARGEST_PX / longer)) for side in image_rgb.shape[:2])
+        image_rgb = np.asarray(Image.fromarray(image_rgb).resize((width, height), Image.Resampling.BOX))
+    red = image_rgb[..., 0]
+    is_gray = np.array_equal(red, image_rgb[..., 1]) and np.array_equal(red, image_rgb[..., 2])
+    return np.ascontiguousarray(red) if is_gray else image_rgb
+
+
+def refuse_unknown_names(classes: Iterable[str], folders: Iterable[Path], place: Path) -> None:
+    """Raises `DataError`, naming the nearest, if one of the `classes` to be mapped is no folder in the splits.
+
+    Args:
+        classes: Names that are mapped to labels.
+        folders: The folders of the splits.
+        place: Where they lie, for the message.
+    """
+    names = sorted({path.name for inside in folders for path in _folders_in(inside)})
     folded = {name.casefold() for name in names}
     for own in classes:
         if own.casefold() not in folded:
-            raise DataError(f"[data.classes]: {choose_from(f'folder in the splits of {folder}', own, tuple(names))}")
-    training, held_out = (find_split(folder, split, classes) for split in (Split.TRAIN, Split.VALIDATION))
-    check_classes(training.fer7, held_out.fer7, folder, (training.folder.name, held_out.folder.name))
+            raise DataError(f"[data.classes]: {choose_from(f'folder in the splits of {place}', own, tuple(names))}")
+
+
+def folder_names(folder: Path) -> list[str]:
+    """The names of the folders in `folder` that are not hidden."""
+    return [path.name for path in _folders_in(folder)]
 
 
 def class_names_in(folder: Path, classes: Mapping[str, str]) -> list[str]:
@@ -140,7 +157,7 @@ def _class_positions(folder: Path, classes: Mapping[str, str]) -> list[tuple[Pat
             found.append((inside, fer7_position(inside.name, classes)))
         except DataError as fault:
             raise DataError(
-                f"{folder}: {fault}; or map it in [data.classes] to train, else by --class NAME=LABEL"
+                f"{folder}: {fault}; or say in the mapping of classes which it means ([data.classes] of a training)"
             ) from None
     if not found:
         raise DataError(f"{folder} has no pictures; put them into a folder for each class, such as {folder / 'happy'}")

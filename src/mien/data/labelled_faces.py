@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.data.crops import Choice, Crops
 from mien.errors import DataError
 from mien.expressions import CORE4, FER7, FERPLUS8, FERPLUS8_OF_FER7, core4_positions
+from mien.preprocess import Preprocessing, fit_crops
 
 VOTE_COLUMNS = (*FERPLUS8.labels, "unknown", "nf")
 """Order of the ten columns of FER+ votes."""
@@ -22,8 +24,38 @@ FER2013 = "FER2013"
 VOTERS = 10
 """How many people FER+ asked about each face."""
 
-_ARRAYS = ("pixels", "fer7", "votes", "rows")
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One of some faces, as reports name it.
+
+    Attributes:
+        position: Where it stands among these.
+        split: Name of its split; empty if it is not known.
+        row: Its row in the source, 0-based.
+        label: Its label, or None if it has none.
+        file: Its file within a folder of pictures, else None.
+    """
+
+    position: int
+    split: str
+    row: int
+    label: str | None
+    file: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where in the split it is: its file, else its row."""
+        return self.file or f"row {self.row}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Split, row, label and file (if it has one), by which the face is found in the source."""
+        found = {"split": self.split, "row": self.row, "label": self.label}
+        return {**found, "file": self.file} if self.file else found
+
+
+_ARRAYS = ("crops", "fer7", "votes", "rows")
+_NAMES = ("files", "split")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,56 +63,82 @@ class LabelledFaces:
     """Face crops with one of FER2013's labels each and the FER+ votes, where there are any.
 
     Attributes:
-        pixels: uint8 of shape (N, 48, 48), grayscale; or (N, 3, 48, 48), RGB, where color was asked for. It may be
-            mapped from a file of the cache.
+        crops: The N faces, as large as the source has them, and in color where it has color; given as what `Crops`
+            takes, they become that.
         fer7: int64 of shape (N,), class position in `FER7`, or `NO_LABEL`.
         votes: int64 of shape (N, 10), votes by `VOTE_COLUMNS`; a row of zeros has none.
         rows: int64 of shape (N,), row in the source (in `fer2013.csv` where that is the source), 0-based.
         source: Name of the data set that they are of; empty if it is not known.
         files: str of shape (N,), each face's picture within the data set; None where faces are rows of a file.
+        split: str of shape (N,), what the data set calls the split of each face; None if it is not known.
+
+    Raises:
+        DataError: If these are not of one length.
     """
 
-    pixels: NDArray[np.uint8]
+    crops: Crops
     fer7: NDArray[np.int64]
     votes: NDArray[np.int64]
     rows: NDArray[np.int64]
     source: str = ""
     files: NDArray[np.str_] | None = None
+    split: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
-        lengths = {name: len(getattr(self, name)) for name in _ARRAYS}
-        if self.files is not None:
-            lengths["files"] = len(self.files)
+        object.__setattr__(self, "crops", self.crops if isinstance(self.crops, Crops) else Crops(self.crops))
+        lengths = {name: len(values) for name in (*_ARRAYS, *_NAMES) if (values := getattr(self, name)) is not None}
         if len(set(lengths.values())) != 1:
             raise DataError(f"labelled faces must have as many labels as pictures; got {lengths}")
 
     def __len__(self) -> int:
-        return len(self.pixels)
+        return len(self.crops)
 
-    def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Self:
+    def __getitem__(self, chosen: Choice) -> Self:
         """The chosen faces, in the chosen order."""
-        files = None if self.files is None else self.files[chosen]
-        return replace(self, **{name: getattr(self, name)[chosen] for name in _ARRAYS}, files=files)
+        known = {name: values for name in (*_ARRAYS, *_NAMES) if (values := getattr(self, name)) is not None}
+        return replace(self, **{name: values[chosen] for name, values in known.items()})
 
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
         """All faces of several collections, one after the other."""
         if len(parts) == 1:
-            return parts[0]  # not a copy: its pixels may be mapped from a file
-        arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS}
-        files = [part.files for part in parts if part.files is not None]
-        return cls(
-            **arrays,
-            source=" and ".join(dict.fromkeys(part.source for part in parts if part.source)),
-            files=np.concatenate(files) if len(files) == len(parts) else None,
+            return parts[0]  # not a copy: its crops may be mapped from a file
+        arrays: dict[str, Any] = {"crops": Crops.concatenate([part.crops for part in parts])}
+        for name in (*_ARRAYS[1:], *_NAMES):
+            given = [values for part in parts if (values := getattr(part, name)) is not None]
+            arrays[name] = np.concatenate(given) if len(given) == len(parts) else None
+        return cls(**arrays, source=" and ".join(dict.fromkeys(part.source for part in parts if part.source)))
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The names of the splits that they are of, in the order of the faces."""
+        return () if self.split is None else tuple(dict.fromkeys(self.split.tolist()))
+
+    def within(self, splits: Sequence[str]) -> NDArray[np.bool_]:
+        """Which faces are of one of these splits; shape (N,)."""
+        return np.zeros(len(self), dtype=np.bool_) if self.split is None else np.isin(self.split, splits)
+
+    def reference(self, position: int) -> Reference:
+        """The face at `position`, as reports name it."""
+        label = int(self.fer7[position])
+        return Reference(
+            position=int(position),
+            split="" if self.split is None else str(self.split[position]),
+            row=int(self.rows[position]),
+            label=None if label == NO_LABEL else FER7.labels[label],
+            file=None if self.files is None else str(self.files[position]),
         )
 
-    def gray(self) -> NDArray[np.uint8]:
-        """The pixels in grayscale (ITU-R 601 luma), of shape (N, 48, 48)."""
-        if self.pixels.ndim == 3:
-            return self.pixels
-        gray: NDArray[np.uint8] = np.rint(np.einsum("nchw,c->nhw", self.pixels, _LUMA)).astype(np.uint8)
-        return gray
+    def references(self, positions: NDArray[np.int64]) -> tuple[Reference, ...]:
+        """The faces at `positions`, in that order."""
+        return tuple(self.reference(position) for position in positions.tolist())
+
+    def gray(self, size_px: int = 48) -> NDArray[np.uint8]:
+        """All crops in gray and of one size, for what compares pictures: uint8 of shape (N, size_px, size_px).
+
+        What the crops are themselves where they are so already; else fitted as a model's input is.
+        """
+        return fit_crops(self.crops, Preprocessing(size_px, size_px, "gray", mean=(0.0,), std=(1.0,)))
 
     def majority(self) -> NDArray[np.int64]:
         """Class position in `FERPLUS8` by the FER+ majority rule, or `NO_LABEL` where it does not decide."""

@@ -31,9 +31,14 @@ def manifest(training: LabelledFaces, held_out: LabelledFaces, left_out: LeftOut
 
 
 def fingerprint(faces: LabelledFaces) -> str:
-    """SHA-256 over pixels, labels and votes, in order."""
+    """SHA-256 over crops, labels and votes, in order; over the shapes of the crops, too, where they differ."""
     digest = sha256()
-    for array in (faces.pixels, faces.fer7, faces.votes):
+    shapes = faces.crops.shapes
+    if len(set(shapes)) > 1:
+        digest.update(repr(shapes).encode())
+    for crop in faces.crops:
+        digest.update(crop.tobytes())
+    for array in (faces.fer7, faces.votes):
         digest.update(array.tobytes())
     return digest.hexdigest()
 

@@ -1,68 +1,172 @@
-"""What can be evaluated: anything that turns face crops into probabilities."""
+"""What can be evaluated: anything that gives probabilities of expressions for faces."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.data.labelled_faces import LabelledFaces
 from mien.errors import ModelError
-from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8, ExpressionSet, core4_positions
-from mien.model.calibration import Logits, probabilities
-from mien.model.metadata import ModelMetadata
+from mien.expressions import CORE4, CORE4_FER2013, EXPRESSION_SETS, FER7, FERPLUS8, ExpressionSet, core4_positions
+from mien.images import read_picture
+from mien.model.calibration import probabilities, support
+from mien.model.facts import TrainingFacts
+from mien.model.package import ExpressionModel, load_model
+from mien.preprocess import Crops
+from mien.recognizer import Recognizer
 
-Answers = Mapping[str, NDArray[np.float64]]
+Probabilities = Mapping[str, NDArray[np.float64]]
 """Probabilities of shape (N, K) by the name of the set of expressions they are about, in class order."""
+
+_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What a classifier says of some faces.
+
+    Attributes:
+        probabilities: By set of expressions.
+        support: How much speaks for each most probable answer, 0 to 1, of shape (N,), by set; of the sets for which the
+            classifier has something better than the probability itself.
+        thresholds: The support under which the classifier marks an answer as uncertain, by set; empty if it marks none.
+    """
+
+    probabilities: Probabilities
+    support: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
 
 class Classifier(Protocol):
-    """Gives probabilities for face crops, by the name of each set of expressions it knows."""
-
-    def __call__(self, pixels: NDArray[np.uint8], /) -> Answers:
-        """Probabilities of shape (N, K) by set name, in class order, for uint8 crops of shape (N, 48, 48)."""
-
-
-class CalibratedModel(Protocol):
-    """A network with its calibration, as `ExpressionModel` is."""
+    """Gives probabilities for faces, by the name of each set of expressions it knows."""
 
     @property
-    def metadata(self) -> ModelMetadata:
-        """What the model says of itself, its calibration included."""
+    def name(self) -> str:
+        """What reports call it."""
 
-    def logits(self, crops: NDArray[np.uint8], /) -> Logits:
-        """Logits of all heads for uint8 crops of shape (N, 48, 48)."""
+    @property
+    def labels(self) -> Mapping[str, tuple[str, ...]]:
+        """Labels in class order, by the name of each set of expressions it knows."""
+
+    @property
+    def training(self) -> TrainingFacts | None:
+        """The training it comes from; None if it does not say."""
+
+    @property
+    def selected_on(self) -> str | None:
+        """The split it was chosen on, if it says so."""
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether it only repeats predictions made before, so that it cannot be asked about other pictures."""
+
+    def predict(self, crops: Crops, *, batch: int | None = None) -> Probabilities:
+        """Probabilities for crops of any size and color, which it fits to its input itself.
+
+        Args:
+            crops: N face crops.
+            batch: How many to give to the network at once; the answers do not depend on it. None leaves it to it.
+
+        Raises:
+            ModelError: If it cannot be asked, or not about these.
+        """
+
+    def predict_faces(self, faces: LabelledFaces) -> Predictions:
+        """All that it says of labelled faces; raises `DataError` if it repeats predictions and lacks some of these."""
+
+    def predict_files(self, paths: Sequence[Path]) -> Probabilities:
+        """Probabilities for picture files that are one face each, by the way that a user's pictures take."""
+
+    def with_threads(self, threads: int | None) -> "Classifier":
+        """The same, loaded anew for a number of threads; None leaves it to the runtime."""
 
 
-def classifier_of(model: CalibratedModel, answers: Iterable[str] | None = None) -> Classifier:
-    """A classifier for all or some of a model's answers that runs the model's network once for each face."""
-    known = model.metadata.answers
-    wanted = known if answers is None else {name: known[name] for name in answers if name in known}
+class CropClassifier:
+    """What a classifier is that can be asked about any crop: all but its name, its labels and `predict`.
 
-    def classify(pixels: NDArray[np.uint8], /) -> Answers:
-        logits = model.logits(pixels)
-        return {name: probabilities(logits, answer) for name, answer in wanted.items()}
+    One of your own says these three:
 
-    return classify
+        class Even(CropClassifier):
+            name, labels = "even", {"fer7": FER7.labels}
+
+            def predict(self, crops, *, batch=None):
+                return {"fer7": np.full((len(crops), 7), 1 / 7)}
+    """
+
+    name: str
+    labels: Mapping[str, tuple[str, ...]]
+    training: TrainingFacts | None = None
+    selected_on: str | None = None
+    is_recorded = False
+
+    def predict(self, crops: Crops, *, batch: int | None = None) -> Probabilities:
+        """As `Classifier.predict`."""
+        raise NotImplementedError
+
+    def predict_faces(self, faces: LabelledFaces) -> Predictions:
+        """As `Classifier.predict_faces`: what `predict` gives, without anything marked as uncertain."""
+        return Predictions(self.predict(faces.crops))
+
+    def predict_files(self, paths: Sequence[Path]) -> Probabilities:
+        """As `Classifier.predict_files`: the pictures are read, and each is asked about alone."""
+        each = [self.predict(read_picture(path)[None]) for path in paths]
+        return {name: np.concatenate([given[name] for given in each]) for name in each[0]}
+
+    def with_threads(self, threads: int | None) -> "CropClassifier":
+        """Itself, as one that knows of no threads."""
+        del threads
+        return self
 
 
-def checked_probabilities(
-    classifier: Classifier, pixels: NDArray[np.uint8], sets: Sequence[ExpressionSet]
-) -> dict[str, NDArray[np.float64]]:
-    """The classifier's probabilities for all of `pixels`, by set name.
+class MienClassifier(CropClassifier):
+    """A model of mien's own, with its calibration and its mark `uncertain`.
 
     Args:
-        classifier: What to ask.
-        pixels: uint8 of shape (N, 48, 48).
-        sets: The sets whose probabilities are needed.
-
-    Raises:
-        ModelError: If it gives none for a set, or what it gives are not probabilities of shape (N, K).
+        model: The model.
+        name: What to call it; the name of its file if None.
     """
-    return checked(with_core_answers(classifier(pixels)), len(pixels), sets)
+
+    def __init__(self, model: ExpressionModel, name: str | None = None) -> None:
+        self.model = model
+        self.name = name or model.file.name
+        self.labels = {name: answer.labels for name, answer in model.metadata.answers.items()}
+        self.training = model.metadata.training
+        self.selected_on = model.metadata.selected_on
+
+    def predict(self, crops: Crops, *, batch: int | None = None) -> Probabilities:
+        """As `Classifier.predict`; the network runs once for all answers, and fits the crops to its input."""
+        logits = self.model.logits(crops, batch=batch or _BATCH)
+        return {name: probabilities(logits, answer) for name, answer in self.model.metadata.answers.items()}
+
+    def predict_faces(self, faces: LabelledFaces) -> Predictions:
+        """As `Classifier.predict_faces`, with support and thresholds."""
+        logits, answers = self.model.logits(faces.crops), self.model.metadata.answers
+        given = {name: probabilities(logits, answer) for name, answer in answers.items()}
+        supported = {name: support(logits, given[name], answer) for name, answer in answers.items()}
+        return Predictions(given, supported, {name: answer.threshold for name, answer in answers.items()})
+
+    def predict_files(self, paths: Sequence[Path]) -> Probabilities:
+        """The default answers of `mien recognize` for picture files that are one face each."""
+        name = self.model.metadata.default_answer
+        recognizer = Recognizer(self.model.file.path, expressions=name, detector="none")
+        faces = [face for each in paths for face in recognizer.recognize(each)]
+        return {name: np.array([face.prediction.probabilities for face in faces])}
+
+    def with_threads(self, threads: int | None) -> "MienClassifier":
+        """The same model, loaded anew."""
+        return MienClassifier(load_model(self.model.file.path, threads=threads), self.name)
 
 
-def checked(given: Answers, faces: int, sets: Sequence[ExpressionSet]) -> dict[str, NDArray[np.float64]]:
+def checked(given: Probabilities, faces: int, sets: Sequence[ExpressionSet]) -> dict[str, NDArray[np.float64]]:
     """The part of `given` that is about `sets`.
+
+    Args:
+        given: What a classifier gave for `faces` faces.
+        faces: How many there are.
+        sets: The sets whose probabilities are needed.
 
     Raises:
         ModelError: If a set is missing, or what is given are not probabilities of shape (faces, K).
@@ -74,21 +178,39 @@ def checked(given: Answers, faces: int, sets: Sequence[ExpressionSet]) -> dict[s
     return {expressions.name: given[expressions.name] for expressions in sets}
 
 
-def with_core_answers(given: Answers) -> dict[str, NDArray[np.float64]]:
-    """The answers, and those for the two core sets that follow from them.
+def with_core_sets(given: Probabilities) -> dict[str, NDArray[np.float64]]:
+    """The probabilities, and those for the two core sets that follow from them.
 
     A classifier that has answers for one of the two gives them whatever the truth is; one that has none for either
     answers by its wider sets, narrowed to the four.
     """
-    answers = dict(given)
+    completed = dict(given)
     if CORE4.name not in given and CORE4_FER2013.name not in given:
         for core, wider in ((CORE4, FERPLUS8), (CORE4_FER2013, FER7)):
             if wider.name in given:
-                answers[core.name] = _narrowed(given[wider.name], wider)
+                completed[core.name] = _narrowed(given[wider.name], wider)
     for core, other in ((CORE4, CORE4_FER2013), (CORE4_FER2013, CORE4)):
-        if other.name in answers:
-            answers.setdefault(core.name, answers[other.name])
-    return answers
+        if other.name in completed:
+            completed.setdefault(core.name, completed[other.name])
+    return completed
+
+
+def labels_with_core_sets(expressions: ExpressionSet) -> dict[str, tuple[str, ...]]:
+    """Labels by set, of what `with_core_sets` makes of probabilities for one set."""
+    sets = with_core_sets({expressions.name: np.empty((0, len(expressions)))})
+    known = {each.name: each.labels for each in EXPRESSION_SETS}
+    return {name: expressions.labels if name == expressions.name else known[name] for name in sets}
+
+
+def mirrored(crops: Crops) -> Crops:
+    """The crops' mirror images."""
+    return collected([crop[:, ::-1] for crop in crops])
+
+
+def collected(crops: Sequence[NDArray[np.uint8]]) -> Crops:
+    """Crops in one array where all have one shape, else one by one."""
+    shapes = {crop.shape for crop in crops}
+    return np.stack(crops) if len(shapes) == 1 else [np.ascontiguousarray(crop) for crop in crops]
 
 
 def _narrowed(given: NDArray[np.float64], wider: ExpressionSet) -> NDArray[np.float64]:

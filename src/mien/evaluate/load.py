@@ -1,66 +1,31 @@
 """Finds out what is to be evaluated, and loads it."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from mien.evaluate.analysis.invariance import BatchClassifier
-from mien.evaluate.classifiers import Answers, classifier_of
-from mien.evaluate.csv_predictions import read_predictions
-from mien.evaluate.onnx_classifier import load_foreign
-from mien.evaluate.subject import Subject
-from mien.model import package as models
-from mien.model.calibration import probabilities
-from mien.recognizer import Recognizer
-from mien.results import to_jsonable
+from mien.evaluate.classifiers import Classifier, MienClassifier
+from mien.evaluate.csv_predictions import RecordedPredictions
+from mien.model.package import load_model
 
 
-def load_subject(name: str) -> Subject:
-    """What is called `name`, ready to be evaluated.
+def load_classifier(source: str | Path, *, name: str | None = None, threads: int | None = None) -> Classifier:
+    """What `source` stands for, ready to be evaluated.
 
     Args:
-        name: A shipped model, the path of a model package, of a TOML file that describes another ONNX file (see
-            `mien.evaluate.onnx_classifier`), or of a CSV file of answers (see `mien.evaluate.csv_predictions`).
+        source: A shipped model, the path of a model package, of a TOML file that describes another ONNX file (see
+            `mien.evaluate.onnx_classifier`), or of a CSV file of predictions (see `mien.evaluate.csv_predictions`).
+        name: What reports are to call it; by default the name of the model or file.
+        threads: Threads that one run may use; None leaves it to ONNX Runtime.
 
     Raises:
         ModelError: If there is no such model or file, or it cannot be used.
-        DataError: If a CSV file of answers is not in the form described.
+        DataError: If a CSV file of predictions is not in the form described.
+        MissingExtra: If a TOML file is given and pydantic is not installed.
     """
-    suffix = Path(name).suffix.lower()
+    suffix = Path(source).suffix.lower()
     if suffix == ".toml":
-        return load_foreign(Path(name))
+        from mien.evaluate.onnx_classifier import load_onnx_classifier  # noqa: PLC0415 - needs pydantic
+
+        return load_onnx_classifier(Path(source), name=name, threads=threads)
     if suffix == ".csv":
-        return read_predictions(Path(name))
-    return _mien_model(name)
-
-
-def _mien_model(name: str) -> Subject:
-    loaded = models.load_model(name)
-    path, answers = loaded.file.path, loaded.metadata.answers
-
-    def opened(threads: int | None) -> BatchClassifier:
-        model = models.load_model(path, threads=threads)
-
-        def classify(pixels: NDArray[np.uint8], batch: int) -> Answers:
-            logits = model.logits(pixels, batch=batch)
-            return {name: probabilities(logits, answer) for name, answer in answers.items()}
-
-        return classify
-
-    def from_files(paths: Sequence[Path]) -> Answers:
-        name = loaded.metadata.default_answer
-        recognizer = Recognizer(path, expressions=name, detector="none")
-        faces = [face for each in paths for face in recognizer.recognize(each)]
-        return {name: np.array([face.prediction.probabilities for face in faces])}
-
-    return Subject(
-        name=loaded.file.name,
-        sets=tuple(answers),
-        classifier=classifier_of(loaded),
-        opened=opened,
-        from_files=from_files,
-        selected_on=loaded.metadata.selected_on,
-        training=to_jsonable(loaded.metadata.training) or {},
-    )
+        return RecordedPredictions.read(Path(source), name=name)
+    return MienClassifier(load_model(source, threads=threads), name)

@@ -6,7 +6,6 @@ as often as it was drawn. So one matrix product does all draws, and a figure and
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,21 @@ from mien.stats import DRAWS, Estimate, Floats, estimates, resampled_sums
 CALIBRATION_BINS = 15
 
 _LEAST_PROBABILITY = float(np.finfo(np.float64).eps)  # keeps logarithms finite
+
+
+@dataclass(frozen=True, slots=True)
+class ConfusionMatrix:
+    """Images by true class (row) and predicted class (column), in class order.
+
+    Attributes:
+        value: How many there are; (K, K).
+        low: The lower end of each number's 95 % interval, rounded.
+        high: The upper end likewise.
+    """
+
+    value: tuple[tuple[int, ...], ...]
+    low: tuple[tuple[int, ...], ...]
+    high: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +58,7 @@ class Metrics:
     negative_log_likelihood: Estimate
     kl_to_votes: Estimate | None
     recall: dict[str, Estimate]
-    confusion: tuple[tuple[Estimate, ...], ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it as plain numbers, strings, lists and dicts, ready for JSON."""
-        single = ("accuracy", "balanced_accuracy", "macro_f1", "calibration_error", "negative_log_likelihood")
-        return {
-            "n": self.n,
-            **{name: getattr(self, name).to_dict() for name in single},
-            "kl_to_votes": self.kl_to_votes.to_dict() if self.kl_to_votes else None,
-            "recall": {label: estimate.to_dict() for label, estimate in self.recall.items()},
-            "labels": list(self.labels),
-            "confusion": {
-                end: [[round(getattr(cell, end)) for cell in row] for row in self.confusion]
-                for end in ("value", "low", "high")
-            },
-        }
+    confusion: ConfusionMatrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +115,19 @@ def measure(
         negative_log_likelihood=estimates(point.negative_log_likelihood, drawn.negative_log_likelihood)[0],
         kl_to_votes=None if votes is None else estimates(point.kl_to_votes, drawn.kl_to_votes)[0],
         recall={labels[k]: estimates(point.recall[:, k], drawn.recall[:, k])[0] for k in np.unique(truth)},
-        confusion=tuple(confusion[k * classes : (k + 1) * classes] for k in range(classes)),
+        confusion=_matrix(confusion, classes),
     )
+
+
+def _matrix(cells: tuple[Estimate, ...], classes: int) -> ConfusionMatrix:
+    ends = {
+        end: tuple(
+            tuple(round(getattr(cell, end)) for cell in cells[row * classes : (row + 1) * classes])
+            for row in range(classes)
+        )
+        for end in ("value", "low", "high")
+    }
+    return ConfusionMatrix(**ends)
 
 
 def calibration_bins(confidence: Floats) -> NDArray[np.int64]:

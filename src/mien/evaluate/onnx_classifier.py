@@ -1,91 +1,20 @@
-"""Any ONNX file that turns faces into scores of expressions, with a description of it."""
+"""Any ONNX file that turns faces into scores of expressions, with a TOML file that describes it."""
 
-import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from pydantic import Field, field_validator, model_validator
 
-from mien.errors import MienError, ModelError, choose_from, first_line
-from mien.evaluate.analysis.invariance import BatchClassifier
-from mien.evaluate.classifiers import Answers, with_core_answers
-from mien.evaluate.subject import Subject
+from mien.errors import ConfigError, MienError, ModelError, choose_from, first_line
+from mien.evaluate.classifiers import CropClassifier, Probabilities, labels_with_core_sets, with_core_sets
 from mien.expressions import ExpressionSet, expression_set
-from mien.images import read_picture
 from mien.model.calibration import softmax
 from mien.model.session import new_session
-from mien.preprocess import Preprocessing, fit_crop
-
-_CHOICES = {"layout": ("NCHW", "NHWC"), "color": ("grayscale", "RGB", "BGR"), "gives": ("logits", "probabilities")}
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What a TOML file says of an ONNX file; the module says what each means."""
-
-    model: str
-    expressions: str
-    classes: tuple[str, ...]
-    size_px: int
-    layout: str = "NCHW"
-    color: str = "grayscale"
-    mean: float | tuple[float, ...] = 0.0
-    std: float | tuple[float, ...] = 1.0
-    gives: str = "logits"
-    input: str = ""
-    output: str = ""
-
-
-def read_description(path: Path) -> Description:
-    """What the TOML file at `path` says, checked; raises `ModelError` in words of what is wrong."""
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
-        raise ModelError(f"{path} cannot be read as TOML: {fault}") from fault
-    known = tuple(field.name for field in fields(Description))
-    for key in table:
-        if key not in known:
-            raise ModelError(f"{path}: {choose_from('key', key, known)}")
-    missing = [name for name in ("model", "expressions", "classes", "size_px") if name not in table]
-    if missing:
-        raise ModelError(f"{path} must say {', '.join(missing)}; see docs/evaluation.md")
-    for key, choices in _CHOICES.items():
-        if key in table and table[key] not in choices:
-            raise ModelError(f"{path}: {choose_from(key, str(table[key]), choices)}")
-    table = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
-    description = Description(**table)
-    _check(description, path)
-    return description
-
-
-def _check(description: Description, path: Path) -> None:
-    for name in ("model", "expressions", "input", "output"):
-        if not isinstance(getattr(description, name), str):
-            raise ModelError(f"{path}: {name} must be text; got {getattr(description, name)!r}")
-    if not (isinstance(description.classes, tuple) and all(isinstance(name, str) for name in description.classes)):
-        raise ModelError(f"{path}: classes must be a list of names; got {description.classes!r}")
-    labels = expression_set(description.expressions).labels
-    named = [name for name in description.classes if name]
-    if sorted(named) != sorted(labels):
-        raise ModelError(f"{path}: classes must be {', '.join(labels)}, in the model's order; got {', '.join(named)}")
-    if not isinstance(description.size_px, int) or description.size_px < 1:
-        raise ModelError(f"{path}: size_px must be a whole number above 0; got {description.size_px!r}")
-    lengths = (1,) if description.color == "grayscale" else (1, 3)
-    for name in ("mean", "std"):
-        values = np.atleast_1d(np.array(getattr(description, name)))
-        if values.dtype.kind not in "if" or values.shape not in {(length,) for length in lengths}:
-            raise ModelError(
-                f"{path}: {name} must be a number, or one for each color; got {getattr(description, name)!r}"
-            )
-    if np.any(np.array(description.std) <= 0):
-        raise ModelError(f"{path}: std must be above 0; got {description.std!r}")
-
-
-FACE_SIZE = 48
+from mien.preprocess import Crops
+from mien.settings import Strict, read_toml, validated
 
 _BATCH = 64
 _TYPES = {
@@ -96,10 +25,100 @@ _TYPES = {
 }
 
 
-class ForeignModel:
+class Description(Strict):
+    """What a TOML file says of an ONNX file.
+
+    Attributes:
+        model: The ONNX file, as seen from the TOML file's folder.
+        classes: What its scores are of, in its order; one called "" is left out.
+        size_px: Side of its square input.
+        expressions: The set of expressions that the classes are those of; None if they are its own.
+        layout: Order of batch, channels, rows and columns in its input.
+        color: Its channels.
+        mean: Subtracted from pixel values of 0 to 255; one number, or one for each channel.
+        std: Divides what is left.
+        gives: What its scores are.
+        input: Name of its input; only needed if there are several.
+        output: Likewise of its output.
+    """
+
+    model: str
+    classes: tuple[str, ...] = Field(min_length=2)
+    size_px: int = Field(ge=1)
+    expressions: str | None = None
+    layout: Literal["NCHW", "NHWC"] = "NCHW"
+    color: Literal["grayscale", "RGB", "BGR"] = "grayscale"
+    mean: float | tuple[float, ...] = 0.0
+    std: float | tuple[float, ...] = 1.0
+    gives: Literal["logits", "probabilities"] = "logits"
+    input: str = ""
+    output: str = ""
+
+    @field_validator("expressions")
+    @classmethod
+    def _is_known(cls, name: str | None) -> str | None:
+        try:
+            return name if name is None else expression_set(name).name
+        except MienError as fault:
+            raise ValueError(str(fault)) from fault
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        named = [name for name in self.classes if name]
+        if len(set(named)) != len(named) or len(named) < 2:
+            raise ValueError(f"classes must be two or more, each once; got {', '.join(named)}")
+        if self.expressions is not None:
+            labels = expression_set(self.expressions).labels
+            if sorted(named) != sorted(labels):
+                raise ValueError(
+                    f"classes must be {', '.join(labels)}, in the order of the model; got {', '.join(named)}"
+                )
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if isinstance(values, tuple) and len(values) != self.channel_count:
+                raise ValueError(f"{name} must be a number, or one for each channel; got {list(values)}")
+        if not np.all(np.array(self.std) > 0):
+            raise ValueError(f"std must be above 0; got {self.std!r}")
+        return self
+
+    @property
+    def channel_count(self) -> int:
+        """1 or 3."""
+        return 1 if self.color == "grayscale" else 3
+
+
+def read_description(path: Path) -> Description:
+    """What the TOML file at `path` says, checked; raises `ModelError` in words of what is wrong."""
+    try:
+        return validated(Description, read_toml(path), str(path))
+    except ConfigError as fault:
+        raise ModelError(f"{fault}; a description has at least model, classes and size_px") from fault
+
+
+def load_onnx_classifier(path: Path, *, name: str | None = None, threads: int | None = None) -> "OnnxClassifier":
+    """The classifier that the TOML file at `path` describes.
+
+    Args:
+        path: The TOML file.
+        name: What to call it; the file's stem if None.
+        threads: Threads that one run may use; None leaves it to ONNX Runtime.
+
+    Raises:
+        ModelError: If the TOML or the ONNX file is missing or wrong.
+    """
+    description = read_description(path)
+    file = path.parent / description.model
+    try:
+        content = file.read_bytes()
+    except OSError as fault:
+        raise ModelError(f"cannot read the model {file}, named by {path}: {fault.strerror}") from fault
+    return OnnxClassifier(name or path.stem, content, description, threads=threads)
+
+
+class OnnxClassifier(CropClassifier):
     """An ONNX file with its description, ready to be asked.
 
     Args:
+        name: What reports call it.
         content: The file's bytes.
         description: What is to be known of it.
         threads: Threads that one run may use; None leaves it to ONNX Runtime.
@@ -108,9 +127,14 @@ class ForeignModel:
         ModelError: If the file cannot be loaded, or has no such input and output.
     """
 
-    def __init__(self, content: bytes, description: Description, *, threads: int | None = None) -> None:
-        self._description = description
-        self._set: ExpressionSet = expression_set(description.expressions)
+    def __init__(self, name: str, content: bytes, description: Description, *, threads: int | None = None) -> None:
+        self.name = name
+        self._content, self._description = content, description
+        if description.expressions is None:
+            self._set = ExpressionSet(name, tuple(label for label in description.classes if label))
+        else:
+            self._set = expression_set(description.expressions)
+        self.labels = labels_with_core_sets(self._set)
         try:
             self._session = new_session(content, threads=threads)
         except MienError:
@@ -124,16 +148,20 @@ class ForeignModel:
         if self._input.type not in _TYPES:
             raise ModelError(f"{description.model} takes {self._input.type}; it must take one of {', '.join(_TYPES)}")
 
-    def __call__(self, pixels: NDArray[np.uint8], batch: int = _BATCH) -> Answers:
-        """Probabilities for faces of shape (N, 48, 48), uint8, by its set and the core sets that follow from it."""
-        fixed = self._input.shape[0] if self._input.shape else None
-        size = fixed if isinstance(fixed, int) else batch
-        scores = [self._scores(pixels[start : start + size], size) for start in range(0, len(pixels), size)]
-        given = self._probabilities(np.concatenate(scores) if scores else np.empty((0, len(self._description.classes))))
-        return with_core_answers({self._set.name: given})
+    def with_threads(self, threads: int | None) -> "OnnxClassifier":
+        """The same file, loaded anew."""
+        return OnnxClassifier(self.name, self._content, self._description, threads=threads)
 
-    def _scores(self, pixels: NDArray[np.uint8], size: int) -> NDArray[np.float64]:
-        faces = prepared(pixels, self._description).astype(_TYPES[self._input.type])
+    def predict(self, crops: Crops, *, batch: int | None = None) -> Probabilities:
+        """As `Classifier.predict`: by its set and the core sets that follow from it."""
+        fixed = self._input.shape[0] if self._input.shape else None
+        size = fixed if isinstance(fixed, int) else batch or _BATCH
+        scores = [self._scores(crops[start : start + size], size) for start in range(0, len(crops), size)]
+        given = self._probabilities(np.concatenate(scores) if scores else np.empty((0, len(self._description.classes))))
+        return with_core_sets({self._set.name: given})
+
+    def _scores(self, crops: Crops, size: int) -> NDArray[np.float64]:
+        faces = prepared(crops, self._description).astype(_TYPES[self._input.type])
         if isinstance(self._input.shape[0], int) and len(faces) < size:  # it takes no fewer
             faces = np.concatenate([faces, np.repeat(faces[-1:], size - len(faces), axis=0)])
         try:
@@ -147,7 +175,7 @@ class ForeignModel:
                 f"{self._description.model} gives scores of shape {scores.shape} for {len(faces)} faces and "
                 f"{wanted[1]} classes; name its output and all its classes"
             )
-        return scores[: len(pixels)]
+        return scores[: len(crops)]
 
     def _probabilities(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         named = [position for position, name in enumerate(self._description.classes) if name]
@@ -159,50 +187,27 @@ class ForeignModel:
             scores = np.where((scores == 0) & (total > 0), np.finfo(np.float64).tiny, scores)
             given = scores / scores.sum(axis=1, keepdims=True)
         order = [self._set.index(self._description.classes[position]) for position in named]
-        answers = np.empty_like(given)
-        answers[:, order] = given
-        return answers
+        ordered = np.empty_like(given)
+        ordered[:, order] = given
+        return ordered
 
 
-def load_foreign(path: Path) -> Subject:
-    """The classifier that the TOML file at `path` describes.
-
-    Raises:
-        ModelError: If the TOML or the ONNX file is missing or wrong.
-    """
-    description = read_description(path)
-    file = path.parent / description.model
-    try:
-        content = file.read_bytes()
-    except OSError as fault:
-        raise ModelError(f"cannot read the model {file}, named by {path}: {fault.strerror}") from fault
-
-    def opened(threads: int | None) -> BatchClassifier:
-        return ForeignModel(content, description, threads=threads)
-
-    classify = ForeignModel(content, description)
-
-    def from_files(paths: Sequence[Path]) -> Answers:
-        crop = Preprocessing(FACE_SIZE, FACE_SIZE, "gray", mean=(0.0,), std=(1.0,))
-        each = [classify(fit_crop(read_picture(picture), crop)[None]) for picture in paths]
-        return {name: np.concatenate([answers[name] for answers in each]) for name in each[0]}
-
-    sets = tuple(classify(np.empty((0, FACE_SIZE, FACE_SIZE), dtype=np.uint8)))
-    return Subject(path.stem, sets, classifier=classify, opened=opened, from_files=from_files)
-
-
-def prepared(pixels: NDArray[np.uint8], description: Description) -> NDArray[np.float64]:
-    """Faces of shape (N, 48, 48) as the described model takes them: (N, C, H, W) or (N, H, W, C)."""
-    sides = (description.size_px, description.size_px)
-    # Area to make smaller, lines to make larger: what most tools mean by resizing.
-    way = Image.Resampling.BOX if description.size_px < pixels.shape[1] else Image.Resampling.BILINEAR
-    if pixels.shape[1:] != sides:
-        pixels = np.stack([np.asarray(Image.fromarray(face).resize(sides, way)) for face in pixels])
-    # Red, green and blue of a gray face are the same, so their order matters to the normalization alone.
-    channels = 1 if description.color == "grayscale" else 3
-    faces = np.repeat(pixels[..., None].astype(np.float64), channels, axis=3)
+def prepared(crops: Crops, description: Description) -> NDArray[np.float64]:
+    """Face crops of any size and color as the described model takes them: (N, C, H, W) or (N, H, W, C)."""
+    mode = "L" if description.color == "grayscale" else "RGB"
+    faces = np.stack([_fitted(crop, description.size_px, mode) for crop in crops]).astype(np.float64)
+    faces = faces[..., None] if faces.ndim == 3 else faces
+    faces = faces[..., ::-1] if description.color == "BGR" else faces
     faces = (faces - np.array(description.mean)) / np.array(description.std)
     return faces if description.layout == "NHWC" else np.ascontiguousarray(faces.transpose(0, 3, 1, 2))
+
+
+def _fitted(crop: NDArray[np.uint8], size_px: int, mode: str) -> NDArray[np.uint8]:
+    image, sides = Image.fromarray(crop), (size_px, size_px)
+    image = image if image.mode == mode else image.convert(mode)
+    # Area to make smaller, lines to make larger: what most tools mean by resizing.
+    way = Image.Resampling.BOX if size_px < min(image.size) else Image.Resampling.BILINEAR
+    return np.asarray(image if image.size == sides else image.resize(sides, way))
 
 
 def _named(offered: list[Any], name: str, what: str, model: str) -> Any:

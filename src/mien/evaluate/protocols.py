@@ -1,18 +1,20 @@
 """The protocols: which images count, and what is the truth. Every accuracy figure names one of them.
 
 P1 to P4 each measure the answers that are meant for their truth. P1c measures the default answers, which are meant for
-the consensus of ten people, against FER2013's label.
+the consensus of ten people, against FER2013's label. Answers about labels of a model's own are measured against the
+data's labels of these names.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces
 from mien.errors import MienError, choose_from
-from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8, ExpressionSet, core4_positions
+from mien.expressions import CORE4, CORE4_FER2013, FER7, FER7_OF_NAME, FERPLUS8, ExpressionSet, core4_positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ P4 = Protocol("P4", "ferplus8/majority", FERPLUS8, LabelledFaces.majority, Label
 
 PROTOCOLS = (P1, P1C, P2, P3, P4)
 
+_OF_SET = (P2, P1, P3, P4)  # the protocol that measures each set against the truth it is meant for
+
 
 def protocols_named(names: Sequence[str]) -> tuple[Protocol, ...]:
     """The protocols with these codes or names, each once; raises `MienError`, naming the nearest, for any other."""
@@ -62,6 +66,47 @@ def protocols_named(names: Sequence[str]) -> tuple[Protocol, ...]:
     return tuple(dict.fromkeys(known[name] for name in names))
 
 
+def protocols_for(labels: Mapping[str, tuple[str, ...]]) -> tuple[Protocol, ...]:
+    """The protocols that measure a classifier which knows these labels by the name of their set.
+
+    A set that mien does not know by this name and these labels has a protocol of its own, `label_protocol`.
+    """
+    known = {protocol.expressions for protocol in PROTOCOLS}
+    own = [label_protocol(ExpressionSet(*item)) for item in labels.items() if ExpressionSet(*item) not in known]
+    return (*(each for each in PROTOCOLS if labels.get(each.expressions.name) == each.expressions.labels), *own)
+
+
+def label_protocol(expressions: ExpressionSet) -> Protocol:
+    """How answers about labels of a model's own are measured: against the data's labels of these names.
+
+    FER+'s words count for FER2013's. A face whose label is none of them does not count.
+    """
+    return Protocol(
+        code=expressions.name,
+        name=f"{expressions.name}/labels",
+        expressions=expressions,
+        truth=partial(_labels_named, expressions.labels),
+    )
+
+
+def _labels_named(labels: tuple[str, ...], faces: LabelledFaces) -> NDArray[np.int64]:
+    position_of = np.full(len(FER7) + 1, NO_LABEL, dtype=np.int64)  # the last is where NO_LABEL looks
+    for position, label in enumerate(labels):
+        if label in FER7_OF_NAME:
+            position_of[FER7_OF_NAME[label]] = position
+    return position_of[faces.fer7]
+
+
 def measurable(faces: LabelledFaces) -> tuple[Protocol, ...]:
     """The protocols by which at least one of `faces` counts: without FER+ votes, those by FER2013's label alone."""
     return tuple(protocol for protocol in PROTOCOLS if protocol.counts(faces).any())
+
+
+def targets(faces: LabelledFaces) -> dict[str, NDArray[np.int64]]:
+    """What each set of expressions is to answer, by its name: class positions or `NO_LABEL`, of shape (N,).
+
+    The FER+ majority for `CORE4` and `FERPLUS8`, the label for `CORE4_FER2013` and `FER7`; where no face has votes, the
+    label is the truth for all.
+    """
+    faces = faces.with_votes_from_labels()
+    return {protocol.expressions.name: protocol.truth(faces) for protocol in _OF_SET}

@@ -9,7 +9,8 @@ from scipy.optimize import minimize_scalar
 
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces
 from mien.errors import DataError
-from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8
+from mien.evaluate.protocols import targets
+from mien.expressions import FER7
 from mien.model.calibration import Answer, Logits, probabilities, scores, softmax, support
 from mien.model.facts import Manifest
 from mien.train.heads import ANSWERS
@@ -37,7 +38,7 @@ def calibrated(logits: Logits, faces: LabelledFaces, data: Manifest) -> dict[str
     Raises:
         DataError: If no face has a truth for one of the answers.
     """
-    truths = truths_of(faces)
+    truths = targets(faces)
     for name, truth in truths.items():
         if not (truth != NO_LABEL).any():
             raise DataError(f"cannot calibrate {name}: no held-out face has a truth for it; give faces of its classes")
@@ -65,20 +66,6 @@ def training_prior(answer: Answer, data: Manifest) -> tuple[float, ...] | None:
     labels = tuple(of_head)
     counts = [of_head[labels[position]] for position in answer.positions]
     return tuple(round(count / sum(counts), 4) for count in counts) if sum(counts) else None
-
-
-def truths_of(faces: LabelledFaces) -> dict[str, NDArray[np.int64]]:
-    """What each set of expressions is to answer, by its name: class positions or `NO_LABEL`, of shape (N,).
-
-    Where no face has votes, the label is the truth for all.
-    """
-    faces = faces.with_votes_from_labels()
-    return {
-        CORE4.name: faces.consensus_core4(),
-        CORE4_FER2013.name: faces.fer2013_core4(),
-        FER7.name: faces.fer7,
-        FERPLUS8.name: faces.majority(),
-    }
 
 
 def best_temperature(scores: NDArray[np.float64], truth: NDArray[np.int64]) -> float:

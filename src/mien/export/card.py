@@ -6,14 +6,18 @@ from typing import Any
 
 from mien.data.labelled_faces import FER2013
 from mien.errors import ModelError
-from mien.export.plots import CALIBRATION, RISK, write_plots
 from mien.model.calibration import Answer
 from mien.model.facts import Certainty, ExportFacts, Failure, Manifest, ProtocolMetrics, TrainingFacts
 from mien.model.metadata import ModelMetadata
 from mien.model.package import load_model
 from mien.report.format import percent_sign, share_sign
 from mien.report.markdown import table
+from mien.report.plots import Curve, reliability, require_matplotlib, risk_coverage
+from mien.stats import Estimate
 from mien.train.networks.pretrained import ORIGINS
+
+CALIBRATION = "calibration.svg"
+RISK = "risk-coverage.svg"
 
 _FER2013_LICENSE = (
     "Weights: Apache-2.0. Trained on FER2013 (Goodfellow et al., 2013), whose images' licence is not clearly stated"
@@ -284,6 +288,31 @@ def write_card(path: Path) -> Path:
         plots_folder(card).mkdir(exist_ok=True)
         write_plots(metrics.certainty, plots_folder(card))
     return card
+
+
+def write_plots(certainty: Mapping[str, Certainty], folder: Path) -> tuple[Path, Path]:
+    """Draws what `certainty` says, by answer, into `folder`, which must exist, and returns the two files.
+
+    Raises:
+        MissingExtra: If matplotlib is not installed.
+    """
+    require_matplotlib("the model card's plots")
+    paths = folder / CALIBRATION, folder / RISK
+    paths[0].write_bytes(reliability({name: _reliability(found) for name, found in certainty.items()}))
+    paths[1].write_bytes(risk_coverage({name: _risk(found) for name, found in certainty.items()}))
+    return paths
+
+
+def _reliability(found: Certainty) -> Curve:
+    shares = [Estimate.of_proportion(right * images, images) for _, right, images in found.bins]
+    confidence = [mean for mean, _, _ in found.bins]
+    return Curve(confidence, shares, f"ECE {percent_sign(found.calibration_error)}")
+
+
+def _risk(found: Certainty) -> Curve:
+    answered = [coverage * found.n for coverage in found.coverage]
+    shares = [Estimate.of_proportion(risk * n, n) for risk, n in zip(found.risk, answered, strict=True)]
+    return Curve(found.coverage, shares)
 
 
 def plots_folder(card: Path) -> Path:

@@ -13,18 +13,18 @@ import onnx
 from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import LabelledFaces
 from mien.data.manifest import fingerprint
+from mien.data.split import Split
 from mien.errors import ConfigError, ModelError, OutputError
-from mien.evaluate.classifiers import classifier_of
-from mien.evaluate.evaluation import Result, evaluate
-from mien.evaluate.protocols import measurable
+from mien.evaluate.analysis import selective
+from mien.evaluate.analysis.examples import Example, surest_wrong
+from mien.evaluate.classifiers import MienClassifier
+from mien.evaluate.evaluation import EvaluationOptions, Result, evaluate
+from mien.evaluate.protocols import P1, P2, P3, P4
 from mien.export.calibrate import calibrated, calibration_part
 from mien.export.card import license_note, plots_folder, write_card
-from mien.export.certainty import certainty_by_answer
-from mien.export.failures import surest_failures
 from mien.export.onnx_graph import network_logits, opset_of, to_onnx, trained_network, write_model
 from mien.export.quantize import in_fp16, in_int8
 from mien.export.verify import check_parity, parity
-from mien.expressions import CORE4
 from mien.model.calibration import Logits
 from mien.model.facts import (
     Certainty,
@@ -41,7 +41,7 @@ from mien.model.facts import (
 from mien.model.metadata import ModelMetadata
 from mien.model.package import ExpressionModel, load_model
 from mien.model.records import from_jsonable
-from mien.preprocess import Preprocessing, model_input
+from mien.preprocess import Preprocessing, fit_crops, model_input
 from mien.results import to_jsonable
 from mien.stats import Estimate
 from mien.train.heads import ANSWERS, HEADS
@@ -115,11 +115,16 @@ def _known_by(training: TrainingFacts) -> dict[str, Any]:
     return {**to_jsonable(training), "config": trained_by(training.config)}
 
 
-HELD_OUT_SPLIT = "PublicTest"
-"""The only split by which a model may be chosen and on which it is calibrated."""
+def _split_of(held_out: LabelledFaces) -> str:
+    """What the data set calls the split that a model is chosen and calibrated on."""
+    return held_out.splits[0] if len(held_out.splits) == 1 else Split.VALIDATION.value
+
 
 RANGE_FACES = 128
 """Of how many faces of the training set the ranges of 8-bit activations are taken, less those that are held out."""
+
+LISTED = 20
+"""How many wrong answers a package names."""
 
 _RUN_ALONE = 32
 
@@ -146,7 +151,7 @@ class Export:
     parity: Parity
     results: tuple[Result, ...]
     certainty: Mapping[str, Certainty]
-    failures: tuple[Failure, ...]
+    failures: tuple[Example, ...]
 
 
 def export(run: Path, held_out: LabelledFaces, path: Path) -> Export:
@@ -190,7 +195,7 @@ def export_all(
             f"the held-out faces are not those that {run} was watched on; name the data it was trained on"
         )
     training_facts = stated(facts)
-    original = network_logits(network, held_out.pixels)
+    original = network_logits(network, fit_crops(held_out.crops, network.preprocessing))
     network.network.merge()
     graph = to_onnx(network)
     metadata = ModelMetadata(
@@ -199,7 +204,7 @@ def export_all(
         heads={head.name: head.labels for head in HEADS},
         answers=ANSWERS,
         license=license_note(training_facts.data, facts["config"]["network"], facts["config"]["data"]["licence"]),
-        selected_on=HELD_OUT_SPLIT,
+        selected_on=_split_of(held_out),
         training=training_facts,
         layers=network.network.layers(network.preprocessing.height),
     )
@@ -228,7 +233,7 @@ def _in_precision(
     if precision == "fp16":
         return in_fp16(graph)
     if precision == "int8" and ranges is not None:
-        return in_int8(graph, model_input(ranges.pixels, preprocessing))
+        return in_int8(graph, model_input(ranges.crops, preprocessing))
     return graph
 
 
@@ -253,21 +258,21 @@ def _export(
         raise ValueError("metadata must say how the file is made and of which training")
     write_model(draft, graph, metadata)
     model = load_model(draft)
-    logits = model.logits(held_out.pixels)
+    logits = model.logits(held_out.crops)
     found = parity(logits, original, held_out, _run_alone(model, held_out[:_RUN_ALONE]))
     check_parity(found, facts.precision)
     part = calibration_part(held_out)
     answers = calibrated({name: values[part] for name, values in logits.items()}, held_out[part], training.data)
     metadata = replace(metadata, answers=answers, export=replace(facts, parity=found))
     write_model(draft, graph, metadata)
-    results = measured(load_model(draft), held_out)
+    classifier = MienClassifier(load_model(draft))
+    results = evaluate(classifier, held_out, EvaluationOptions(analyses=False)).results
+    failures = surest_failures(classifier, held_out)
     metrics = ModelMetrics(
-        split=HELD_OUT_SPLIT,
+        split=_split_of(held_out),
         results=tuple(map(_recorded, results)),
-        certainty=certainty_by_answer(
-            {name: values[~part] for name, values in logits.items()}, held_out[~part], answers
-        ),
-        failures=surest_failures(logits, held_out, answers[CORE4.name]),
+        certainty=certainty_by_answer(classifier, held_out[~part]),
+        failures=tuple(map(_recorded_failure, failures)),
     )
     write_model(draft, graph, replace(metadata, metrics=metrics))
     return Export(
@@ -278,7 +283,7 @@ def _export(
         parity=found,
         results=results,
         certainty=metrics.certainty,
-        failures=metrics.failures,
+        failures=failures,
     )
 
 
@@ -299,7 +304,7 @@ def _recorded(result: Result) -> ProtocolMetrics:
         negative_log_likelihood=_rounded(metrics.negative_log_likelihood),
         kl_to_votes=_rounded(metrics.kl_to_votes) if metrics.kl_to_votes else None,
         recall={label: _rounded(estimate) for label, estimate in metrics.recall.items()},
-        confusion=tuple(tuple(round(cell.value) for cell in row) for row in metrics.confusion),
+        confusion=metrics.confusion.value,
     )
 
 
@@ -309,7 +314,7 @@ def _rounded(estimate: Estimate) -> Estimate:
 
 def _run_alone(model: ExpressionModel, faces: LabelledFaces) -> Logits:
     """The model's logits for faces that are given to it one by one."""
-    runs = [model.logits(faces.pixels[[face]]) for face in range(len(faces))]
+    runs = [model.logits(faces.crops[face : face + 1]) for face in range(len(faces))]
     return {head: np.concatenate([run[head] for run in runs]) for head in model.metadata.heads}
 
 
@@ -323,7 +328,46 @@ def _moved(draft: Export, folder: Path) -> Export:
     return replace(draft, card=card, path=draft.path.replace(folder / draft.path.name))
 
 
-def measured(model: ExpressionModel, faces: LabelledFaces) -> tuple[Result, ...]:
-    """The model's figures by every protocol that `faces` have truth for."""
-    protocols = measurable(faces)
-    return evaluate(classifier_of(model, {p.expressions.name for p in protocols}), faces, protocols)
+def certainty_by_answer(classifier: MienClassifier, faces: LabelledFaces) -> dict[str, Certainty]:
+    """How far the model may be relied on, by each of its answers that some face has a truth for.
+
+    Args:
+        classifier: The model.
+        faces: On none of which it was calibrated; where no face has votes, the label is the truth for all answers.
+    """
+    faces, said = faces.with_votes_from_labels(), classifier.predict_faces(faces)
+    return {
+        protocol.expressions.name: _recorded_certainty(selective.certainty_of(said, faces, protocol))
+        for protocol in (P2, P1, P3, P4)
+        if protocol.counts(faces).any()
+    }
+
+
+def surest_failures(classifier: MienClassifier, faces: LabelledFaces) -> tuple[Example, ...]:
+    """The surest of the default answers that are wrong; where no face has votes, the label is the truth."""
+    given = classifier.predict(faces.crops)[P2.expressions.name]
+    return surest_wrong(given, faces.with_votes_from_labels(), P2, LISTED)
+
+
+def _recorded_certainty(found: selective.Certainty) -> Certainty:
+    """The same as the file keeps it, rounded."""
+    curve, mark = found.risk_coverage, found.mark
+    if mark is None:
+        raise ValueError("a model of mien's own has a threshold for each of its answers")
+    return Certainty(
+        n=found.images,
+        calibration_error=round(found.calibration_error, 6),
+        error_by_chance=round(found.error_by_chance, 6),
+        bins=tuple((round(b.confidence, 6), round(b.accuracy.value, 6), b.images) for b in found.reliability),
+        coverage=tuple(point.coverage for point in curve.points),
+        risk=tuple(round(point.risk.value, 6) for point in curve.points),
+        aurc=round(curve.area.value, 6),
+        certain=_rounded(mark.certain),
+        certain_wrong=_rounded(mark.certain_accuracy.complement),
+        wrong=_rounded(curve.risk_at(1.0)),
+        uncertain_outside={label: (each.n, _rounded(each)) for label, each in mark.uncertain_outside.items()},
+    )
+
+
+def _recorded_failure(failure: Example) -> Failure:
+    return Failure(failure.row, failure.truth, failure.answer, round(failure.confidence, 4), failure.file)

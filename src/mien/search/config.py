@@ -96,11 +96,6 @@ class SearchConfig(Strict):
         return self.epochs or self.base.epochs
 
     @property
-    def in_color(self) -> bool:
-        """Whether any trial takes color; the others are given the same faces in gray."""
-        return 3 in (self.base.network.channels, *self._choices("network.channels"))
-
-    @property
     def learns_from_models(self) -> bool:
         """Whether any trial starts from another run or has teachers."""
         own = (self.base.start_from, self.base.distillation.teachers)

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -31,35 +32,50 @@ STATES = {
 _FEWEST_FOR_IMPORTANCE = 4
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What trials are trained and compared on.
+
+    Attributes:
+        split: What the data set calls the split of the validation faces.
+        train: How many faces a trial is trained on.
+        validation: How many its metric is measured on.
+    """
+
+    split: str
+    train: int
+    validation: int
+
+
 def best_of(study: Study) -> FrozenTrial | None:
     """The finished trial with the best metric, if any has finished."""
     finished = [each for each in counted(study) if each.state == TrialState.COMPLETE]
     return study.best_trial if finished else None
 
 
-def write_outputs(study: Study, config: SearchConfig, folder: Path, faces: Mapping[str, int]) -> None:
-    """Writes all that the trials so far give; raises `OutputError` if that cannot be done.
+def write_outputs(study: Study, config: SearchConfig, folder: Path, selection: Selection) -> None:
+    """Writes tables, plots and the best configuration so far; raises `OutputError` if that cannot be done.
 
     Args:
         study: With the trials.
         config: What is searched.
         folder: Where the files go; it exists.
-        faces: How many faces a trial learnt from and was measured on, by what they are for.
+        selection: What the trials are trained and compared on.
     """
     trials = counted(study)
     rows = [_row(trial, config) for trial in trials]
     shares = _importances(study)
     best = best_of(study)
-    selection = (
-        f"selected on {config.selected_on} ({faces['validation']} faces), after {config.trial_epochs} epochs "
-        f"on {faces['train']} faces"
+    note = (
+        f"selected on {selection.split} ({selection.validation} faces), after {config.trial_epochs} epochs "
+        f"on {selection.train} faces"
     )
     facts = {
         "search": study.study_name,
         "metric": config.metric,
         "direction": config.direction,
-        "selected_on": config.selected_on,
-        "faces": dict(faces),
+        "selected_on": selection.split,
+        "faces": {"train": selection.train, "validation": selection.validation},
         "epochs": config.trial_epochs,
         "best": best.number if best else None,
         "importance": shares,
@@ -68,14 +84,14 @@ def write_outputs(study: Study, config: SearchConfig, folder: Path, faces: Mappi
     files = {
         "trials.json": json.dumps(facts, indent=2) + "\n",
         "trials.csv": _csv(rows),
-        "trials.md": _markdown(study.study_name, config, rows, selection),
+        "trials.md": _markdown(study.study_name, config, rows, note),
         "history.svg": history(trials, config),
     }
     if shares:
         files["importance.svg"] = share_bars(shares, f"importance for {config.metric} (share, PED-ANOVA)").decode()
     if best:
         head = f"# Trial {best.number} of the search {study.study_name!r}: {config.metric} {best.value:.4f},\n"
-        head += f"# {selection}.\n"
+        head += f"# {note}.\n"
         files[BEST] = head + tomli_w.dumps(_without_none(config_of(config, best.params).model_dump(mode="json")))
     for name, text in files.items():
         _replace(folder / name, text)

@@ -16,7 +16,7 @@ from mien.data.manifest import fingerprint
 from mien.data.sampling import stratified
 from mien.errors import ConfigError, OutputError
 from mien.search.config import SearchConfig
-from mien.search.report import write_outputs
+from mien.search.report import Selection, write_outputs
 from mien.search.storage import counted, open_study, readable_faults, retry_stale
 from mien.search.trial import REASON, Objective, TrialFailed
 from mien.train.dataloaders import protocols_with_truth
@@ -52,6 +52,7 @@ class Search:
     Attributes:
         study: Optuna's study, with all trials.
         url: Where it is kept.
+        selection: What its trials are trained and compared on.
 
     Raises:
         ConfigError: If another search is stored there, no validation face has a label for the metric, or torchrun
@@ -78,20 +79,21 @@ class Search:
         data = {"training_sha256": fingerprint(training), "validation_sha256": fingerprint(validation)}
         self.config, self.folder = config, folder
         self.study = open_study(name, self.url, config, data)
-        self.faces = {"train": len(training), "validation": len(validation)}
+        split = " and ".join(validation.splits) or config.selected_on
+        self.selection = Selection(split, len(training), len(validation))
         self._objective = Objective(config, training, validation, options.threads)
 
     def run(self, trials: int, tell: Callable[[FrozenTrial | None, Study], None]) -> None:
-        """Goes on until there are `trials` in all, and writes the outputs after each.
+        """Runs trials until there are `trials` in all, and writes the outputs after each.
 
         Args:
             trials: How many there are to be, by all processes, finished or not.
-            tell: Takes each trial that this process has ended; None when it starts to wait for other processes.
+            tell: Takes each trial that this process has ended; None when waiting for other processes begins.
 
         Raises:
             ConfigError: If not one trial could be trained.
             OutputError: If the database or the outputs cannot be written; what is finished is kept.
-            KeyboardInterrupt: If it is interrupted; the trial that was running will be tried again.
+            KeyboardInterrupt: If it is interrupted; the trial that was running will be retried.
         """
         with readable_faults(self.url):
             waiting = False
@@ -107,7 +109,7 @@ class Search:
                     time.sleep(_POLL_S)
                 else:
                     break
-            write_outputs(self.study, self.config, self.folder, self.faces)
+            write_outputs(self.study, self.config, self.folder, self.selection)
         if all(each.state == TrialState.FAIL for each in there):
             reason = there[-1].user_attrs.get(REASON, "its process died")
             raise ConfigError(f"all {len(there)} trials failed; the last: {reason}")
@@ -132,7 +134,7 @@ class Search:
                 raise
             ended.append(self._taken_for_dead(lost[0]))
         finally:
-            write_outputs(self.study, self.config, self.folder, self.faces)
+            write_outputs(self.study, self.config, self.folder, self.selection)
         tell(ended[0], self.study)
 
     def _taken_for_dead(self, number: int) -> FrozenTrial:

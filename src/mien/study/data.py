@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.dataset import read_for_training
+from mien.data.dataset import open_dataset
 from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import LabelledFaces
 from mien.data.sampling import dealt, stratified
@@ -49,20 +49,19 @@ def read_study_faces(study: Study, path: Path) -> StudyFaces:
     `images` is the number trained on. Folds are taken of the training and validation splits together.
 
     Args:
-        study: Says how many images and, in its arms, whether in color and what classes mean.
-        path: As for `mien.data.dataset.read_faces`.
+        study: Says how many images, and in its arms what classes mean.
+        path: As for `mien.data.dataset.open_dataset`.
 
     Raises:
         ConfigError: If arms differ in `[data]`, or there are fewer faces than asked for.
-        DataError: As for `mien.data.dataset.read_for_training`.
+        DataError: As `mien.data.dataset.Dataset.read_for_training`.
     """
     wanted = study.config.data
     described = {arm.data.model_dump_json(): arm.data for arm in study.arms.values()}
     if len(described) > 1:
         raise ConfigError("arms must share their data: set training.data for all of them")
     data = next(iter(described.values()))
-    color = any(arm.network.channels == 3 for arm in study.arms.values())
-    training, validation = read_for_training(path, classes=data.classes, source=data.name, color=color)
+    training, validation = open_dataset(path, data.classes, name=data.name).read_for_training()
     if wanted.folds:
         pool = LabelledFaces.concatenate([training, validation])
         return StudyFaces(pool[:0], _part(pool, wanted.images, "data.images"), wanted.folds)

@@ -20,7 +20,8 @@ from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8, ExpressionSet
 from mien.files import replace_file
 from mien.model.calibration import Logits, scores, softmax
 from mien.model.layers import total_multiply_adds, total_weights
-from mien.train.config import LossConfig
+from mien.train.config import FACE_PX, LossConfig
+from mien.train.dataloaders import fitted, stacked
 from mien.train.heads import ANSWERS as HEAD_ANSWERS
 from mien.train.heads import HEADS
 from mien.train.run_record import run_facts
@@ -60,11 +61,11 @@ def keep_predictions(run: Path, faces: LabelledFaces) -> None:
     """
     facts = run_facts(run)
     module = trained_network(run, facts)
-    logits = network_logits(module, faces.pixels if module.network.channels == 3 else faces.gray())
+    logits = network_logits(module, stacked(fitted(faces, module.network.channels)))
     if not all(np.isfinite(values).all() for values in logits.values()):
         raise MienError("the trained network predicts NaN or infinite values; lower optimizer.peak_learning_rate")
     module.network.merge()
-    layers = module.network.layers(faces.pixels.shape[-1])
+    layers = module.network.layers(FACE_PX)
     result = RunResult(
         weights=total_weights(layers),
         multiply_adds=total_multiply_adds(layers),

@@ -13,6 +13,9 @@ from mien.settings import Strict, read_toml, validated
 DENSE_FAMILIES = ("mlp", "lenet", "plain-cnn")
 """Families that end in dense layers."""
 
+FACE_PX = 48
+"""Width and height in pixels of the faces that a network is trained on; crops are made so large."""
+
 _MOST_POOLINGS = {"lenet": 3, "plain-cnn": 5}  # of a face of 48 pixels
 Count = Annotated[int, Field(ge=1)]
 PublishedFamily = Literal["efficientnet-lite0"]

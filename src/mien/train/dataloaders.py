@@ -1,7 +1,9 @@
 """Batches of training and held-out faces, shared out over the processes of a training."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import ceil
+from typing import Literal
 
 import numpy as np
 import torch
@@ -9,8 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
+from mien.data.crops import Crops
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces
-from mien.train.config import TrainingConfig
+from mien.evaluate.protocols import P1, P2, P3, P4
+from mien.preprocess import Preprocessing, fit_crops
+from mien.train.config import FACE_PX, TrainingConfig
 from mien.train.device import Machine
 from mien.train.distillation import distilled
 from mien.train.losses import soft_targets
@@ -67,31 +72,41 @@ def training_batches(faces: LabelledFaces, config: TrainingConfig, machine: Mach
         machine: Whose share to give; None gives the whole batches.
     """
     machine = machine or Machine()
+    faces = fitted(faces, config.network.channels)
     share = ShuffledBatches(len(faces), config.batch_size, config.seed, rank=machine.rank, processes=machine.processes)
     targets = soft_targets(faces.with_votes_from_labels(), config.loss)
     return _load(share, faces, *distilled(targets, faces.gray(), config.distillation))
 
 
-def held_out_batches(faces: LabelledFaces, machine: Machine | None = None) -> Batches:
+def held_out_batches(faces: LabelledFaces, config: TrainingConfig, machine: Machine | None = None) -> Batches:
     """This process's share of all faces in order, with the truths of `held_out_truths`."""
     machine = machine or Machine()
     share = BatchesInOrder(len(faces), _VALIDATION_BATCH, rank=machine.rank, processes=machine.processes)
-    return _load(share, faces, *map(torch.from_numpy, held_out_truths(faces).values()))
+    return _load(share, fitted(faces, config.network.channels), *map(torch.from_numpy, held_out_truths(faces).values()))
 
 
 def held_out_truths(faces: LabelledFaces) -> dict[str, NDArray[np.int64]]:
     """Class positions, or `NO_LABEL`, by protocol, in the order in which the network's validation takes them."""
-    return {
-        "P3": faces.fer7,
-        "P4": faces.majority(),
-        "P1": faces.fer2013_core4(),
-        "P2": faces.consensus_core4(),
-    }
+    return {protocol.code: protocol.truth(faces) for protocol in (P3, P4, P1, P2)}
+
+
+def fitted(faces: LabelledFaces, channels: int) -> LabelledFaces:
+    """The same faces with crops of one size, in gray for 1 channel and in RGB for 3; nothing is copied that fits."""
+    color: Literal["gray", "rgb"] = "rgb" if channels == 3 else "gray"
+    preprocessing = Preprocessing(FACE_PX, FACE_PX, color, mean=(0.0,) * channels, std=(1.0,) * channels)
+    return replace(faces, crops=Crops(fit_crops(faces.crops, preprocessing)))
 
 
 def with_channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Faces of shape (N, H, W) as (N, 1, H, W); those in color as they are."""
-    return pixels[:, None] if pixels.ndim == 3 else pixels
+    """Faces of shape (N, H, W) as (N, 1, H, W), those in color, (N, H, W, 3), as (N, 3, H, W)."""
+    return pixels[:, None] if pixels.ndim == 3 else np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+
+
+def stacked(faces: LabelledFaces) -> NDArray[np.uint8]:
+    """The crops of `fitted` faces as one array."""
+    if faces.crops.stacked is None:
+        raise ValueError("faces must be fitted before they are trained on")
+    return faces.crops.stacked
 
 
 def protocols_with_truth(faces: LabelledFaces) -> list[str]:
@@ -100,6 +115,6 @@ def protocols_with_truth(faces: LabelledFaces) -> list[str]:
 
 
 def _load(share: Sampler[list[int]], faces: LabelledFaces, *labels: Tensor) -> Batches:
-    dataset = TensorDataset(torch.from_numpy(with_channels(faces.pixels)), *labels)
+    dataset = TensorDataset(torch.from_numpy(with_channels(stacked(faces))), *labels)
     # Indexing the tensors with a whole batch at once is quicker than collating single faces.
     return DataLoader(dataset, sampler=share, batch_size=None)

@@ -1,4 +1,4 @@
-"""What other models answer, as targets to learn from.
+"""Predictions of other models as targets.
 
 Source: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015.
 """
@@ -22,15 +22,16 @@ from mien.train.trainer import CHECKPOINT
 
 
 def distilled(targets: Sequence[Tensor], pixels: NDArray[np.uint8], config: DistillationConfig) -> tuple[Tensor, ...]:
-    """Targets of both heads, mixed with the mean answer of the teachers to each face and its mirror image.
+    """Targets of both heads, mixed with the mean prediction of the teachers for each face and its mirror image.
 
     Args:
-        targets: float32 of shapes (N, 7) and (N, 8); rows of zeros, faces without a label, become the teachers' answer.
+        targets: float32 of shapes (N, 7) and (N, 8); rows of zeros, faces without a label, become the teachers'
+            prediction.
         pixels: uint8 of shape (N, 48, 48), the faces themselves, not augmented.
-        config: The teachers, their weight, and a temperature that softens their answers alone.
+        config: The teachers, their weight, and a temperature that softens their predictions alone.
 
     Raises:
-        ModelError: If a teacher is not found or not a model.
+        ModelError: If a teacher is not found or is not a model.
         ConfigError: If a teacher has other heads.
     """
     if not config.teachers:
@@ -38,9 +39,9 @@ def distilled(targets: Sequence[Tensor], pixels: NDArray[np.uint8], config: Dist
     models = [load_model(teacher, threads=torch.get_num_threads()) for teacher in config.teachers]
     for model in models:
         _refuse_other_heads(model)
-    answers = [model.logits(view) for model in models for view in (pixels, np.ascontiguousarray(pixels[:, :, ::-1]))]
+    logits = [model.logits(view) for model in models for view in (pixels, np.ascontiguousarray(pixels[:, :, ::-1]))]
     return tuple(
-        _mixed(target, _mean_answer(answers, head.name, config.temperature), config.weight)
+        _mixed(target, _mean_prediction(logits, head.name, config.temperature), config.weight)
         for target, head in zip(targets, HEADS, strict=True)
     )
 
@@ -75,8 +76,8 @@ def checksums(config: TrainingConfig) -> dict[str, str]:
     return found
 
 
-def _mean_answer(answers: Sequence[Logits], head: str, temperature: float) -> Tensor:
-    means = np.mean([softmax(logits[head].astype(np.float64) / temperature) for logits in answers], axis=0)
+def _mean_prediction(logits: Sequence[Logits], head: str, temperature: float) -> Tensor:
+    means = np.mean([softmax(each[head].astype(np.float64) / temperature) for each in logits], axis=0)
     return torch.from_numpy(means).float()
 
 

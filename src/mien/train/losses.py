@@ -12,7 +12,7 @@ from mien.train.networks.expression import ExpressionNetwork
 
 
 def soft_targets(faces: LabelledFaces, config: LossConfig) -> tuple[Tensor, Tensor]:
-    """What each head should answer for each face.
+    """What each head should predict for each face.
 
     Args:
         faces: N labelled faces.

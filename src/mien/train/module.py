@@ -83,7 +83,7 @@ class ExpressionTraining(LightningModule):
 
     def _loss(self, pictures: Tensor, targets: tuple[Tensor, Tensor]) -> Tensor:
         features = self.network.features(self._normalized(pictures))
-        loss = joint_loss(self.network.answers(features), targets, self.config.loss)
+        loss = joint_loss(self.network.logits(features), targets, self.config.loss)
         if self.config.loss.flip_consistency:
             mirrored = self.network.features(self._normalized(pictures.flip(3)))
             loss = loss + self.config.loss.flip_consistency * flip_difference(self.network, features, mirrored)
@@ -94,7 +94,7 @@ class ExpressionTraining(LightningModule):
         return faces.contiguous(memory_format=torch.channels_last)
 
     def validation_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
-        """Accuracy by each protocol, from the head that is trained for its truth."""
+        """Accuracy by each protocol, from the head that is trained on its labels."""
         del batch_idx
         pixels, fer7_label, majority, core4_label, core4_consensus = batch
         fer7, ferplus8 = self(pixels)
@@ -103,11 +103,11 @@ class ExpressionTraining(LightningModule):
         self._log_accuracy("P3", fer7, fer7_label)
         self._log_accuracy("P4", ferplus8, majority)
 
-    def _log_accuracy(self, protocol: str, logits: Tensor, truth: Tensor) -> None:
-        counts = truth != NO_LABEL
-        logits, truth = logits[counts].float(), truth[counts]
-        right = (logits.argmax(dim=1) == truth).sum()
-        loss = functional.cross_entropy(logits, truth, reduction="sum")
+    def _log_accuracy(self, protocol: str, logits: Tensor, target: Tensor) -> None:
+        counts = target != NO_LABEL
+        logits, target = logits[counts].float(), target[counts]
+        right = (logits.argmax(dim=1) == target).sum()
+        loss = functional.cross_entropy(logits, target, reduction="sum")
         # Summed over all processes first: a mean of their means would depend on how the faces are shared out.
         sums = torch.stack([right.float(), loss, counts.sum().float()])
         right, loss, faces = self.trainer.strategy.reduce(sums, reduce_op="sum")

@@ -24,6 +24,7 @@ from mien.files import replace_file
 from mien.model.facts import LeftOut
 from mien.preprocess import Framing, Preprocessing
 from mien.train.config import TrainingConfig, is_published
+from mien.train.dataloaders import fitted, stacked
 from mien.train.device import Machine
 from mien.train.distillation import checksums
 from mien.train.trainer import CHECKPOINT, Reached, read_checkpoint
@@ -91,7 +92,8 @@ def new_facts(
 ) -> dict[str, Any]:
     """Everything about a run but its weights, as it stands before the first epoch."""
     # A published network scales its input itself, as it was when others trained it.
-    mean, std = (0.0, 255.0) if is_published(config.network.family) else _mean_and_std(training.pixels)
+    pixels = stacked(fitted(training, config.network.channels))
+    mean, std = (0.0, 255.0) if is_published(config.network.family) else _mean_and_std(pixels)
     start = {
         "mien": __version__,
         "commit": source_commit(),
@@ -102,7 +104,7 @@ def new_facts(
         **start,
         "starts": [{"after_epoch": 0, **start}],
         "config": config.model_dump(mode="json"),
-        "pixels": {"size_px": training.pixels.shape[-1], "mean": round(mean, 2), "std": round(std, 2)},
+        "pixels": {"size_px": pixels.shape[1], "mean": round(mean, 2), "std": round(std, 2)},
         "data": asdict(manifest(training, held_out, left_out)),
         "learnt_from": checksums(config),
         "epochs_done": 0,

@@ -28,7 +28,7 @@ from mien.train.device import Machine, Precision
 CHECKPOINT = "last.ckpt"
 
 Watch = Callable[[int, Mapping[str, float]], bool]
-"""Takes the number of epochs done and the figures by name (P1, nll_P1, …); True ends the run."""
+"""Takes the number of epochs done and the metrics by name (P1, nll_P1, …); True ends the run."""
 
 _Tensors = tuple[Tensor, ...] | list[Tensor]
 
@@ -54,18 +54,18 @@ class Reached(Callback):
         self.accuracy: dict[str, float] = {}
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Called when an epoch has been measured, before it is saved; `ConfigError` if it has led to no numbers."""
+        """Called after validation, before the epoch is saved; `ConfigError` if a metric is NaN or infinite."""
         del pl_module
         if not all(map(isfinite, trainer.callback_metrics.values())):
             raise ConfigError(
-                f"the training diverged: the loss of epoch {trainer.current_epoch + 1} is no number; "
+                f"the training diverged: the loss became NaN or infinite in epoch {trainer.current_epoch + 1}; "
                 "lower optimizer.peak_learning_rate and train into another folder"
             )
         self.epochs = trainer.current_epoch + 1
         self.accuracy = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("P")}
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Called when the epoch before has been saved."""
+        """Called when the previous epoch has been saved."""
         del trainer, pl_module
         if self.tell and self.epochs:
             self.tell(self.epochs, self.accuracy)
@@ -75,7 +75,7 @@ class Reached(Callback):
         return {"epochs": self.epochs, "accuracy": self.accuracy}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on from what was saved."""
+        """Continues from what was saved."""
         self.epochs, self.accuracy = state_dict["epochs"], state_dict["accuracy"]
 
 
@@ -86,10 +86,10 @@ class Watching(Callback):
         self.watch = watch
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Called when an epoch has been measured."""
+        """Called after validation."""
         del pl_module
-        figures = {name: float(value) for name, value in trainer.callback_metrics.items() if _PROTOCOL.match(name)}
-        if self.watch(trainer.current_epoch + 1, figures):
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if _PROTOCOL.match(name)}
+        if self.watch(trainer.current_epoch + 1, metrics):
             trainer.should_stop = True
 
 
@@ -122,7 +122,7 @@ def make_trainer(
         max_epochs=config.epochs,
         precision=precision,
         callbacks=callbacks,
-        plugins=[WholeFiles()],
+        plugins=[AtomicCheckpointIO()],
         logger=[
             CSVLogger(folder, name="", version=log),
             TensorBoardLogger(folder, name="", version=log, default_hp_metric=False),
@@ -151,12 +151,13 @@ class Progress(RichProgressBar):
         return f"Epoch {current_epoch + 1}/{self.trainer.max_epochs}".ljust(len(self.validation_description))
 
 
-class WholeFiles(TorchCheckpointIO):
+class AtomicCheckpointIO(TorchCheckpointIO):
     """Replaces a checkpoint in one step; Lightning's own way can leave half of one where /tmp is another disk."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Called by the trainer; see its `CheckpointIO`."""
         del storage_options
+        # Not `mien.files.whole_file`: after a kill, the next save must overwrite the draft, which may be large.
         draft = Path(f"{path}.draft")
         draft.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("wb") as file:
@@ -174,7 +175,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise ConfigError(f"cannot load {path}: {first_line(fault)}; train again") from fault
     if isinstance(checkpoint, dict) and checkpoint.keys() >= _OF_A_CHECKPOINT:
         return checkpoint
-    raise ConfigError(f"cannot load {path}: it is no checkpoint of a training; train again")
+    raise ConfigError(f"cannot load {path}: it is not the checkpoint of a training; train again")
 
 
 class _EarlyStop(EarlyStopping):

@@ -4,7 +4,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +105,6 @@ def fit(
         DataError: If nothing is left to train on, or fewer faces than there are processes.
         KeyboardInterrupt: If it is interrupted; the last finished epoch can be resumed.
     """
-    if config.network.channels == 1:
-        training, held_out = (replace(faces, pixels=faces.gray()) for faces in (training, held_out))
     checkpoint = folder / CHECKPOINT
     _refuse_place(checkpoint, options)
     machine = Machine.found()
@@ -138,7 +136,7 @@ def fit(
         watchers = [Watching(options.watch)] if options.watch else []
         callbacks = [reached, *watchers]
         trainer = make_trainer(config, folder, machine, facts["precision"], callbacks=callbacks, quiet=options.quiet)
-        batches = training_batches(training, config, machine), held_out_batches(held_out, machine)
+        batches = training_batches(training, config, machine), held_out_batches(held_out, config, machine)
         _train(trainer, _untrained(config, facts), batches, resume_from=checkpoint if options.resume else None)
         elapsed_s = round(facts["elapsed_s"] + time.time() - facts["started_s"], 1)
         if machine.is_first:

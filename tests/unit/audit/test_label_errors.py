@@ -1,65 +1,16 @@
-"""What an audit says of labels: shares, votes, out-of-fold probabilities and confident learning."""
+"""Probabilities out of fold, confident learning, and suspects."""
 
 import numpy as np
 import pytest
+from drawn_faces import in_splits
+from plain_faces import voted
 
-from mien.audit.agreement import UNDECIDED, agreements, majority_fer7
 from mien.audit.label_errors import confident_labels, label_errors, out_of_fold
-from mien.data.collection import collection_of
-from mien.data.labelled_faces import NO_LABEL, VOTE_COLUMNS, LabelledFaces
+from mien.data.labelled_faces import NO_LABEL
 from mien.expressions import FER7
 from mien.stats import Proportion
 
 HAPPY, SAD, SURPRISE, NEUTRAL = (FER7.index(label) for label in ("happy", "sad", "surprise", "neutral"))
-
-
-def voted(labels: list[int], votes: list[dict[str, int]]) -> LabelledFaces:
-    """Faces whose pixels do not matter, each with its label and its votes."""
-    table = np.array([[given.get(column, 0) for column in VOTE_COLUMNS] for given in votes], dtype=np.int64)
-    pixels = np.zeros((len(labels), 48, 48), dtype=np.uint8)
-    return LabelledFaces(pixels, np.array(labels, dtype=np.int64), table, np.arange(len(labels)))
-
-
-def test_labels_and_votes_are_compared() -> None:
-    faces = voted(
-        [HAPPY, HAPPY, SAD, SAD, SAD, SURPRISE, NEUTRAL],
-        [
-            {"happiness": 10},
-            {"contempt": 6, "happiness": 4},
-            {"sadness": 6, "neutral": 4},
-            {"neutral": 10},
-            {"neutral": 5, "sadness": 5},
-            {"fear": 9, "surprise": 1},
-            {},
-        ],
-    )
-    (found,) = agreements(collection_of({"Training": faces}))
-    assert (found.split, found.with_votes) == ("Training", 6)
-    assert found.overall == Proportion.of(2, 5)
-    assert {label: share for label, share in found.by_label.items() if share.n} == {
-        "happy": Proportion.of(1, 2),
-        "sad": Proportion.of(1, 2),
-        "surprise": Proportion.of(0, 1),
-    }
-    assert found.core4 == Proportion.of(2, 3)
-    assert found.core4_by_label["sad"] == Proportion.of(1, 2)
-    assert {column: count for column, count in found.table["sad"].items() if count} == {
-        "sadness": 1,
-        "neutral": 1,
-        UNDECIDED: 1,
-    }
-    assert sum(found.table["neutral"].values()) == 0
-
-
-def test_splits_without_votes_have_no_agreement() -> None:
-    assert agreements(collection_of({"Training": voted([HAPPY], [{}])})) == ()
-
-
-def test_a_majority_for_contempt_is_none_of_the_seven() -> None:
-    votes = voted([0, 0, 0], [{"contempt": 10}, {"anger": 10}, {"anger": 5, "fear": 5}]).votes
-    meant, decided = majority_fer7(votes)
-    assert meant.tolist() == [NO_LABEL, FER7.index("angry"), NO_LABEL]
-    assert decided.tolist() == [True, True, False]
 
 
 def test_out_of_fold_probabilities_come_from_what_can_be_told() -> None:
@@ -107,7 +58,7 @@ def test_a_class_of_few_faces_makes_no_suspects() -> None:
     features[:80, 2] += np.where(labels[:80] == SAD, 1, -1)
     given = out_of_fold(features, labels, np.r_[:81, 80, 80, 81], rng)
     assert not given[:, NEUTRAL].any()
-    data = collection_of({"Training": voted(labels.tolist(), [{}] * 84)})
+    data = in_splits({"Training": voted(labels.tolist(), [{}] * 84)})
     found = label_errors(data, given, "judge", ("Training",))
     assert found.suspects
     assert NEUTRAL not in {FER7.index(suspect.suggested) for suspect in found.suspects}
@@ -130,7 +81,7 @@ def test_suspects_are_ordered_and_checked_by_votes() -> None:
     probabilities = np.zeros((7, len(FER7)))
     happy = np.array([0.9, 0.2, 0.1, 0.7, 0.95, 0.9, 0.5])
     probabilities[:, HAPPY], probabilities[:, SAD] = happy, 1 - happy
-    found = label_errors(collection_of({"PublicTest": faces}), probabilities, "a judge", ("PublicTest",))
+    found = label_errors(in_splits({"PublicTest": faces}), probabilities, "a judge", ("PublicTest",))
     assert found.right == Proportion.of(3, 6)
     assert [(s.face.row, s.face.label, s.suggested, s.majority) for s in found.suspects] == [
         (4, "sad", "happy", None),
@@ -150,6 +101,6 @@ def test_only_the_faces_of_the_judged_splits_are_suspect() -> None:
     probabilities = np.zeros((3, len(FER7)))
     probabilities[:, HAPPY] = [0.9, 0.8, 0.7]
     probabilities[:, SAD] = [0.1, 0.2, 0.3]
-    found = label_errors(collection_of(parts), probabilities, "a judge", ("PublicTest",))
+    found = label_errors(in_splits(parts), probabilities, "a judge", ("PublicTest",))
     assert [(suspect.face.split, suspect.face.row) for suspect in found.suspects] == [("PublicTest", 0)]
     assert found.checks == ()

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_faces import drawn_faces
+from drawn_faces import drawn_faces, in_splits
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.audit.label_errors import QUICK_CLASSIFIER, Judge
-from mien.audit.pipeline import Audit, audit
+from mien.audit.label_errors import QUICK_CLASSIFIER, LabelJudge
+from mien.audit.pipeline import Audit, AuditOptions, audit, audit_faces
 from mien.audit.report import findings, html_page
-from mien.data.collection import collection_of, read_collection
+from mien.data.crops import Crops
+from mien.data.dataset import open_dataset
 from mien.data.labelled_faces import LabelledFaces
 from mien.data.split import Split
 from mien.errors import DataError
@@ -35,14 +36,16 @@ def planted() -> dict[str, LabelledFaces]:
     training, test = drawn_faces(240, seed=1), drawn_faces(40, seed=2)
     for row in WRONG:
         training.fer7[row] = CORE[(row + 1) % len(CORE4)]
-    training.pixels[30] = 0
-    test.pixels[3] = training.pixels[9]
+    training.gray()[30] = 0
+    test.gray()[3] = training.gray()[9]
     return {"Training": training, "PublicTest": test}
 
 
 @pytest.fixture(scope="module")
 def audited(planted: dict[str, LabelledFaces]) -> Audit:
-    return audit(collection_of(planted, source="drawn <faces> & more", absent={"PrivateTest": "it is <secret>"}))
+    return replace(
+        audit_faces(in_splits(planted)), source="drawn <faces> & more", absent={"PrivateTest": "it is <secret>"}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -100,46 +103,46 @@ def test_all_of_it_goes_into_json(audited: Audit) -> None:
 
 def test_the_same_seed_gives_the_same_audit_and_page(planted: dict[str, LabelledFaces]) -> None:
     few = {"Training": planted["Training"][:80]}
-    first, second = (audit(collection_of(few), seed=4) for _ in range(2))
+    first, second = (audit_faces(in_splits(few), AuditOptions(seed=4)) for _ in range(2))
     assert first.to_dict() == second.to_dict()
     assert html_page(first, seed=4) == html_page(second, seed=4)
 
 
 def test_a_judge_judges_only_what_it_has_not_seen(planted: dict[str, LabelledFaces]) -> None:
-    asked: list[NDArray[np.uint8]] = []
+    asked: list[Crops] = []
 
-    def classify(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-        asked.append(pixels)
-        return np.tile(np.eye(len(FER7))[FER7.index("happy")], (len(pixels), 1))
+    def classify(crops: Crops) -> NDArray[np.float64]:
+        asked.append(crops)
+        return np.tile(np.eye(len(FER7))[FER7.index("happy")], (len(crops), 1))
 
     steps: list[str] = []
-    judge = Judge("one of ours", ("PublicTest",), classify)
-    found = audit(collection_of(planted), judge=judge, on_step=steps.append)
+    judge = LabelJudge("one of ours", ("PublicTest",), classify)
+    found = audit_faces(in_splits(planted), AuditOptions(judge=judge, on_step=steps.append))
     assert [(errors.judge, errors.splits) for errors in found.label_errors] == [
         ("one of ours", ("PublicTest",)),
         (QUICK_CLASSIFIER, ("Training",)),
     ]
-    assert [np.array_equal(pixels, planted["PublicTest"].pixels) for pixels in asked] == [True]
+    assert [np.array_equal(list(crops), planted["PublicTest"].gray()) for crops in asked] == [True]
     assert found.label_errors[0].right.value == 0.25
     assert "Asking one of ours about labels" in steps
     with pytest.raises(DataError, match="no split in this data 'PrivateTest'"):
-        audit(collection_of(planted), judge=replace(judge, unseen=("PrivateTest",)))
+        audit_faces(in_splits(planted), AuditOptions(judge=replace(judge, unseen=("PrivateTest",))))
 
 
 def test_few_faces_are_not_judged_but_audited() -> None:
-    few = audit(collection_of({"Training": drawn_faces(8, seed=3)}))
+    few = audit_faces(in_splits({"Training": drawn_faces(8, seed=3)}))
     assert few.label_errors == ()
     assert few.unjudged is not None
     assert few.unjudged in Page(html_page(few)).text
     assert f"Labels were not judged: {few.unjudged}." in findings(few)
     with pytest.raises(DataError, match="one face only"):
-        audit(collection_of({"Training": drawn_faces(1, seed=3)}))
+        audit_faces(in_splits({"Training": drawn_faces(1, seed=3)}))
 
 
 def test_faces_that_are_all_the_same_are_audited() -> None:
     same = drawn_faces(30, seed=5)
-    same.pixels[:] = same.pixels[0]
-    found = audit(collection_of({"Training": same}))
+    same.gray()[:] = same.gray()[0]
+    found = audit_faces(in_splits({"Training": same}))
     assert found.copies.spare == 29
     assert found.unjudged is not None
 
@@ -187,7 +190,7 @@ def test_every_finding_and_part_stands_in_the_page(audited: Audit, html: str) ->
 
 def test_without_votes_the_page_has_no_part_on_them(planted: dict[str, LabelledFaces]) -> None:
     few = planted["Training"][:60]
-    unvoted = audit(collection_of({"Training": replace(few, votes=np.zeros_like(few.votes))}))
+    unvoted = audit_faces(in_splits({"Training": replace(few, votes=np.zeros_like(few.votes))}))
     assert unvoted.agreements == ()
     page = Page(html_page(unvoted))
     assert VOTES not in page.ids
@@ -198,7 +201,7 @@ def test_a_folder_of_pictures_has_names_and_sizes(tmp_path: Path) -> None:
     for name in ("happy/first & last.png", "sad/b.png"):
         (tmp_path / "train" / name).parent.mkdir(parents=True)
         Image.new("L", (30, 60), 9).save(tmp_path / "train" / name)
-    page = Page(html_page(audit(read_collection(tmp_path))))
+    page = Page(html_page(audit(open_dataset(tmp_path))))
     assert SIZES in page.ids
     assert "train/happy/first & last.png" in page.text
     assert "row 0" not in page.text
@@ -217,8 +220,7 @@ def test_sheets_and_means() -> None:
 
 @pytest.mark.data
 def test_facts_about_fer2013(shared_data: Path) -> None:
-    data = read_collection(shared_data / "fer2013", [Split.TRAIN, Split.VALIDATION])
-    found = audit(data)
+    found = audit(open_dataset(shared_data / "fer2013"), AuditOptions((Split.TRAIN, Split.VALIDATION)))
     counts = {(count.split, count.other): count for count in found.copies.counts}
     into_training = counts["PublicTest", "Training"]
     assert (into_training.exact, into_training.exact_other_label) == (279, 9)

@@ -12,10 +12,11 @@ from drawn_faces import drawn_faces
 from mien.cli import main
 from mien.cli.export import _write_failures
 from mien.errors import OutputError
-from mien.export.failures import Failure
+from mien.evaluate.analysis.examples import Example
 
 FACES = drawn_faces(4, seed=0)
-EXPORTED = Mock(path=Path("some.onnx"), failures=(Failure(row=2, truth="surprise", answer="happy", probability=0.9),))
+FAILURE = Example(row=2, truth="surprise", answer="happy", confidence=0.9, truth_probability=0.1)
+EXPORTED = Mock(path=Path("some.onnx"), failures=(FAILURE,))
 
 
 def test_an_unknown_precision_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

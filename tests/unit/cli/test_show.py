@@ -19,6 +19,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 
 
 def test_shows_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib", reason="the extra evaluate is not installed")
     drawing, layers = tmp_path / "tiny.svg", tmp_path / "tiny.json"
     code, out, _ = run(capsys, "tiny", "--svg", str(drawing), "--json", str(layers))
     assert code == 0

@@ -13,6 +13,7 @@ import torch
 from drawn_faces import drawn_faces
 
 from mien.data.cache import CACHE_VARIABLE, cache_folder, cached_faces
+from mien.data.crops import Crops
 from mien.data.labelled_faces import LabelledFaces
 
 FACES = replace(drawn_faces(6, seed=0), source="drawn")
@@ -44,7 +45,8 @@ class Reader:
 
 
 def assert_same(given: LabelledFaces) -> None:
-    for name in ("pixels", "fer7", "votes", "rows"):
+    assert np.array_equal(given.gray(), FACES.gray())
+    for name in ("fer7", "votes", "rows"):
         assert np.array_equal(getattr(given, name), getattr(FACES, name)), name
     assert given.source == "drawn"
 
@@ -54,14 +56,30 @@ def test_faces_are_read_once_and_mapped_ever_after(file: Path) -> None:
     for _ in range(3):
         faces = cached_faces("here", [file], read)
         assert_same(faces)
-        assert isinstance(faces.pixels, np.memmap)
+        assert isinstance(faces.crops.stacked, np.memmap)
     assert read.times == 1
+
+
+def test_crops_of_any_shape_and_what_is_known_of_them_are_kept(file: Path) -> None:
+    shapes = [(30, 20), (10, 12, 3), (48, 48), (1, 7), (5, 5, 3), (48, 48)]
+    rng = np.random.default_rng(1)
+    crops = Crops([rng.integers(0, 256, shape, dtype=np.uint8) for shape in shapes])
+    named = replace(FACES, crops=crops, files=np.array(list("abcdéf")), split=np.array(["train"] * 6))
+    for _ in range(2):
+        given = cached_faces("here", [file], Reader(named))
+        assert given.crops.stacked is None
+        assert given.crops.shapes == tuple(shapes)
+        assert all(np.array_equal(ours, theirs) for ours, theirs in zip(crops, given.crops, strict=True))
+        assert given.files is not None
+        assert given.files.tolist() == list("abcdéf")
+        assert given.splits == ("train",)
+    assert isinstance(given.crops[0].base, np.memmap)
 
 
 def test_a_change_to_faces_stays_in_memory_and_torch_takes_them(file: Path) -> None:
     faces = cached_faces("here", [file], Reader())
-    torch.from_numpy(faces.pixels[:, None]).zero_()
-    assert not faces.pixels.any()
+    torch.from_numpy(faces.crops.stacked[:, None]).zero_()
+    assert not faces.crops.stacked.any()
     assert_same(cached_faces("here", [file], Reader()))
 
 
@@ -106,9 +124,9 @@ def flip_a_bit(path: Path) -> None:
 
 
 DAMAGES: dict[str, Callable[[Path], object]] = {
-    "bit": lambda entry: flip_a_bit(entry / "pixels.npy"),
+    "bit": lambda entry: flip_a_bit(entry / "crops.npy"),
     "labels": lambda entry: flip_a_bit(entry / "labels.npz"),
-    "cut off": lambda entry: os.truncate(entry / "pixels.npy", 500),
+    "cut off": lambda entry: os.truncate(entry / "crops.npy", 500),
     "gone": lambda entry: (entry / "labels.npz").unlink(),
     "no JSON": lambda entry: (entry / "entry.json").write_text("{"),
     "other JSON": lambda entry: (entry / "entry.json").write_text("[]"),
@@ -139,7 +157,7 @@ def test_a_writing_that_fails_leaves_nothing_and_the_faces_are_given(
 
 def test_an_entry_comes_into_being_in_one_step(file: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(draft: Path, entry: Path) -> None:
-        assert sorted(path.name for path in draft.iterdir()) == ["entry.json", "labels.npz", "pixels.npy"]
+        assert sorted(path.name for path in draft.iterdir()) == ["crops.npy", "entry.json", "labels.npz"]
         assert not entry.exists()
         raise KeyboardInterrupt
 
@@ -153,7 +171,7 @@ def test_what_a_killed_process_left_goes_after_a_day(file: Path, cache: Path) ->
     cache.mkdir()
     for name, age_s in ((".draft-old", 90_000), (".draft-new", 80_000)):
         (cache / name).mkdir()
-        (cache / name / "pixels.npy").write_bytes(b"x")
+        (cache / name / "crops.npy").write_bytes(b"x")
         os.utime(cache / name, (time.time() - age_s,) * 2)
     cached_faces("here", [file], Reader())
     assert [path.name for path in cache.glob(".draft-*")] == [".draft-new"]

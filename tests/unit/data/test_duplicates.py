@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mien.data import duplicates
-from mien.data.dataset import read_faces
+from mien.data.crops import Crops
+from mien.data.dataset import open_dataset
 from mien.data.duplicates import (
     exact_duplicates,
     flat,
@@ -45,8 +46,30 @@ def pairs(found: duplicates.Pairs) -> list[tuple[int, int]]:
 def test_exact_duplicates_are_all_pairs_of_same_pixels() -> None:
     a, b = pictures(1, 4), pictures(2, 5)
     b[1], b[4], b[3] = a[2], a[2], a[0]
-    assert pairs(exact_duplicates(a, b)) == [(0, 3), (2, 1), (2, 4)]
-    assert pairs(exact_duplicates(a[:0], b)) == []
+    assert pairs(exact_duplicates(Crops(a), Crops(b))) == [(0, 3), (2, 1), (2, 4)]
+    assert pairs(exact_duplicates(Crops(a[:0]), Crops(b))) == []
+
+
+def test_exact_duplicates_have_the_same_size_and_color() -> None:
+    wide = np.arange(12, dtype=np.uint8).reshape(2, 6)
+    crops = Crops([wide, wide.reshape(6, 2), wide.reshape(2, 2, 3), wide.copy()])
+    assert pairs(exact_duplicates(crops[:1], crops)) == [(0, 0), (0, 3)]
+
+
+def test_a_face_in_another_size_or_color_is_a_near_duplicate() -> None:
+    (face,) = pictures(8, 1)
+    large = np.repeat(np.repeat(face, 2, axis=0), 2, axis=1)
+    others = Crops([large, np.stack([face] * 3, axis=-1), pictures(9, 1)[0]])
+    seen = labelled(np.stack([face]), [0])
+    faces = LabelledFaces(others, np.zeros(3, np.int64), np.zeros((3, 10), np.int64), np.arange(3))
+    assert has_duplicate(faces, seen).tolist() == [True, True, False]
+    assert pairs(exact_duplicates(others, seen.crops)) == []
+
+
+def test_sides_that_cannot_be_tiled_are_refused() -> None:
+    odd = np.zeros((1, 45, 48), dtype=np.uint8)
+    with pytest.raises(ValueError, match="divisible by 4; got 48x45"):
+        near_duplicates(odd, odd)
 
 
 def test_near_duplicates_survive_noise_brightness_and_contrast_but_not_mirroring() -> None:
@@ -68,7 +91,7 @@ def test_near_duplicates_need_the_threshold() -> None:
 def test_flat_faces_have_no_near_duplicates() -> None:
     gray = np.full((2, 48, 48), 128, dtype=np.uint8)
     assert len(near_duplicates(gray, gray)) == 0
-    assert len(exact_duplicates(gray, gray)) == 4
+    assert len(exact_duplicates(Crops(gray), Crops(gray))) == 4
 
 
 @given(block=st.integers(1, 9), sizes=st.tuples(st.integers(0, 9), st.integers(0, 9)))
@@ -90,14 +113,15 @@ def test_flat_is_next_to_no_contrast() -> None:
 def test_has_duplicate_marks_exact_and_near_ones() -> None:
     a = np.concatenate([pictures(8, 2), np.full((1, 48, 48), 9, dtype=np.uint8), pictures(9, 1)])
     others = np.stack([noisy(a[1], 2), a[2], a[0]])
-    assert has_duplicate(a, others).tolist() == [True, True, True, False]
+    faces, seen = labelled(a, [0] * len(a)), labelled(others, [0] * len(others))
+    assert has_duplicate(faces, seen)[:4].tolist() == [True, True, True, False]
 
 
 def test_training_rows_to_keep_counts_every_reason() -> None:
     held_out = labelled(pictures(10, 3), [0, 1, 2])
     fresh = pictures(11, 4)
     fresh[3] = 0
-    copies = np.stack([held_out.pixels[0], noisy(held_out.pixels[1], 2), noisy(held_out.pixels[2], 2)])
+    copies = np.stack([held_out.gray()[0], noisy(held_out.gray()[1], 2), noisy(held_out.gray()[2], 2)])
     train = labelled(np.concatenate([fresh, copies]), [3, 3, 3, 3, 5, 1, 6], no_face=(1, 4))
     keep, left_out = training_rows_to_keep(train, held_out)
     assert keep.tolist() == [True, False, True, False, False, False, False]
@@ -106,19 +130,19 @@ def test_training_rows_to_keep_counts_every_reason() -> None:
 
 @pytest.fixture(scope="module")
 def training(shared_data: Path) -> LabelledFaces:
-    return read_faces(shared_data / "fer2013", split=Split.TRAIN)
+    return open_dataset(shared_data / "fer2013").read(Split.TRAIN)
 
 
 @pytest.fixture(scope="module")
 def public_test(shared_data: Path) -> LabelledFaces:
-    return read_faces(shared_data / "fer2013", split=Split.VALIDATION)
+    return open_dataset(shared_data / "fer2013").read(Split.VALIDATION)
 
 
 @pytest.mark.data
 def test_public_test_images_stand_in_training(training: LabelledFaces, public_test: LabelledFaces) -> None:
-    found = exact_duplicates(public_test.pixels, training.pixels)
+    found = exact_duplicates(public_test.crops, training.crops)
     images, first_match = np.unique(found.first, return_index=True)
-    shows_something = ~flat(public_test.pixels[images])
+    shows_something = ~flat(public_test.gray()[images])
     other_label = public_test.fer7[images] != training.fer7[found.second[first_match]]
     assert shows_something.sum() == 279
     assert (other_label & shows_something).sum() == 9
@@ -126,13 +150,13 @@ def test_public_test_images_stand_in_training(training: LabelledFaces, public_te
 
 @pytest.mark.data
 def test_flat_images_of_fer2013(training: LabelledFaces, public_test: LabelledFaces) -> None:
-    assert flat(training.pixels).sum() == 12
-    assert flat(public_test.pixels).sum() == 1
+    assert flat(training.gray()).sum() == 12
+    assert flat(public_test.gray()).sum() == 1
 
 
 @pytest.mark.data
 def test_near_duplicates_within_training(training: LabelledFaces) -> None:
-    found = near_duplicates(training.pixels, training.pixels)
+    found = near_duplicates(training.gray(), training.gray())
     found = duplicates.Pairs(*(positions[found.first != found.second] for positions in (found.first, found.second)))
     differs = training.fer7[found.first] != training.fer7[found.second]
     # Correlations next to the threshold may fall on either side with another linear algebra library.
@@ -148,4 +172,4 @@ def test_what_is_left_of_training_has_no_copy_in_public_test(
     assert left_out.total == 28709
     assert left_out.kept == keep.sum() == 28186
     assert (left_out.exact, left_out.near, left_out.flat, left_out.not_a_face) == (351, 33, 12, 150)
-    assert not has_duplicate(public_test.pixels, training.pixels[keep][:2000]).any()
+    assert not has_duplicate(public_test, training[keep][:2000]).any()

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.data.dataset import read_faces, read_for_training, read_seen
+from mien.data.dataset import open_dataset
+from mien.data.image_folder import LARGEST_PX
 from mien.data.split import FER2013_NAMES, Split
 from mien.errors import DataError
 from mien.expressions import FER7
@@ -39,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def labels(folder: Path, split: Split | None, classes: dict[str, str] | None = None) -> list[str]:
-    return [FER7.labels[position] for position in read_faces(folder, split=split, classes=classes).fer7]
+    return [FER7.labels[position] for position in open_dataset(folder, classes).read(split).fer7]
 
 
 def test_splits_go_by_either_name(folder: Path) -> None:
@@ -54,12 +55,12 @@ def test_splits_go_by_either_name(folder: Path) -> None:
 
 
 def test_faces_are_without_votes_and_named_for_their_folder(folder: Path) -> None:
-    faces = read_faces(folder, split=Split.TRAIN)
-    assert faces.pixels.shape == (12, 48, 48)
+    faces = open_dataset(folder).read(Split.TRAIN)
+    assert faces.gray().shape == (12, 48, 48)
     assert not faces.votes.any()
     assert faces.rows.tolist() == list(range(12))
     assert faces.source == "ours"
-    assert len(read_seen(folder, Split.TEST)) == 20
+    assert len(open_dataset(folder).seen_before(Split.TEST)) == 20
 
 
 def test_pictures_are_prepared_as_inference_does(folder: Path) -> None:
@@ -69,10 +70,10 @@ def test_pictures_are_prepared_as_inference_does(folder: Path) -> None:
     path = folder / "train" / "happy" / "deeper" / "0.webp"
     path.parent.mkdir()
     Image.fromarray(colors).save(path, lossless=True, exif=turned)
-    pixels = read_faces(folder, split=Split.TRAIN).pixels[3]  # after the three that lie in `happy` itself
+    pixels = open_dataset(folder).read(Split.TRAIN).gray()[3]  # after the three that lie in `happy` itself
     assert np.array_equal(pixels, fit_crop(read_picture(path), Preprocessing(48, 48, "gray", (0.0,), (1.0,))))
     assert np.array_equal(
-        read_faces(folder, split=Split.TRAIN).pixels[0], np.asarray(Image.open(folder / "train/happy/0.png"))
+        open_dataset(folder).read(Split.TRAIN).gray()[0], np.asarray(Image.open(folder / "train/happy/0.png"))
     )
 
 
@@ -83,13 +84,13 @@ def test_own_names_synonyms_and_classes_left_out(folder: Path) -> None:
         picture(folder / split / "contempt" / "0.png")
     classes = {"joy": "happy", "contempt": ""}
     assert labels(folder, Split.TEST, classes) == ["happy", "sad", "neutral", "surprise"]
-    training, held_out = read_for_training(folder, classes=classes, source="Faces of ours")
+    training, held_out = open_dataset(folder, classes, name="Faces of ours").read_for_training()
     assert (len(training), len(held_out)) == (12, 8)
     assert training.source == held_out.source == "Faces of ours"
 
 
 def test_fewer_than_four_classes_can_be_trained_on(folder: Path) -> None:
-    training, _ = read_for_training(folder, classes={"sad": "", "surprise": ""})
+    training, _ = open_dataset(folder, {"sad": "", "surprise": ""}).read_for_training()
     assert len(training) == 6
 
 
@@ -101,7 +102,7 @@ def test_what_is_no_picture_and_what_is_hidden_does_not_matter(folder: Path) -> 
     (folder / "train" / "happy" / ".trash").mkdir()
     (folder / "train" / "happy" / ".trash" / "x.heic").write_text("x")
     (folder / "docs").mkdir()
-    assert len(read_faces(folder, split=Split.TRAIN)) == 12
+    assert len(open_dataset(folder).read(Split.TRAIN)) == 12
 
 
 Change = Callable[[Path], object]
@@ -115,7 +116,7 @@ def broken(folder: Path) -> None:
 FAULTS: dict[str, tuple[Change, str]] = {
     "typo in a class": (
         lambda f: (f / "validation" / "happy").rename(f / "validation" / "hapy"),
-        r"validation: no label 'hapy' \(did you mean 'happy'\?\).*map it in \[data.classes\]",
+        r"validation: no label 'hapy' \(did you mean 'happy'\?\).*mapping of classes.*\[data.classes\]",
     ),
     "class of nothing known": (lambda f: picture(f / "train" / "contempt" / "0.png"), "no label 'contempt'"),
     "class missing in a split": (
@@ -128,7 +129,7 @@ FAULTS: dict[str, tuple[Change, str]] = {
     ),
     "typo in a split": (
         lambda f: (f / "validation").rename(f / "validaton"),
-        r"no folder validation; it has test, train, validaton: take another split, or rename",
+        "no folder validation; it has test, train, validaton: rename one",
     ),
     "two folders of a split": (
         lambda f: shutil.copytree(f / "validation", f / "val"),
@@ -141,7 +142,7 @@ FAULTS: dict[str, tuple[Change, str]] = {
     ),
     "unreadable pictures": (
         broken,
-        r"^2 of 12 pictures in .*train cannot be read, mend or remove them: .*1.png: is empty.*; .*2.png: cannot be",
+        r"^2 of 12 pictures in .*train cannot be read; fix or remove them: .*1.png: is empty.*; .*2.png: cannot be",
     ),
     "pictures of another format": (
         lambda f: (f / "train" / "happy" / "a.HEIC").write_bytes(b"x"),
@@ -159,18 +160,44 @@ FAULTS: dict[str, tuple[Change, str]] = {
 def test_faults_are_clear_errors_before_training(folder: Path, change: Change, message: str) -> None:
     change(folder)
     with pytest.raises(DataError, match=message) as raised:
-        read_for_training(folder)
+        open_dataset(folder).read_for_training()
     assert "\n" not in str(raised.value)
 
 
 def test_a_mapped_name_that_no_folder_has_is_an_error(folder: Path) -> None:
     with pytest.raises(DataError, match=r"\[data.classes\]: no folder .* 'hapyp' \(did you mean 'happy'\?\)"):
-        read_for_training(folder, classes={"hapyp": "happy"})
+        open_dataset(folder, {"hapyp": "happy"}).read_for_training()
 
 
-def test_classes_without_splits_are_an_error(folder: Path) -> None:
+def test_classes_without_splits_are_read_but_not_trained_on(folder: Path) -> None:
+    dataset = open_dataset(folder / "train")
+    assert dataset.splits == {}
+    faces = dataset.read()
+    assert (len(faces), faces.splits, dataset.name) == (12, ("train",), "train")
+    assert faces.files is not None
+    assert faces.files[0] == "happy/0.png"
     with pytest.raises(DataError, match=r"holds classes \(happy, neutral, sad, surprise\) but no splits"):
-        read_faces(folder / "train")
+        dataset.read_for_training()
+
+
+def test_a_data_set_knows_what_its_splits_are_called(folder: Path) -> None:
+    (folder / "validation").rename(folder / "Val")
+    dataset = open_dataset(folder)
+    assert dataset.splits == {Split.TRAIN: "train", Split.VALIDATION: "Val", Split.TEST: "test"}
+    assert dataset.read(Split.VALIDATION).splits == ("Val",)
+    assert "splits=train, Val, test" in repr(dataset)
+
+
+def test_crops_are_as_large_and_colorful_as_their_pictures(folder: Path) -> None:
+    colors = np.random.default_rng(1).integers(0, 256, (60, 90, 3), dtype=np.uint8)
+    Image.fromarray(colors).save(folder / "train" / "happy" / "0.png")
+    Image.fromarray(colors[..., 0]).convert("RGB").save(folder / "train" / "happy" / "1.png")
+    Image.new("RGB", (1000, 500), "red").save(folder / "train" / "happy" / "2.png")
+    crops = open_dataset(folder).read(Split.TRAIN).crops
+    assert np.array_equal(crops[0], colors)
+    assert np.array_equal(crops[1], colors[..., 0])
+    assert crops[2].shape == (128, LARGEST_PX, 3)
+    assert crops[3].shape == (48, 48)
 
 
 def test_a_folder_that_cannot_be_listed_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,4 +206,4 @@ def test_a_folder_that_cannot_be_listed_is_an_error(folder: Path, monkeypatch: p
 
     monkeypatch.setattr(Path, "iterdir", closed)
     with pytest.raises(DataError, match="cannot be listed \\(Permission denied\\)"):
-        read_faces(folder)
+        open_dataset(folder).read()

@@ -1,10 +1,18 @@
-"""Answers for the core classes that follow from wider ones."""
+"""Kinds of classifiers, and probabilities of the core classes that follow from wider ones."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_faces import drawn_faces
+from numpy.typing import NDArray
+from PIL import Image
 
 from mien.errors import ModelError
-from mien.evaluate.classifiers import with_core_answers
+from mien.evaluate.classifiers import CropClassifier, MienClassifier, Probabilities, collected, mirrored, with_core_sets
+from mien.expressions import EXPRESSION_SETS
+from mien.model.package import load_model
+from mien.preprocess import Crops
 
 FER7 = np.array([[0.1, 0.1, 0.0, 0.4, 0.2, 0.1, 0.1]])
 FERPLUS8 = np.array([[0.3, 0.1, 0.05, 0.05, 0.5, 0.0, 0.0, 0.0]])
@@ -13,24 +21,79 @@ FROM_FERPLUS8 = np.array([[0.1, 0.05, 0.05, 0.3]]) / 0.5
 
 
 def test_each_core_set_follows_from_the_set_of_its_truth() -> None:
-    given = with_core_answers({"fer7": FER7, "ferplus8": FERPLUS8})
+    given = with_core_sets({"fer7": FER7, "ferplus8": FERPLUS8})
     assert given["core4-fer2013"] == pytest.approx(FROM_FER7)
     assert given["core4"] == pytest.approx(FROM_FERPLUS8)
 
 
 def test_one_answer_serves_both() -> None:
     for name in ("core4", "core4-fer2013"):
-        given = with_core_answers({name: FROM_FER7, "fer7": FER7, "ferplus8": FERPLUS8})
+        given = with_core_sets({name: FROM_FER7, "fer7": FER7, "ferplus8": FERPLUS8})
         assert given["core4"] is given["core4-fer2013"] is FROM_FER7
-    given = with_core_answers({"ferplus8": FERPLUS8})
+    given = with_core_sets({"ferplus8": FERPLUS8})
     assert given["core4-fer2013"] == pytest.approx(FROM_FERPLUS8)
 
 
 def test_what_cannot_be_told_is_even() -> None:
     sure_of_fear = np.eye(7)[[2]]
-    assert with_core_answers({"fer7": sure_of_fear})["core4"] == pytest.approx(np.full((1, 4), 0.25))
+    assert with_core_sets({"fer7": sure_of_fear})["core4"] == pytest.approx(np.full((1, 4), 0.25))
 
 
 def test_a_wrong_number_of_classes_is_said() -> None:
     with pytest.raises(ModelError, match=r"fer7 must have shape \(1, 7\); got \(1, 8\)"):
-        with_core_answers({"fer7": FERPLUS8})
+        with_core_sets({"fer7": FERPLUS8})
+
+
+class Brightness(CropClassifier):
+    """Takes the brighter half for left."""
+
+    name, labels = "brightness", {"side": ("left", "right")}
+
+    def predict(self, crops: Crops, *, batch: int | None = None) -> Probabilities:
+        del batch
+        left = np.array([crop[:, : crop.shape[1] // 2].mean() / max(crop.mean() * 2, 1e-9) for crop in crops])
+        return {"side": np.stack([left, 1 - left], axis=1)}
+
+
+def test_one_of_your_own_needs_a_name_labels_and_a_way_to_predict(tmp_path: Path) -> None:
+    own, faces = Brightness(), drawn_faces(6, seed=1)
+    given = own.predict_faces(faces)
+    assert given.probabilities["side"].shape == (6, 2)
+    assert (given.support, given.thresholds) == ({}, {})
+    assert own.with_threads(2) is own
+    assert (own.is_recorded, own.selected_on, own.training) == (False, None, None)
+    path = tmp_path / "face.png"
+    Image.fromarray(faces.crops[0]).save(path)
+    assert own.predict_files([path])["side"][0] == pytest.approx(given.probabilities["side"][0])
+
+
+def test_a_model_of_ours_tells_support_and_thresholds_and_runs_once() -> None:
+    asked: list[int] = []
+    model = load_model("tiny")
+    logits = model.logits
+
+    def counted(crops: NDArray[np.uint8], *, batch: int = 64) -> dict[str, NDArray[np.float32]]:
+        asked.append(len(crops))
+        return logits(crops, batch=batch)
+
+    model.logits = counted  # type: ignore[method-assign]
+    ours, faces = MienClassifier(model, "ours"), drawn_faces(5, seed=2)
+    said = ours.predict_faces(faces)
+    assert asked == [5]
+    assert ours.name == "ours"
+    assert list(said.probabilities) == [each.name for each in EXPRESSION_SETS] == list(ours.labels)
+    for name, given in said.probabilities.items():
+        assert given.sum(axis=1) == pytest.approx(np.ones(5))
+        assert np.all(said.support[name] <= given.max(axis=1) + 1e-12)
+    assert said.support["fer7"] == pytest.approx(said.probabilities["fer7"].max(axis=1))
+    assert set(said.thresholds) == set(ours.labels)
+    again = ours.predict(faces.crops, batch=2)
+    assert all(again[name] == pytest.approx(given, abs=1e-5) for name, given in said.probabilities.items())
+
+
+def test_crops_of_any_size_are_mirrored_and_kept_together_where_they_can_be() -> None:
+    small, large = np.arange(6, dtype=np.uint8).reshape(2, 3), np.zeros((4, 4, 3), dtype=np.uint8)
+    assert np.array_equal(mirrored(np.stack([small, small])), [[[2, 1, 0], [5, 4, 3]]] * 2)
+    assert isinstance(collected([small, small]), np.ndarray)
+    apart = mirrored([small, large])
+    assert [crop.shape for crop in apart] == [(2, 3), (4, 4, 3)]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.data.dataset import read_faces
+from mien.data.dataset import open_dataset
 from mien.data.labelled_faces import NO_LABEL, VOTE_COLUMNS, LabelledFaces
 from mien.data.split import Split
 from mien.errors import MienError
@@ -65,7 +65,7 @@ def test_without_votes_only_fer2013_labels_can_be_measured() -> None:
 
 @pytest.mark.data
 def test_counts_of_public_test(shared_data: Path) -> None:
-    public = read_faces(shared_data / "fer2013", split=Split.VALIDATION)
+    public = open_dataset(shared_data / "fer2013").read(Split.VALIDATION)
     assert [int(p.counts(public).sum()) for p in PROTOCOLS] == [2570, 2570, 2958, 3589, 3396]
     one, two = P1.truth(public), P2.truth(public)
     both = P1.counts(public) & P2.counts(public)

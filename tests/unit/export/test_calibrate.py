@@ -73,7 +73,7 @@ def test_threshold_near_one_is_rounded_down() -> None:
 
 
 def without_votes(faces: LabelledFaces) -> LabelledFaces:
-    return LabelledFaces(faces.pixels, faces.fer7, np.zeros_like(faces.votes), faces.rows)
+    return LabelledFaces(faces.crops, faces.fer7, np.zeros_like(faces.votes), faces.rows)
 
 
 def test_without_votes_the_label_is_the_truth() -> None:
@@ -85,7 +85,7 @@ def test_without_votes_the_label_is_the_truth() -> None:
 
 def test_without_any_of_the_core_there_is_nothing_to_calibrate_on() -> None:
     faces = without_votes(drawn_faces(8, seed=0))
-    angry = LabelledFaces(faces.pixels, np.zeros_like(faces.fer7), faces.votes, faces.rows)
+    angry = LabelledFaces(faces.crops, np.zeros_like(faces.fer7), faces.votes, faces.rows)
     with pytest.raises(DataError, match="cannot calibrate core4"):
         calibrate(noisy_logits(angry.with_votes_from_labels(), 1.0, np.random.default_rng(1)), angry)
 

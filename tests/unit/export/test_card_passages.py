@@ -1,9 +1,13 @@
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
-from mien.export.card import about_certainty, about_export, about_failures
+from mien.errors import MissingExtra
+from mien.export.card import about_certainty, about_export, about_failures, write_plots
 from mien.model.facts import Certainty, ExportFacts, Failure, Parity
 from mien.stats import Estimate
 from mien.train.heads import ANSWERS
@@ -76,3 +80,41 @@ def test_mistakes_are_rows_without_pictures() -> None:
     text = about_failures([Failure(31234, "sad", "happy", 0.998)])
     assert "| 31234 | sad | happy | 99.8 % |" in text
     assert "![" not in text
+
+
+COVERAGES = tuple(step / 20 for step in range(20, 0, -1))
+DRAWN = {
+    name: replace(
+        CERTAINTY["core4"],
+        bins=tuple((0.3 + each / 25, 0.28 + each / 25, 100) for each in range(15)),
+        coverage=COVERAGES,
+        risk=tuple(coverage**2 * worst for coverage in COVERAGES),
+    )
+    for name, worst in (("core4", 0.1), ("core4-fer2013", 0.2), ("fer7", 0.3), ("ferplus8", 0.15))
+}
+
+
+def test_plots_are_small_and_the_same_and_say_what_they_show(tmp_path: Path) -> None:
+    folders = tmp_path / "a", tmp_path / "b"
+    for folder in folders:
+        folder.mkdir()
+        paths = write_plots(DRAWN, folder)
+        assert [path.name for path in paths] == ["calibration.svg", "risk-coverage.svg"]
+    for path in folders[0].iterdir():
+        assert path.stat().st_size < 90_000
+        assert path.read_bytes() == (folders[1] / path.name).read_bytes()
+        text = path.read_text("utf-8")
+        ElementTree.fromstring(text)  # noqa: S314 - our own file
+        assert all(name in text for name in DRAWN)
+
+
+def test_one_answer_is_enough(tmp_path: Path) -> None:
+    calibration, risk = write_plots({"fer7": DRAWN["fer7"]}, tmp_path)
+    assert "core4" not in calibration.read_text("utf-8")
+    assert "fer7" in risk.read_text("utf-8")
+
+
+def test_without_matplotlib_it_is_said_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtra, match=r"plots needs the package 'matplotlib'.*mien\[evaluate\]"):
+        write_plots(DRAWN, tmp_path)

@@ -26,7 +26,7 @@ NETWORKS = {
     "plain-cnn": {"widths": [4, 6], "depths": [2, 1], "dense": [12]},
     **dict.fromkeys(CONVOLUTIONAL, SMALL),
 }
-FACES = drawn_faces(16, seed=0).pixels
+FACES = drawn_faces(16, seed=0).gray()
 
 
 def made(family: str) -> ExpressionTraining:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from mien.report.pictures import captioned_sheet, heat_map
 
-FACES = drawn_faces(4, seed=1).pixels
+FACES = drawn_faces(4, seed=1).gray()
 
 
 def pixels_of(picture: bytes) -> NDArray[np.float64]:

@@ -28,13 +28,6 @@ def test_the_base_may_be_another_file(tmp_path: Path) -> None:
     assert search.trial_epochs == 7
 
 
-def test_faces_are_read_in_color_where_any_trial_takes_it(tmp_path: Path) -> None:
-    space = '[space]\n"network.channels" = { choices = [1, 3] }\n'
-    assert loaded(tmp_path, space).in_color
-    assert not loaded(tmp_path, space.replace("[1, 3]", "[1]")).in_color
-    assert loaded(tmp_path, '[base.network]\nchannels = 3\n[space]\n"batch_size" = { choices = [8] }').in_color
-
-
 @pytest.mark.parametrize(
     "learning",
     [

@@ -22,7 +22,7 @@ NOTHING = AugmentationConfig(
 
 
 def pictures() -> torch.Tensor:
-    return torch.from_numpy(drawn_faces(16, seed=3).pixels[:, None]).float()
+    return torch.from_numpy(drawn_faces(16, seed=3).gray()[:, None]).float()
 
 
 def seeded(seed: int = 0) -> torch.Generator:

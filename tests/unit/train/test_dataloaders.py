@@ -35,8 +35,8 @@ def test_one_process_gets_whole_batches_in_order() -> None:
 
 def test_held_out_faces_come_with_their_truths() -> None:
     faces = drawn_faces(9, seed=0)
-    pixels, *truths = next(iter(held_out_batches(faces, Machine(processes=2, rank=1))))
-    np.testing.assert_array_equal(pixels[:, 0], faces.pixels[1::2])
+    pixels, *truths = next(iter(held_out_batches(faces, TrainingConfig(), Machine(processes=2, rank=1))))
+    np.testing.assert_array_equal(pixels[:, 0], faces.gray()[1::2])
     for given, truth in zip(truths, held_out_truths(faces).values(), strict=True):
         np.testing.assert_array_equal(given, truth[1::2])
 
@@ -52,7 +52,7 @@ def test_training_faces_come_with_what_their_teachers_answer() -> None:
     faces = drawn_faces(8, seed=0)
     config = TrainingConfig(batch_size=8, distillation=DistillationConfig(teachers=("tiny",), weight=1))
     taught = training_batches(faces, config).dataset.tensors[1:]
-    logits = [load_model("tiny").logits(view) for view in (faces.pixels, faces.pixels[:, :, ::-1].copy())]
+    logits = [load_model("tiny").logits(view) for view in (faces.gray(), faces.gray()[:, :, ::-1].copy())]
     for head, targets in zip(("fer7", "ferplus8"), taught, strict=True):
         np.testing.assert_allclose(targets, np.mean([softmax(view[head]) for view in logits], axis=0), atol=1e-6)
 
@@ -60,4 +60,4 @@ def test_training_faces_come_with_what_their_teachers_answer() -> None:
 def test_pictures_are_not_copied() -> None:
     faces = drawn_faces(8, seed=0)
     dataset = training_batches(faces, TrainingConfig(batch_size=8)).dataset
-    assert np.shares_memory(dataset.tensors[0].numpy(), faces.pixels)
+    assert np.shares_memory(dataset.tensors[0].numpy(), faces.gray())

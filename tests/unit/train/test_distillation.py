@@ -12,7 +12,7 @@ from mien.model.package import load_model
 from mien.train.config import DistillationConfig, TrainingConfig
 from mien.train.distillation import checksums, distilled
 
-PIXELS = drawn_faces(3, seed=1).pixels
+PIXELS = drawn_faces(3, seed=1).gray()
 
 
 def targets() -> tuple[torch.Tensor, torch.Tensor]:

@@ -8,7 +8,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from mien.train.config import TrainingConfig
 from mien.train.device import Machine
-from mien.train.trainer import Progress, WholeFiles, _Averaging, _moving_average, make_trainer
+from mien.train.trainer import AtomicCheckpointIO, Progress, _Averaging, _moving_average, make_trainer
 
 
 def test_epochs_are_counted_from_one() -> None:
@@ -18,7 +18,7 @@ def test_epochs_are_counted_from_one() -> None:
 
 
 def test_a_checkpoint_stays_whole_where_the_next_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files, path = WholeFiles(), tmp_path / "last.ckpt"
+    files, path = AtomicCheckpointIO(), tmp_path / "last.ckpt"
     files.save_checkpoint({"epoch": 1}, path)
     whole = path.read_bytes()
 

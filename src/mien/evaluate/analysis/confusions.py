@@ -63,7 +63,7 @@ class ConfusedPair:
 
 
 @dataclass(frozen=True, slots=True)
-class Mistakes:
+class Confusions:
     """All that is taken for something else.
 
     Attributes:
@@ -77,29 +77,28 @@ class Mistakes:
     wrongly_happy: tuple[Confusion, ...]
 
 
-def mistakes(labels: Sequence[str], truth: NDArray[np.int64], answers: NDArray[np.int64]) -> Mistakes:
-    """What is taken for what.
+def confusions(labels: Sequence[str], counts: NDArray[np.int64]) -> Confusions:
+    """What is taken for what, by a confusion matrix.
 
     Args:
         labels: K class names.
-        truth: int64 of shape (N,), class positions.
-        answers: int64 of shape (N,), class positions.
+        counts: int64 of shape (K, K), images by true class (row) and predicted class (column).
     """
     size = len(labels)
-    counts = np.bincount(truth * size + answers, minlength=size**2).reshape(size, size)
     happy = happy_position(labels)
     pairs = [pair for first, second in combinations(range(size), 2) if (pair := _pair(labels, counts, first, second))]
-    called_happy = [way for position in range(size) if (way := _way(labels, counts, position, happy)) and way.images]
-    return Mistakes(
+    ways = [] if happy is None else [_way(labels, counts, position, happy) for position in range(size)]
+    called_happy = [way for way in ways if way and way.images]
+    return Confusions(
         classes=tuple(_figures(label, counts, position) for position, label in enumerate(labels)),
         pairs=tuple(sorted(pairs, key=lambda pair: (not _comes_first(pair), -pair.images))),
         wrongly_happy=tuple(sorted(called_happy, key=lambda way: -way.images)),
     )
 
 
-def happy_position(labels: Sequence[str]) -> int:
-    """Where happy, by whatever name, stands in class order."""
-    return next(position for position, label in enumerate(labels) if label in _HAPPY)
+def happy_position(labels: Sequence[str]) -> int | None:
+    """Where happy, by whatever name, stands in class order; None if it is no class."""
+    return next((position for position, label in enumerate(labels) if label in _HAPPY), None)
 
 
 def _figures(label: str, counts: NDArray[np.int64], position: int) -> ClassFigures:

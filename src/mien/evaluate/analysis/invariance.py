@@ -1,6 +1,6 @@
-"""Whether a face gets the same answer whatever else is asked for, in whatever order, and whichever way it comes in."""
+"""Whether predictions depend on batch, order, threads or input path: they must not."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import cpu_count
 from pathlib import Path
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.evaluate.classifiers import Answers
+from mien.evaluate.classifiers import Classifier, Probabilities, collected
+from mien.preprocess import Crops
 from mien.stats import SEED
 
 TOLERANCE = 1e-5
@@ -20,13 +21,10 @@ BATCH_SIZES = (2, 4, 8, 16, 32, 64, 128, 256)
 
 _ALL = 64  # at once where nothing is said of batches
 
-BatchClassifier = Callable[[NDArray[np.uint8], int], Answers]
-"""Answers for faces of shape (N, 48, 48), asked for so many at once."""
-
 
 @dataclass(frozen=True, slots=True)
-class ParityRow:
-    """Answers come by in one way, against those for each face alone.
+class InvarianceRow:
+    """Predictions come by in one way, against those for each face alone.
 
     Attributes:
         way: What was done.
@@ -40,8 +38,8 @@ class ParityRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Parity:
-    """Answers come by in many ways.
+class Invariance:
+    """Predictions come by in many ways.
 
     Attributes:
         images: Faces asked about.
@@ -51,7 +49,7 @@ class Parity:
 
     images: int
     tolerance: float
-    rows: tuple[ParityRow, ...]
+    rows: tuple[InvarianceRow, ...]
 
     @property
     def greatest_difference(self) -> float:
@@ -64,49 +62,56 @@ class Parity:
         return self.greatest_difference <= self.tolerance
 
 
-def parity(
-    opened: Callable[[int | None], BatchClassifier],
-    from_files: Callable[[Sequence[Path]], Answers],
-    pixels: NDArray[np.uint8],
-) -> Parity:
+def invariance(classifier: Classifier, crops: Crops, *, most: int) -> Invariance:
     """Asks a classifier about the same faces in many ways.
 
     Args:
-        opened: Loads the classifier for a number of threads; None leaves the number to it.
-        from_files: Its answers for picture files that are one face each.
-        pixels: Distinct faces, uint8 of shape (N, 48, 48), at least two.
+        classifier: What to ask.
+        crops: Faces; of equal ones, one is asked about, since copies would tell nothing of what is beside a face.
+        most: About how many to ask, drawn at random.
+
+    Raises:
+        ModelError: If it cannot be asked.
     """
-    classify = opened(None)
-    alone = classify(pixels, 1)
-    rows = [_row(way, answers, alone) for way, answers in _ways(classify, opened, pixels)]
-    rows.append(_row("from PNG files", _through_files(from_files, pixels), alone))
-    return Parity(len(pixels), TOLERANCE, tuple(rows))
+    distinct = sorted({crop.tobytes(): position for position, crop in reversed(list(enumerate(crops)))}.values())
+    chosen = np.random.default_rng(SEED).permutation(distinct)[:most]
+    asked = [crops[position] for position in chosen.tolist()]
+    opened = classifier.with_threads(None)
+    alone = opened.predict(collected(asked), batch=1)
+    rows = [_row(way, given, alone) for way, given in _ways(opened, asked)]
+    rows.append(_row("from PNG files", _through_files(classifier, asked), alone))
+    return Invariance(len(asked), TOLERANCE, tuple(rows))
 
 
-def _ways(
-    classify: BatchClassifier, opened: Callable[[int | None], BatchClassifier], pixels: NDArray[np.uint8]
-) -> Iterator[tuple[str, Answers]]:
+def _ways(classifier: Classifier, crops: Sequence[NDArray[np.uint8]]) -> Iterator[tuple[str, Probabilities]]:
+    together = collected(crops)
     for size in BATCH_SIZES:
-        yield f"in batches of {size}", classify(pixels, size)
-    order = np.random.default_rng(SEED).permutation(len(pixels))
+        yield f"in batches of {size}", classifier.predict(together, batch=size)
+    order = np.random.default_rng(SEED).permutation(len(crops))
+    shuffled = collected([crops[position] for position in order.tolist()])
     for size in (_ALL, BATCH_SIZES[-1]):
-        answers = classify(pixels[order], size)
+        given = classifier.predict(shuffled, batch=size)
         # Where each face went: the inverse of the order.
-        yield f"shuffled, in batches of {size}", {name: given[np.argsort(order)] for name, given in answers.items()}
+        yield f"shuffled, in batches of {size}", {name: found[np.argsort(order)] for name, found in given.items()}
     for threads in sorted({1, 2, cpu_count() or 1}):
-        yield f"by {threads} thread{'s' * (threads > 1)}", opened(threads)(pixels, _ALL)
-    yield "from a strided array", classify(np.repeat(pixels, 2, axis=2)[:, :, ::2], _ALL)
+        with_threads = classifier.with_threads(threads)
+        yield f"by {threads} thread{'s' * (threads > 1)}", with_threads.predict(together, batch=_ALL)
+    strided = [np.repeat(crop, 2, axis=1)[:, ::2] for crop in crops]
+    if isinstance(together, np.ndarray):
+        yield "from a strided array", classifier.predict(np.repeat(together, 2, axis=2)[:, :, ::2], batch=_ALL)
+    else:
+        yield "from strided arrays", classifier.predict(strided, batch=_ALL)
 
 
-def _through_files(from_files: Callable[[Sequence[Path]], Answers], pixels: NDArray[np.uint8]) -> Answers:
-    with TemporaryDirectory(prefix="mien-parity-") as folder:
-        paths = [Path(folder) / f"{number}.png" for number in range(len(pixels))]
-        for path, face in zip(paths, pixels, strict=True):
+def _through_files(classifier: Classifier, crops: Sequence[NDArray[np.uint8]]) -> Probabilities:
+    with TemporaryDirectory(prefix="mien-invariance-") as folder:
+        paths = [Path(folder) / f"{number}.png" for number in range(len(crops))]
+        for path, face in zip(paths, crops, strict=True):
             Image.fromarray(face).save(path)
-        return from_files(paths)
+        return classifier.predict_files(paths)
 
 
-def _row(way: str, answers: Answers, alone: Mapping[str, NDArray[np.float64]]) -> ParityRow:
-    differences = [np.abs(given - alone[name]).max() for name, given in answers.items()]
-    changed = [given.argmax(axis=1) != alone[name].argmax(axis=1) for name, given in answers.items()]
-    return ParityRow(way, float(max(differences)), int(np.any(changed, axis=0).sum()))
+def _row(way: str, given: Probabilities, alone: Mapping[str, NDArray[np.float64]]) -> InvarianceRow:
+    differences = [np.abs(found - alone[name]).max() for name, found in given.items()]
+    changed = [found.argmax(axis=1) != alone[name].argmax(axis=1) for name, found in given.items()]
+    return InvarianceRow(way, float(max(differences)), int(np.any(changed, axis=0).sum()))

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from mien.data.duplicates import Pairs, exact_duplicates, near_duplicates, train
 from mien.data.labelled_faces import LabelledFaces
 from mien.data.manifest import fingerprint
 from mien.expressions import FER7
+from mien.model.facts import Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,79 +39,79 @@ class Leakage:
 
     Attributes:
         images: Images measured on.
-        trained_on: Whether exactly these images were trained on, by the model's manifest; None if it has no hash.
-        watched: Whether exactly these images were watched in training and may have served to choose; None likewise.
+        trained_on: Whether exactly these images were trained on, by the model's manifest; None if it has none.
+        validated_on: Whether exactly these images were validated on in training and may have served to choose; None
+            likewise.
         verified: Whether the data given as the model's training data are those of its manifest, by hash; None if
-            none were given or the manifest has no hash.
+            none were given or there is no manifest.
         in_given: Duplicates in the data given as training data; None if none were given.
         in_trained: Duplicates in what the model was trained on after it left some out; None unless `verified`.
-        never_learnt: Images measured on by label, of labels that no image trained on has; empty if there are none or
-            the manifest does not say.
+        never_learned: Images measured on by label, of labels that no image trained on has; empty if there are none or
+            there is no manifest.
     """
 
     images: int
     trained_on: bool | None
-    watched: bool | None
+    validated_on: bool | None
     verified: bool | None
     in_given: Duplicates | None
     in_trained: Duplicates | None
-    never_learnt: Mapping[str, int]
+    never_learned: Mapping[str, int]
 
 
 def leakage(
-    faces: LabelledFaces, manifest: Mapping[str, Any], seen: LabelledFaces | None = None
+    faces: LabelledFaces, manifest: Manifest | None, seen: LabelledFaces | None = None
 ) -> tuple[Leakage, NDArray[np.bool_] | None]:
     """Compares the images measured on with the model's manifest and with its training data.
 
     Args:
         faces: N images to measure on.
-        manifest: What the model says of its data (see `mien.data.manifest`); empty if it says nothing.
+        manifest: What the model says of its data; None if it says nothing.
         seen: All that was there to train and choose on, before any was left out: what was trained on, then, where the
-            images measured on are others, what was watched.
+            images measured on are others, what was validated on.
 
     Returns:
         What is found, and which of `faces` have a duplicate in `seen`, of shape (N,); None without `seen`.
     """
-    own = fingerprint(faces)
-    trained, watched = manifest.get("training_sha256"), manifest.get("held_out_sha256")
-    used = None if seen is None else _trained_on(seen, faces, manifest)
+    own = None if manifest is None else fingerprint(faces)
+    used = None if seen is None or manifest is None else _trained_on(seen, faces, manifest)
     pairs = None if seen is None else _pairs(faces, seen)
     return (
         Leakage(
             images=len(faces),
-            trained_on=None if trained is None else own == trained,
-            watched=None if watched is None else own == watched,
-            verified=None if seen is None or trained is None else used is not None,
+            trained_on=None if manifest is None else own == manifest.training_sha256,
+            validated_on=None if manifest is None else own == manifest.held_out_sha256,
+            verified=None if seen is None or manifest is None else used is not None,
             in_given=None if seen is None or pairs is None else _count(faces, seen, pairs),
             in_trained=None if seen is None or pairs is None or used is None else _count(faces, seen, pairs, used),
-            never_learnt=_never_learnt(faces, manifest.get("training_by_label", {})),
+            never_learned={} if manifest is None else _never_learned(faces, manifest.training_by_label),
         ),
         None if pairs is None else _marked(pairs, len(faces)),
     )
 
 
-def _trained_on(seen: LabelledFaces, faces: LabelledFaces, manifest: Mapping[str, Any]) -> NDArray[np.bool_] | None:
+def _trained_on(seen: LabelledFaces, faces: LabelledFaces, manifest: Manifest) -> NDArray[np.bool_] | None:
     """Which of `seen` were trained on, where leaving out as the training did gives the manifest's hash; else None."""
-    total = manifest.get("left_out", {}).get("total")
-    if total is None or len(seen) < total:
+    total = manifest.left_out.total
+    if len(seen) < total:
         return None
-    training, watched = seen[:total], seen[total:] if len(seen) > total else faces
-    if fingerprint(watched) != manifest.get("held_out_sha256"):
+    training, validation = seen[:total], seen[total:] if len(seen) > total else faces
+    if fingerprint(validation) != manifest.held_out_sha256:
         return None
-    keep, _ = training_rows_to_keep(training, watched)
-    if fingerprint(training[keep]) != manifest.get("training_sha256"):
+    keep, _ = training_rows_to_keep(training, validation)
+    if fingerprint(training[keep]) != manifest.training_sha256:
         return None
     return np.concatenate([keep, np.zeros(len(seen) - total, dtype=np.bool_)])
 
 
-def _never_learnt(faces: LabelledFaces, learnt: Mapping[str, int]) -> dict[str, int]:
+def _never_learned(faces: LabelledFaces, learned: Mapping[str, int]) -> dict[str, int]:
     there = {label: int((faces.fer7 == position).sum()) for position, label in enumerate(FER7.labels)}
-    return {label: count for label, count in there.items() if count and learnt.get(label) == 0}
+    return {label: count for label, count in there.items() if count and learned.get(label) == 0}
 
 
 def _pairs(faces: LabelledFaces, others: LabelledFaces) -> tuple[Pairs, Pairs]:
     """Exact duplicates, and near ones, among which are most exact ones."""
-    return exact_duplicates(faces.pixels, others.pixels), near_duplicates(faces.pixels, others.pixels)
+    return exact_duplicates(faces.crops, others.crops), near_duplicates(faces.gray(), others.gray())
 
 
 def _count(

@@ -1,23 +1,27 @@
 """How much accuracy is lost where pictures get worse."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from mien.data.labelled_faces import LabelledFaces
-from mien.evaluate.classifiers import Classifier, checked_probabilities
+from mien.evaluate.classifiers import Classifier, checked, collected
 from mien.evaluate.protocols import Protocol
+from mien.preprocess import Crops
 from mien.stats import SEED, Estimate
-
-Pixels = NDArray[np.uint8]
 
 SEVERITIES = (1, 2, 3, 4, 5)
 
 _MID_GRAY = 128
+_UNITS = 48  # distances are in 48ths of a face's side, which are pixels of FER2013's
+
+Face = NDArray[np.uint8]
+Worsen = Callable[[Face, float, np.random.Generator], Face]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,109 +32,106 @@ class Corruption:
         name: Its name.
         unit: What its strengths are.
         strengths: Strength at each of `SEVERITIES`.
-        worsen: Gives the faces of shape (N, H, W), made worse by a strength; what is random comes from the generator.
+        worsen: Gives a face of shape (H, W) or (H, W, 3), made worse by a strength; what is random comes from the
+            generator.
     """
 
     name: str
     unit: str
     strengths: tuple[float, ...]
-    worsen: Callable[[Pixels, float, np.random.Generator], Pixels]
+    worsen: Worsen
 
-    def __call__(self, pixels: Pixels, severity: int, *, rng: np.random.Generator) -> Pixels:
-        """The faces made worse: uint8 of shape (N, H, W) as `pixels`, which stay as they are."""
-        return self.worsen(pixels, self.strengths[SEVERITIES.index(severity)], rng)
-
-
-def _noise(pixels: Pixels, deviation: float, rng: np.random.Generator) -> Pixels:
-    return _as_pixels(pixels + rng.normal(0, deviation, pixels.shape))
+    def __call__(self, crops: Crops, severity: int, *, rng: np.random.Generator) -> Crops:
+        """The faces made worse: uint8 of the shapes of `crops`, which stay as they are."""
+        strength = self.strengths[SEVERITIES.index(severity)]
+        return collected([self.worsen(face, strength, rng) for face in crops])
 
 
-def _blur(pixels: Pixels, radius_px: float, _: np.random.Generator) -> Pixels:
-    return _each(pixels, lambda face: face.filter(ImageFilter.GaussianBlur(radius_px)))
+def _noise(face: Face, deviation: float, rng: np.random.Generator) -> Face:
+    return _as_pixels(face + rng.normal(0, deviation, face.shape))
 
 
-def _jpeg(pixels: Pixels, quality: float, _: np.random.Generator) -> Pixels:
-    def recode(face: Image.Image) -> Image.Image:
-        file = BytesIO()
-        face.save(file, format="JPEG", quality=round(quality))
-        return Image.open(file, formats=("JPEG",))
-
-    return _each(pixels, recode)
+def _blur(face: Face, radius: float, _: np.random.Generator) -> Face:
+    return np.asarray(Image.fromarray(face).filter(ImageFilter.GaussianBlur(_in_px(radius, face))))
 
 
-def _contrast(pixels: Pixels, factor: float, _: np.random.Generator) -> Pixels:
-    mean = pixels.mean(axis=(1, 2), keepdims=True)
-    return _as_pixels((pixels - mean) * factor + mean)
+def _jpeg(face: Face, quality: float, _: np.random.Generator) -> Face:
+    file = BytesIO()
+    Image.fromarray(face).save(file, format="JPEG", quality=round(quality))
+    return np.asarray(Image.open(file, formats=("JPEG",)))
 
 
-def _brightness(pixels: Pixels, change: float, rng: np.random.Generator) -> Pixels:
-    return _as_pixels(pixels + change * _signs(len(pixels), rng)[:, None, None])
+def _contrast(face: Face, factor: float, _: np.random.Generator) -> Face:
+    mean = float(face.mean())
+    return _as_pixels((face - mean) * factor + mean)
 
 
-def _occlusion(pixels: Pixels, side_px: float, rng: np.random.Generator) -> Pixels:
-    side, (count, height, width) = int(side_px), pixels.shape
-    covered = pixels.copy()
-    tops, lefts = rng.integers(height - side + 1, size=count), rng.integers(width - side + 1, size=count)
-    for face, top, left in zip(covered, tops, lefts, strict=True):
-        face[top : top + side, left : left + side] = _MID_GRAY
+def _brightness(face: Face, change: float, rng: np.random.Generator) -> Face:
+    return _as_pixels(face + change * _sign(rng))
+
+
+def _occlusion(face: Face, side: float, rng: np.random.Generator) -> Face:
+    side_px, covered = round(_in_px(side, face)), face.copy()
+    top, left = (int(rng.integers(size - side_px + 1)) for size in face.shape[:2])
+    covered[top : top + side_px, left : left + side_px] = _MID_GRAY
     return covered
 
 
-def _rotation(pixels: Pixels, degrees: float, rng: np.random.Generator) -> Pixels:
-    margin = pixels.shape[1] // 2  # no turn shows what lies beyond it
-    padded = np.pad(pixels, ((0, 0), (margin, margin), (margin, margin)), mode="edge")
-    angles = iter(degrees * _signs(len(pixels), rng))
-    turned = _each(padded, lambda face: face.rotate(float(next(angles)), Image.Resampling.BICUBIC))
-    return np.ascontiguousarray(turned[:, margin:-margin, margin:-margin])
+def _rotation(face: Face, degrees: float, rng: np.random.Generator) -> Face:
+    margin = max(face.shape[:2]) // 2  # no turn shows what lies beyond it
+    beyond = [(margin, margin), (margin, margin), (0, 0)][: face.ndim]
+    padded = Image.fromarray(np.pad(face, beyond, mode="edge"))
+    turned = np.asarray(padded.rotate(degrees * _sign(rng), Image.Resampling.BICUBIC))
+    return np.ascontiguousarray(turned[margin:-margin, margin:-margin])
 
 
-def _shift(pixels: Pixels, distance_px: float, rng: np.random.Generator) -> Pixels:
-    _, height, width = pixels.shape
-    angles = rng.uniform(0, 2 * np.pi, len(pixels))
-    downs, rights = (np.rint(distance_px * part(angles)).astype(np.int64) for part in (np.sin, np.cos))
-    rows, columns = (np.arange(size).clip(0) for size in (height, width))
-    return np.stack(
-        [
-            face[np.clip(rows - down, 0, height - 1)][:, np.clip(columns - right, 0, width - 1)]
-            for face, down, right in zip(pixels, downs, rights, strict=True)
-        ]
-    )
+def _shift(face: Face, distance: float, rng: np.random.Generator) -> Face:
+    angle, distance_px = rng.uniform(0, 2 * np.pi), _in_px(distance, face)
+    down, right = round(distance_px * np.sin(angle)), round(distance_px * np.cos(angle))
+    height, width = face.shape[:2]
+    rows, columns = (np.arange(size) for size in (height, width))
+    shifted: Face = face[np.clip(rows - down, 0, height - 1)][:, np.clip(columns - right, 0, width - 1)]
+    return shifted
 
 
-def _low_resolution(pixels: Pixels, side_px: float, _: np.random.Generator) -> Pixels:
-    small = (round(side_px), round(side_px))
-    return _each(
-        pixels, lambda face: face.resize(small, Image.Resampling.BOX).resize(face.size, Image.Resampling.BILINEAR)
+def _low_resolution(face: Face, side: float, _: np.random.Generator) -> Face:
+    image = Image.fromarray(face)
+    small = [max(1, round(side / _UNITS * size)) for size in image.size]
+    return np.asarray(
+        image.resize((small[0], small[1]), Image.Resampling.BOX).resize(image.size, Image.Resampling.BILINEAR)
     )
 
 
 CORRUPTIONS = (
     Corruption("noise", "standard deviation in gray levels", (10, 15, 20, 30, 40), _noise),
-    Corruption("blur", "radius of the Gaussian in pixels", (0.5, 0.75, 1.0, 1.5, 2.0), _blur),
+    Corruption("blur", "radius of the Gaussian in 48ths of the side", (0.5, 0.75, 1.0, 1.5, 2.0), _blur),
     Corruption("JPEG", "quality", (60, 40, 25, 15, 8), _jpeg),
     Corruption("contrast", "share of the contrast that is left", (0.75, 0.5, 0.4, 0.3, 0.15), _contrast),
     Corruption("brightness", "gray levels brighter or darker", (25, 50, 75, 100, 125), _brightness),
-    Corruption("occlusion", "side in pixels of a gray square", (8, 12, 16, 20, 24), _occlusion),
+    Corruption("occlusion", "side of a gray square in 48ths of the face's", (8, 12, 16, 20, 24), _occlusion),
     Corruption("rotation", "degrees to either side", (5, 10, 15, 20, 30), _rotation),
-    Corruption("shift", "pixels in any direction", (2, 3, 4, 6, 8), _shift),
-    Corruption("low resolution", "side in pixels before enlarging", (32, 24, 18, 14, 10), _low_resolution),
+    Corruption("shift", "48ths of the side in any direction", (2, 3, 4, 6, 8), _shift),
+    Corruption("low resolution", "48ths of the side in pixels before enlarging", (32, 24, 18, 14, 10), _low_resolution),
 )
 
 
-def _each(pixels: Pixels, change: Callable[[Image.Image], Image.Image]) -> Pixels:
-    return np.stack([np.asarray(change(Image.fromarray(face)), dtype=np.uint8) for face in pixels])
+def _in_px(distance: float, face: Face) -> float:
+    """A distance in 48ths of the shorter side, in pixels."""
+    shorter: int = min(face.shape[:2])
+    return distance / _UNITS * shorter
 
 
-def _signs(count: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    return rng.choice([-1.0, 1.0], size=count)
+def _sign(rng: np.random.Generator) -> float:
+    return float(rng.choice([-1.0, 1.0]))
 
 
-def _as_pixels(values: NDArray[np.float64]) -> Pixels:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+def _as_pixels(values: NDArray[np.floating[Any]]) -> Face:
+    pixels: Face = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return pixels
 
 
 @dataclass(frozen=True, slots=True)
-class Worsened:
+class CorruptionResult:
     """Accuracy on faces that were made worse in one way.
 
     Attributes:
@@ -160,19 +161,19 @@ class Robustness:
         images: Faces measured.
         seed: Seed of what is random.
         clean: Accuracy on the faces as they are.
-        worsened: Accuracy on them made worse, by corruption.
+        corruptions: Accuracy on them made worse, by corruption.
     """
 
     protocol: str
     images: int
     seed: int
     clean: Estimate
-    worsened: tuple[Worsened, ...]
+    corruptions: tuple[CorruptionResult, ...]
 
     @property
     def mean(self) -> float:
         """Mean accuracy over all corruptions and severities."""
-        return sum(row.mean for row in self.worsened) / len(self.worsened)
+        return sum(row.mean for row in self.corruptions) / len(self.corruptions)
 
 
 def robustness(
@@ -186,30 +187,31 @@ def robustness(
         protocol: By which answers are right; at least one face must count by it.
         most: At most so many faces, drawn from those that count; each is looked at 46 times.
         seed: Of the draw and of what is random in the corruptions; each severity has draws of its own.
+
+    Raises:
+        ModelError: If the classifier cannot be asked, or not about this protocol's expressions.
     """
     counted = np.flatnonzero(protocol.counts(faces))
     chosen = np.sort(np.random.default_rng(seed).choice(counted, min(most, len(counted)), replace=False))
     measured = faces[chosen]
+    truth = protocol.truth(measured)
+
+    def accuracy(crops: Crops) -> Estimate:
+        given = checked(classifier.predict(crops), len(crops), [protocol.expressions])[protocol.expressions.name]
+        return Estimate.of_proportion(int((given.argmax(axis=1) == truth).sum()), len(truth))
+
+    def worse(corruption: Corruption, severity: int, own_seed: int) -> Estimate:
+        return accuracy(corruption(measured.crops, severity, rng=np.random.default_rng([own_seed, severity])))
+
     return Robustness(
         protocol=protocol.code,
         images=len(measured),
         seed=seed,
-        clean=_accuracy(classifier, measured, protocol),
-        worsened=tuple(_worsened(classifier, measured, protocol, way, seed + i) for i, way in enumerate(CORRUPTIONS)),
+        clean=accuracy(measured.crops),
+        corruptions=tuple(
+            CorruptionResult(
+                way.name, way.unit, way.strengths, tuple(worse(way, severity, seed + i) for severity in SEVERITIES)
+            )
+            for i, way in enumerate(CORRUPTIONS)
+        ),
     )
-
-
-def _worsened(
-    classifier: Classifier, faces: LabelledFaces, protocol: Protocol, corruption: Corruption, seed: int
-) -> Worsened:
-    accuracy = []
-    for severity in SEVERITIES:
-        rng = np.random.default_rng([seed, severity])
-        pixels = corruption(faces.pixels, severity, rng=rng)
-        accuracy.append(_accuracy(classifier, replace(faces, pixels=pixels), protocol))
-    return Worsened(corruption.name, corruption.unit, corruption.strengths, tuple(accuracy))
-
-
-def _accuracy(classifier: Classifier, faces: LabelledFaces, protocol: Protocol) -> Estimate:
-    answers = checked_probabilities(classifier, faces.pixels, [protocol.expressions])[protocol.expressions.name]
-    return Estimate.of_proportion(int((answers.argmax(axis=1) == protocol.truth(faces)).sum()), len(faces))

@@ -1,17 +1,27 @@
-"""How far a classifier's confidence can be relied on."""
+"""How far a classifier's confidence and its mark `uncertain` can be relied on.
 
+Answers are ranked by their support: the probability of the answer, or, where the classifier knows better, what its mark
+`uncertain` goes by. This is the one copy for evaluations and model cards.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.data.labelled_faces import LabelledFaces
+from mien.evaluate.classifiers import Predictions
 from mien.evaluate.metrics import calibration_bins
-from mien.stats import DRAWS, Estimate, estimates, resampled_counts
-
-Floats = NDArray[np.float64]
+from mien.evaluate.protocols import Protocol
+from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8, FERPLUS8_OF_FER7, ExpressionSet
+from mien.stats import DRAWS, SEED, Estimate, Floats, Proportion, estimates, resampled_counts
 
 COVERAGES = tuple(round(0.05 * step, 2) for step in range(20, 0, -1))
 """Shares of the images, the most certain ones, whose risk is given."""
+
+_CHANCE_DRAWS = 200
+_OUTSIDE = ("angry", "disgust", "fear")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +45,12 @@ class RiskAtCoverage:
 
     Attributes:
         coverage: Their share of all images.
-        confidence: The least confidence among them.
+        support: The least support among them.
         risk: Share of them that are wrong.
     """
 
     coverage: float
-    confidence: float
+    support: float
     risk: Estimate
 
 
@@ -55,6 +65,138 @@ class RiskCoverage:
 
     points: tuple[RiskAtCoverage, ...]
     area: Estimate
+
+    def risk_at(self, coverage: float) -> Estimate:
+        """Share of wrong answers where this share of the images is answered; one of `COVERAGES`."""
+        return next(point.risk for point in self.points if point.coverage == coverage)
+
+
+@dataclass(frozen=True, slots=True)
+class UncertainMark:
+    """What the classifier's own mark `uncertain` is worth.
+
+    Attributes:
+        threshold: The support under which it marks an answer.
+        certain: Share of answers that are not marked: the coverage of the mark.
+        certain_accuracy: Share of these that are right.
+        uncertain_accuracy: Share of the marked ones that are right.
+        uncertain_outside: Of faces that show none of the classes, the share that is marked, by what they show; empty
+            where there are none such or nothing is known of them.
+    """
+
+    threshold: float
+    certain: Proportion
+    certain_accuracy: Proportion
+    uncertain_accuracy: Proportion
+    uncertain_outside: Mapping[str, Proportion]
+
+
+@dataclass(frozen=True, slots=True)
+class Certainty:
+    """How far the answers by one set of expressions can be relied on.
+
+    Attributes:
+        images: Images measured.
+        calibration_error: Expected calibration error on these.
+        error_by_chance: What that would be on average if the probabilities were exactly right: so many images have no
+            less, but by luck.
+        reliability: How often answers of like confidence are right.
+        risk_coverage: What is gained where the answers of the least support are not given.
+        mark: What the classifier's own mark is worth; None if it marks none.
+    """
+
+    images: int
+    calibration_error: float
+    error_by_chance: float
+    reliability: tuple[ReliabilityBin, ...]
+    risk_coverage: RiskCoverage
+    mark: UncertainMark | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Answers to N images.
+
+    Attributes:
+        confidence: Probability of each answer, of shape (N,).
+        right: Whether each is right, of shape (N,).
+        support: What they are ranked by, of shape (N,).
+    """
+
+    confidence: Floats
+    right: NDArray[np.bool_]
+    support: Floats
+
+    @classmethod
+    def of(cls, probabilities: Floats, truth: NDArray[np.int64], support: Floats | None = None) -> "Answered":
+        """Of probabilities of shape (N, K) and class positions of shape (N,); by default ranked by confidence."""
+        confidence = probabilities.max(axis=1)
+        right = probabilities.argmax(axis=1) == truth
+        return cls(confidence, right, confidence if support is None else support)
+
+
+def certainty(
+    answered: Answered,
+    *,
+    threshold: float | None = None,
+    outside: Mapping[str, Floats] | None = None,
+    draws: int = DRAWS,
+) -> Certainty:
+    """How far answers can be relied on.
+
+    Args:
+        answered: Answers to images that have a truth, at least one.
+        threshold: The support under which an answer is marked as uncertain; None if none is.
+        outside: Support of the answers to faces that show none of the classes, by what they show.
+        draws: Bootstrap draws behind the interval of the area.
+    """
+    bins = reliability(answered.confidence, answered.right)
+    gaps = sum(each.images * abs(each.confidence - each.accuracy.value) for each in bins)
+    return Certainty(
+        images=len(answered.right),
+        calibration_error=gaps / len(answered.right),
+        error_by_chance=_error_by_chance(answered.confidence),
+        reliability=bins,
+        risk_coverage=risk_coverage(answered.support, answered.right, rng=np.random.default_rng(SEED), draws=draws),
+        mark=None if threshold is None else _mark(answered, threshold, outside or {}),
+    )
+
+
+def certainty_of(said: Predictions, faces: LabelledFaces, protocol: Protocol) -> Certainty:
+    """How far predictions can be relied on, on the faces that count by a protocol, at least one.
+
+    Args:
+        said: About N faces.
+        faces: The same N faces; those that do not count tell what the mark does where no answer is right.
+        protocol: What is right.
+    """
+    name, counts = protocol.expressions.name, protocol.counts(faces)
+    given, support = said.probabilities[name], said.support.get(name)
+    supported = given.max(axis=1) if support is None else support
+    return certainty(
+        Answered.of(given[counts], protocol.truth(faces)[counts], supported[counts]),
+        threshold=said.thresholds.get(name),
+        outside={label: supported[chosen] for label, chosen in outside_core(faces, protocol.expressions).items()},
+    )
+
+
+def outside_core(faces: LabelledFaces, expressions: ExpressionSet) -> dict[str, NDArray[np.bool_]]:
+    """Which faces show an expression that is none of the core four, of shape (N,), by what they show; all first.
+
+    It is what their majority says for `CORE4`, their label for `CORE4_FER2013`; where no face has votes, the label is
+    the truth for both. Empty for any other set, and without what no face shows.
+    """
+    faces = faces.with_votes_from_labels()
+    if expressions == CORE4:
+        seen, wider = faces.majority(), FERPLUS8
+        positions = [FERPLUS8_OF_FER7[FER7.index(label)] for label in _OUTSIDE]
+    elif expressions == CORE4_FER2013:
+        seen, wider, positions = faces.fer7, FER7, [FER7.index(label) for label in _OUTSIDE]
+    else:
+        return {}
+    chosen = {wider.labels[position]: np.equal(seen, position) for position in positions}
+    found = {"all of them": np.any(list(chosen.values()), axis=0), **chosen}
+    return {label: there for label, there in found.items() if there.any()}
 
 
 def reliability(confidence: Floats, right: NDArray[np.bool_]) -> tuple[ReliabilityBin, ...]:
@@ -74,16 +216,17 @@ def reliability(confidence: Floats, right: NDArray[np.bool_]) -> tuple[Reliabili
 
 
 def risk_coverage(
-    confidence: Floats, right: NDArray[np.bool_], *, rng: np.random.Generator, draws: int = DRAWS
+    support: Floats, right: NDArray[np.bool_], *, rng: np.random.Generator, draws: int = DRAWS
 ) -> RiskCoverage:
-    """The risk among the most certain images, with 95 % intervals; arrays of shape (N,).
+    """The risk among the answers of most support, with 95 % intervals; arrays of shape (N,).
 
-    Images of equal confidence are taken in together, each in part, so nothing depends on their order. Intervals of the
+    Images of equal support are taken in together, each in part, so nothing depends on their order; likewise the last
+    image at a coverage that is no whole number of images, so that 90 % means 90 %, of however few. Intervals of the
     points are score intervals, since draws of images of which none is wrong would all agree; that of the area is by
     bootstrap. Source: Geifman and El-Yaniv, "Selective classification for deep neural networks", NeurIPS 2017.
     """
-    order = np.argsort(-confidence, kind="stable")
-    falling, wrong = confidence[order], (~right[order]).astype(np.float64)
+    order = np.argsort(-support, kind="stable")
+    falling, wrong = support[order], (~right[order]).astype(np.float64)
     starts = np.flatnonzero(np.r_[True, np.diff(falling) != 0])
     ones, taken = np.ones((1, len(wrong))), np.array(COVERAGES) * len(wrong)
     [errors] = _errors(ones, wrong, starts, taken)
@@ -100,6 +243,26 @@ def risk_coverage(
     )
 
 
+def _mark(answered: Answered, threshold: float, outside: Mapping[str, Floats]) -> UncertainMark:
+    certain = answered.support >= threshold
+    return UncertainMark(
+        threshold=threshold,
+        certain=Proportion.of(int(certain.sum()), len(certain)),
+        certain_accuracy=Proportion.among(certain, answered.right),
+        uncertain_accuracy=Proportion.among(~certain, answered.right),
+        uncertain_outside={
+            label: Proportion.of(int((support < threshold).sum()), len(support)) for label, support in outside.items()
+        },
+    )
+
+
+def _error_by_chance(confidence: Floats) -> float:
+    """Mean calibration error of answers that are right as often as their probabilities say."""
+    bins, rng = calibration_bins(confidence), np.random.default_rng(SEED)
+    gaps = [confidence - (rng.random(len(confidence)) < confidence) for _ in range(_CHANCE_DRAWS)]
+    return float(np.mean([np.abs(np.bincount(bins, gap)).sum() for gap in gaps])) / len(confidence)
+
+
 def _areas(counts: Floats, wrong: Floats, starts: NDArray[np.int64]) -> Floats:
     """Mean risk over all coverages, of shape (D,), for counts of shape (D, N)."""
     every = np.arange(1.0, counts.shape[1] + 1)
@@ -107,12 +270,12 @@ def _areas(counts: Floats, wrong: Floats, starts: NDArray[np.int64]) -> Floats:
 
 
 def _errors(counts: Floats, wrong: Floats, starts: NDArray[np.int64], wanted: Floats) -> Floats:
-    """Wrong answers among so many of the most certain images as `wanted` says; of shape (D, len(wanted)).
+    """Wrong answers among so many of the best supported images as `wanted` says; of shape (D, len(wanted)).
 
     Args:
-        counts: How often each image was drawn, of shape (D, N), by falling confidence.
+        counts: How often each image was drawn, of shape (D, N), by falling support.
         wrong: 1 for each image that is answered wrongly, else 0, of shape (N,).
-        starts: Where each run of equal confidence starts.
+        starts: Where each run of equal support starts.
         wanted: Numbers of images.
     """
     taken = np.add.reduceat(counts, starts, axis=1).cumsum(axis=1)

@@ -54,12 +54,15 @@ def slices(faces: LabelledFaces, right: NDArray[np.bool_], landmarks: Floats) ->
         right: Whether each is answered rightly, of shape (N,).
         landmarks: Five points of each in the order of `Landmarks`, of shape (N, 5, 2); NaN where none were found.
     """
-    brightness, _, sharpness = light(faces.pixels).T
+    brightness, _, sharpness = light(faces.gray()).T
     properties = {
         "brightness": ("mean gray level, 0 to 255", brightness),
         "sharpness": ("standard deviation of the Laplacian, in gray levels", sharpness),
         "tilt": ("degrees by which the line through the eyes is off the level, by landmarks", tilt(landmarks)),
-        "turn": ("how far the nose is off the middle between the eyes, in distances of the eyes", turn(landmarks)),
+        "turn": (
+            "offset of the nose from the middle between the eyes, in distances of the eyes",
+            turn(landmarks),
+        ),
     }
     if faces.votes.any(axis=1).all():
         properties["agreement"] = ("share of the votes for the most chosen expression", agreement(faces.votes))

@@ -4,8 +4,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from mien.data.fer2013 import FACE_SIZE
-from mien.train.config import NetworkConfig
+from mien.train.config import FACE_PX, NetworkConfig
 
 _LENET_KERNEL = 5
 
@@ -25,7 +24,7 @@ def classic_stages(config: NetworkConfig) -> list[nn.Module]:
 
 def _mlp(config: NetworkConfig) -> list[nn.Module]:
     """Dense layers over all pixels."""
-    return _dense(config, config.channels * FACE_SIZE**2, nn.ReLU)
+    return _dense(config, config.channels * FACE_PX**2, nn.ReLU)
 
 
 def _lenet(config: NetworkConfig) -> list[nn.Module]:
@@ -35,7 +34,7 @@ def _lenet(config: NetworkConfig) -> list[nn.Module]:
     without its partly connected layer and its radial basis functions.
     """
     stages: list[nn.Module] = []
-    size_px = FACE_SIZE
+    size_px = FACE_PX
     for width_in, width in pairwise((config.channels, *config.widths)):
         stages.append(nn.Sequential(nn.Conv2d(width_in, width, _LENET_KERNEL), nn.Tanh(), nn.AvgPool2d(2)))
         size_px = (size_px - _LENET_KERNEL + 1) // 2
@@ -45,7 +44,7 @@ def _lenet(config: NetworkConfig) -> list[nn.Module]:
 def _plain_cnn(config: NetworkConfig) -> list[nn.Module]:
     """3×3 convolutions with maximum pooling and dropout, and neither normalization nor shortcuts."""
     stages: list[nn.Module] = []
-    size_px: int = FACE_SIZE
+    size_px: int = FACE_PX
     width: int = config.channels
     for stage_width, depth in zip(config.widths, config.depths, strict=True):
         stage = nn.Sequential()

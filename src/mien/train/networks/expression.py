@@ -63,8 +63,8 @@ class PreActivationBlock(nn.Module):
 class RepVGGBlock(nn.Module):
     """A 3×3 and a 1×1 convolution and, where shapes allow, the identity in parallel, each normalized.
 
-    `merged` gives the single convolution that answers the same. Source: Ding et al., "RepVGG: Making VGG-style ConvNets
-    Great Again", CVPR 2021.
+    `merged` gives the single convolution that computes the same. Source: Ding et al., "RepVGG: Making VGG-style
+    ConvNets Great Again", CVPR 2021.
     """
 
     def __init__(self, width_in: int, width_out: int, stride: int) -> None:
@@ -170,7 +170,7 @@ class ExpressionNetwork(nn.Module):
         Returns:
             Logits of shape (N, 7) in the order of `FER7` and (N, 8) in the order of `FERPLUS8`.
         """
-        return self.answers(self.features(faces))
+        return self.logits(self.features(faces))
 
     def features(self, faces: Tensor) -> Tensor:
         """The last feature maps, of shape (N, C, h, w), for normalized faces of shape (N, 1 or 3, H, W)."""
@@ -178,7 +178,7 @@ class ExpressionNetwork(nn.Module):
             faces = faces.expand(-1, self.channels, -1, -1)
         return cast(Tensor, self.trunk[:-_POOLING_LAYERS](faces))
 
-    def answers(self, features: Tensor) -> tuple[Tensor, Tensor]:
+    def logits(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of both heads for what `features` gives."""
         pooled = self.trunk[-_POOLING_LAYERS:](features)
         return self.fer7_head(pooled), self.ferplus8_head(pooled)
@@ -203,7 +203,7 @@ class ExpressionNetwork(nn.Module):
         return layer_table(self, (self.channels, size_px, size_px), outputs)
 
     def merge(self) -> None:
-        """Replaces re-parameterised blocks by the single convolutions they amount to; for answering only."""
+        """Replaces re-parameterized blocks by the single convolutions they amount to; for inference only."""
         for name, stage in self.trunk.named_children():
             if isinstance(stage, RepVGGBlock):
                 setattr(self.trunk, name, stage.merged())

@@ -2,19 +2,24 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sklearn import metrics as sk
 
-from mien.evaluate.analysis.confusions import mistakes
+from mien.evaluate.analysis.confusions import Confusions, confusions
 from mien.expressions import CORE4, FERPLUS8
 from mien.stats import Estimate
 
 HAPPY, SAD, SURPRISE, NEUTRAL = range(4)
 
 
+def of_answers(labels: tuple[str, ...], truth: NDArray[np.int64], answer: NDArray[np.int64]) -> Confusions:
+    return confusions(labels, sk.confusion_matrix(truth, answer, labels=range(len(labels))))
+
+
 def test_ten_images_worked_by_hand() -> None:
     truth = np.array([HAPPY, HAPPY, SAD, SAD, SAD, NEUTRAL, NEUTRAL, NEUTRAL, SURPRISE, SURPRISE])
     answer = np.array([HAPPY, SURPRISE, SAD, NEUTRAL, HAPPY, SAD, NEUTRAL, HAPPY, HAPPY, HAPPY])
-    found = mistakes(CORE4.labels, truth, answer)
+    found = of_answers(CORE4.labels, truth, answer)
     # Happy and surprise are confused more often, yet sad and neutral come first.
     assert [(pair.images, [(w.truth, w.answer, w.images) for w in pair.ways]) for pair in found.pairs] == [
         (2, [("sad", "neutral", 1), ("neutral", "sad", 1)]),
@@ -30,7 +35,7 @@ def test_ten_images_worked_by_hand() -> None:
 def test_precision_is_that_of_scikit_learn() -> None:
     draw = np.random.default_rng(1)
     truth, answer = draw.integers(0, 8, 500), draw.integers(0, 8, 500)
-    found = mistakes(FERPLUS8.labels, truth, answer)
+    found = of_answers(FERPLUS8.labels, truth, answer)
     precision = sk.precision_score(truth, answer, average=None)
     assert [c.precision.value for c in found.classes if c.precision] == pytest.approx(precision.tolist())
     assert [c.images for c in found.classes] == np.bincount(truth).tolist()
@@ -42,7 +47,7 @@ def test_precision_is_that_of_scikit_learn() -> None:
 
 
 def test_a_class_without_images_is_no_way_of_a_pair() -> None:
-    found = mistakes(CORE4.labels, np.array([SAD, SAD]), np.array([NEUTRAL, SAD]))
+    found = of_answers(CORE4.labels, np.array([SAD, SAD]), np.array([NEUTRAL, SAD]))
     [pair] = found.pairs
     assert [(way.truth, way.answer) for way in pair.ways] == [("sad", "neutral")]
     assert found.wrongly_happy == ()
@@ -50,4 +55,8 @@ def test_a_class_without_images_is_no_way_of_a_pair() -> None:
 
 
 def test_nothing_wrong_has_no_pairs() -> None:
-    assert mistakes(CORE4.labels, np.arange(4), np.arange(4)).pairs == ()
+    assert of_answers(CORE4.labels, np.arange(4), np.arange(4)).pairs == ()
+
+
+def test_labels_without_happy_have_nothing_wrongly_called_so() -> None:
+    assert of_answers(("calm", "tense"), np.array([0, 1]), np.array([1, 0])).wrongly_happy == ()

@@ -1,4 +1,4 @@
-"""Parity: a classifier whose answers hang on nothing but the face, and ones that hang on more."""
+"""Invariance: a classifier whose answers hang on nothing but the face, and ones that hang on more."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,35 +9,41 @@ from drawn_faces import drawn_faces
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.evaluate.analysis.invariance import BATCH_SIZES, BatchClassifier, Parity, parity
-from mien.evaluate.classifiers import Answers
+from mien.evaluate.analysis.invariance import BATCH_SIZES, Invariance, invariance
+from mien.evaluate.classifiers import CropClassifier, Probabilities
+from mien.preprocess import Crops
 
-FACES = drawn_faces(20, seed=8).pixels
+FACES = drawn_faces(20, seed=8).gray()
 
 Asked = Callable[[NDArray[np.float64], int | None], NDArray[np.float64]]
 
 
-def measured(spoil: Asked = lambda scores, _: scores, file_error: float = 0.0) -> Parity:
-    """Of a classifier that works face by face, but for what `spoil` does to each batch's scores."""
+class Spoiled(CropClassifier):
+    """Works face by face, but for what `spoil` does to each batch's scores."""
 
-    def opened(threads: int | None) -> BatchClassifier:
-        def classify(pixels: NDArray[np.uint8], batch: int) -> Answers:
-            parts = [
-                spoil(pixels[i : i + batch].mean(axis=(1, 2)) / 255, threads) for i in range(0, len(pixels), batch)
-            ]
-            bright = np.concatenate(parts)
-            return {"two": np.stack([bright, 1 - bright], axis=1)}
+    name, labels = "spoiled", {"two": ("bright", "dark")}
 
-        return classify
+    def __init__(self, spoil: Asked, file_error: float = 0.0, threads: int | None = None) -> None:
+        self.spoil, self.file_error, self.threads = spoil, file_error, threads
 
-    def from_files(paths: Sequence[Path]) -> Answers:
-        bright = np.array([np.asarray(Image.open(path)).mean() / 255 + file_error for path in paths])
+    def predict(self, crops: Crops, *, batch: int | None = None) -> Probabilities:
+        bright, size = np.array([crop.mean() / 255 for crop in crops]), batch or len(crops)
+        bright = np.concatenate([self.spoil(bright[i : i + size], self.threads) for i in range(0, len(bright), size)])
         return {"two": np.stack([bright, 1 - bright], axis=1)}
 
-    return parity(opened, from_files, FACES)
+    def predict_files(self, paths: Sequence[Path]) -> Probabilities:
+        bright = np.array([np.asarray(Image.open(path)).mean() / 255 + self.file_error for path in paths])
+        return {"two": np.stack([bright, 1 - bright], axis=1)}
+
+    def with_threads(self, threads: int | None) -> "Spoiled":
+        return Spoiled(self.spoil, self.file_error, threads)
 
 
-def spoiled(found: Parity) -> set[str]:
+def measured(spoil: Asked = lambda scores, _: scores, file_error: float = 0.0) -> Invariance:
+    return invariance(Spoiled(spoil, file_error), FACES, most=20)
+
+
+def spoiled(found: Invariance) -> set[str]:
     return {row.way for row in found.rows if row.greatest_difference > found.tolerance}
 
 
@@ -83,3 +89,12 @@ def test_what_hangs_on_the_way_in_is_found() -> None:
 def test_a_last_batch_that_is_not_full_counts_too() -> None:
     found = measured(lambda bright, _: bright if len(bright) in (1, 8) else bright + 1e-3)
     assert "in batches of 8" in spoiled(found)  # 20 faces: the last batch has four
+
+
+def test_equal_faces_are_asked_about_once_and_sizes_may_differ() -> None:
+    spoiled_by_none = Spoiled(lambda scores, _: scores)
+    crops = [FACES[0], FACES[0], FACES[1], np.full((64, 32, 3), 9, dtype=np.uint8)]
+    found = invariance(spoiled_by_none, crops, most=10)
+    assert found.images == 3
+    assert found.holds
+    assert invariance(spoiled_by_none, FACES, most=4).images == 4

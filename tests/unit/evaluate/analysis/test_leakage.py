@@ -1,21 +1,23 @@
 """Whether what a model is measured on is what it was trained on."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from drawn_faces import drawn_faces
 
+from mien.data.crops import Crops
 from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import LabelledFaces
 from mien.data.manifest import manifest
 from mien.evaluate.analysis.leakage import Duplicates, leakage
+from mien.model.facts import Manifest
 
 
 def noise(count: int, seed: int) -> LabelledFaces:
     """Labels and votes of drawn faces, but pictures of which no two are alike."""
     pixels = np.random.default_rng(seed).integers(0, 256, (count, 48, 48), dtype=np.uint8)
-    return replace(drawn_faces(count, seed), pixels=pixels)
+    return replace(drawn_faces(count, seed), crops=Crops(pixels))
 
 
 TRAINING, WATCHED, OTHERS = noise(40, seed=5), noise(12, seed=6), noise(10, seed=7)
@@ -23,28 +25,28 @@ TRAINING, WATCHED, OTHERS = noise(40, seed=5), noise(12, seed=6), noise(10, seed
 
 def copied(faces: LabelledFaces, into: LabelledFaces, *, relabelled: bool = False) -> LabelledFaces:
     """`into`, whose first faces are copies of the first two of `faces`: one exactly, one nearly."""
-    pixels, labels = into.pixels.copy(), into.fer7.copy()
-    pixels[0], pixels[1] = faces.pixels[0], faces.pixels[1]
+    pixels, labels = into.gray().copy(), into.fer7.copy()
+    pixels[0], pixels[1] = faces.gray()[0], faces.gray()[1]
     pixels[1, 0, 0] ^= 1
     labels[:2] = faces.fer7[:2]
     if relabelled:
         labels[1] = (labels[1] + 1) % 7
-    return replace(into, pixels=pixels, fer7=labels)
+    return replace(into, crops=Crops(pixels), fer7=labels)
 
 
-def facts(training: LabelledFaces, watched: LabelledFaces) -> dict[str, object]:
+def facts(training: LabelledFaces, watched: LabelledFaces) -> Manifest:
     keep, left_out = training_rows_to_keep(training, watched)
-    return asdict(manifest(training[keep], watched, left_out))
+    return manifest(training[keep], watched, left_out)
 
 
 def test_the_images_behind_a_model_are_known_by_their_hash() -> None:
     known = facts(TRAINING, WATCHED)
     on_watched, _ = leakage(WATCHED, known)
-    assert (on_watched.trained_on, on_watched.watched) == (False, True)
+    assert (on_watched.trained_on, on_watched.validated_on) == (False, True)
     on_training, _ = leakage(TRAINING, known)
-    assert (on_training.trained_on, on_training.watched) == (True, False)
+    assert (on_training.trained_on, on_training.validated_on) == (True, False)
     on_others, duplicated = leakage(OTHERS, known)
-    assert (on_others.trained_on, on_others.watched, on_others.verified, on_others.in_given) == (
+    assert (on_others.trained_on, on_others.validated_on, on_others.verified, on_others.in_given) == (
         False,
         False,
         None,
@@ -54,8 +56,8 @@ def test_the_images_behind_a_model_are_known_by_their_hash() -> None:
 
 
 def test_a_model_that_says_nothing_is_not_known() -> None:
-    found, duplicated = leakage(OTHERS, {}, TRAINING)
-    assert (found.trained_on, found.watched, found.verified, found.in_trained) == (None, None, None, None)
+    found, duplicated = leakage(OTHERS, None, TRAINING)
+    assert (found.trained_on, found.validated_on, found.verified, found.in_trained) == (None, None, None, None)
     assert found.in_given == Duplicates(0, 0, 0)
     assert duplicated is not None
     assert not duplicated.any()

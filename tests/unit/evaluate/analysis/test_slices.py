@@ -50,7 +50,7 @@ def test_agreement_needs_votes_for_all() -> None:
     assert [some.name for some in slices(FACES, right, LANDMARKS)] == [*names, "agreement"]
     votes = FACES.votes.copy()
     votes[3] = 0
-    without = LabelledFaces(FACES.pixels, FACES.fer7, votes, FACES.rows)
+    without = LabelledFaces(FACES.crops, FACES.fer7, votes, FACES.rows)
     assert [some.name for some in slices(without, right, LANDMARKS)] == names
     assert all(sum(part.images for part in some.parts) == 30 for some in slices(FACES, right, LANDMARKS))
 
