@@ -269,8 +269,8 @@ def _open_by_brand(brands: frozenset[bytes], file: IO[bytes], name: str) -> Imag
             raise UnsupportedPicture(
                 f"{name}: {MissingExtra.for_feature('reading HEIC', 'heic', missing)}"
             ) from missing
-        heic: Image.Image = HeifImageFile(file, "")
-        return heic
+        heic_opener: Callable[[IO[bytes], str], Image.Image] = HeifImageFile
+        return heic_opener(file, "")
     raise UnsupportedPicture(f"{name}: is no picture but a video, or of a kind akin to MP4; take pictures from it")
 
 
@@ -349,12 +349,16 @@ def _is_long_text(file: IO[bytes], start: int, size: int, kind: bytes) -> bool:
 
 def _open_tiff(file: IO[bytes], name: str) -> "Image.Image | FloatTiff":
     try:
-        return TiffImagePlugin.TiffImageFile(file, "")
+        image = TiffImagePlugin.TiffImageFile(file, "")
     except SyntaxError as error:
         if "unknown pixel mode" not in str(error):
             raise
-        file.seek(0)
-        return _float_tiff(file, name)
+    else:
+        # Pillow turns the bytes of these around once too often.
+        if image.mode != "F" or image.tag_v2.prefix != b"MM" or image.tag_v2.get(TiffImagePlugin.COMPRESSION, 1) == 1:
+            return image
+    file.seek(0)
+    return _float_tiff(file, name)
 
 
 def _float_tiff(file: IO[bytes], name: str) -> FloatTiff:

@@ -105,7 +105,7 @@ class Recognizer:
             PictureError: If the picture cannot be read.
             DetectorError: If the detector fails on this picture, as `YuNet` may.
         """
-        return self._answered([self._look_at(picture)])[0]
+        return next(self._answered([self._look_at(picture)], "raise"))
 
     def recognize_many(self, sources: Iterable[Picture], *, on_error: OnError = "raise") -> Iterator[PictureResult]:
         """The faces of each of many pictures, in their order, as they are done.
@@ -169,7 +169,12 @@ class Recognizer:
                 read.append(error)
             else:
                 read.append(fit_crop(image_rgb, self.model.metadata.input))
-        predictions = iter(self._predict([crop for crop in read if isinstance(crop, np.ndarray)]))
+        try:
+            predictions = iter(self._predict([crop for crop in read if isinstance(crop, np.ndarray)]))
+        except MemoryError as error:
+            raise PictureTooLarge(
+                "memory ran out while expressions were read; free some, or give fewer crops"
+            ) from error
         return tuple(each if isinstance(each, PictureError) else next(predictions) for each in read)
 
     def __repr__(self) -> str:
@@ -202,11 +207,11 @@ class Recognizer:
             faces = sum(len(seen.detections) for seen in waiting)
             late = perf_counter() - since_s > WAIT_S
             if late or failed or faces >= FACES_AT_ONCE or len(waiting) >= PICTURES_AT_ONCE:
-                yield from self._answered(waiting[:-1] if failed and on_error == "raise" else waiting)
+                yield from self._answered(waiting[:-1] if failed and on_error == "raise" else waiting, on_error)
                 waiting, since_s = [], perf_counter()
             if failed and on_error == "raise":
                 raise failed
-        yield from self._answered(waiting)
+        yield from self._answered(waiting, on_error)
 
     def _look_at(self, picture: Picture) -> "_Seen":
         """Reads a picture, finds its faces and cuts them out."""
@@ -216,7 +221,9 @@ class Recognizer:
             detections = tuple(self.detector(image_rgb))
             crops = [self._crop(image_rgb, found) for found in detections]
         except MemoryError as error:
-            raise PictureTooLarge(f"{_name(picture)}: memory ran out while its faces were looked for") from error
+            raise PictureTooLarge(
+                f"{_name(picture)}: memory ran out while its faces were looked for; make it smaller"
+            ) from error
         height, width = image_rgb.shape[:2]
         result = PictureResult(_source(picture), width, height, elapsed_s=perf_counter() - started_s)
         return _Seen(result, detections, crops)
@@ -225,13 +232,26 @@ class Recognizer:
         preprocessing = self.model.metadata.input
         return fit_crop(image_rgb, preprocessing) if found.is_crop else crop_face(image_rgb, found, preprocessing)
 
-    def _answered(self, pictures: list["_Seen"]) -> list[PictureResult]:
-        """The results of pictures that were looked at."""
+    def _answered(self, pictures: list["_Seen"], on_error: OnError) -> Iterator[PictureResult]:
+        """The results of pictures that were looked at; all together, or one by one where memory is short."""
         started_s = perf_counter()
         crops = [crop for seen in pictures for crop in seen.crops]
-        predictions = iter(self._predict(crops))
+        try:
+            predictions = iter(self._predict(crops))
+        except MemoryError as error:
+            if len(pictures) > 1:
+                for seen in pictures:
+                    yield from self._answered([seen], on_error)
+                return
+            name = pictures[0].result.source
+            too_large = PictureTooLarge(f"{_name(name)}: memory ran out while its expressions were read; free some")
+            if on_error == "raise":
+                raise too_large from error
+            yield _failed(name, too_large, perf_counter() - started_s).result
+            return
         each_s = (perf_counter() - started_s) / max(1, len(crops))
-        return [seen.answered(predictions, each_s) for seen in pictures]
+        for seen in pictures:
+            yield seen.answered(predictions, each_s)
 
     def _predict(self, crops: list[NDArray[np.uint8]]) -> tuple[Prediction, ...]:
         return self.model.predict(np.stack(crops), self.expressions.name) if crops else ()
@@ -251,7 +271,7 @@ class _Seen:
         return replace(self.result, faces=faces, elapsed_s=elapsed_s)
 
 
-def _failed(picture: Picture, error: MienError, elapsed_s: float) -> _Seen:
+def _failed(picture: Picture | None, error: MienError, elapsed_s: float) -> _Seen:
     name = _name(picture)
     text = str(error)
     if isinstance(error, DetectorError):  # which does not know what the picture is called
@@ -259,11 +279,11 @@ def _failed(picture: Picture, error: MienError, elapsed_s: float) -> _Seen:
     return _Seen(PictureResult(_source(picture), None, None, (), text, type(error).__name__, elapsed_s))
 
 
-def _source(picture: Picture) -> str | None:
+def _source(picture: Picture | None) -> str | None:
     return os.fsdecode(picture) if isinstance(picture, str | PathLike) else None
 
 
-def _name(picture: Picture) -> str:
+def _name(picture: Picture | None) -> str:
     return shown(picture) if isinstance(picture, str | PathLike) else "picture"
 
 

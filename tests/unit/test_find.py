@@ -6,7 +6,7 @@ import pytest
 
 from mien.errors import PictureError
 from mien.find import find_pictures
-from mien.formats import PICTURE_SUFFIXES, SUFFIXES, VIDEO_SUFFIXES
+from mien.formats import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 
 
 def make(folder: Path, *names: str) -> Path:

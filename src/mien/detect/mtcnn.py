@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import product
 from math import inf, sqrt
 from typing import Any
 
@@ -151,14 +152,14 @@ class Mtcnn:
     def _likely_windows(self, scaled: ImageRgb, least: float) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         """What P-net scores over `least`, from top to bottom: corners in pixels, scores and offsets."""
         parts = []
-        for top, rows in _tiles(scaled.shape[0]):
-            for left, columns in _tiles(scaled.shape[1]):
-                tile = np.ascontiguousarray(scaled[top : top + TILE_PX, left : left + TILE_PX])
-                offsets, scores = self._pnet.run(None, {"image": tile})
-                offsets, scores = offsets[0, :, rows, columns], scores[0, 0, rows, columns]
-                found = np.nonzero(scores > least)
-                first = np.array([left // STRIDE_PX + (columns.start or 0), top // STRIDE_PX + (rows.start or 0)])
-                parts.append((np.stack(found[::-1], axis=1) + first, scores[found], offsets[:, *found].T))
+        tiles = list(product(_tiles(scaled.shape[0]), _tiles(scaled.shape[1])))
+        for number, ((top, rows), (left, columns)) in enumerate(tiles, start=1):
+            tile = np.ascontiguousarray(scaled[top : top + TILE_PX, left : left + TILE_PX])
+            offsets, scores = self._pnet.run(None, {"image": tile}, gives_back=number == len(tiles) > 1)
+            offsets, scores = offsets[0, :, rows, columns], scores[0, 0, rows, columns]
+            found = np.nonzero(scores > least)
+            first = np.array([left // STRIDE_PX + (columns.start or 0), top // STRIDE_PX + (rows.start or 0)])
+            parts.append((np.stack(found[::-1], axis=1) + first, scores[found], offsets[:, *found].T))
         places, scores, offsets = (np.concatenate(part) for part in zip(*parts, strict=True))
         order = np.lexsort(places.T)
         return places[order] * STRIDE_PX - MARGIN_PX, scores[order], offsets[order]

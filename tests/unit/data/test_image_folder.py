@@ -145,8 +145,12 @@ FAULTS: dict[str, tuple[Change, str]] = {
         r"^2 of 12 pictures in .*train cannot be read; fix or remove them: .*1.png: is empty.*; .*2.png: cannot be",
     ),
     "pictures of another format": (
-        lambda f: (f / "train" / "happy" / "a.HEIC").write_bytes(b"x"),
-        r"^1 of 4 pictures in .*a.HEIC: is of a format that is not read",
+        lambda f: (f / "train" / "happy" / "a.JXL").write_bytes(b"\xff\x0a"),
+        r"^1 of 13 pictures in .*a.JXL: is not a picture of a known format .*, but JPEG XL",
+    ),
+    "videos": (
+        lambda f: (f / "train" / "happy" / "a.MOV").write_bytes(b"x"),
+        r"a.MOV: is left out, for it is a video; take pictures from it",
     ),
     "pictures beside Parquet": (
         lambda f: (f / "train.parquet").write_bytes(b"x"),
