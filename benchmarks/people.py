@@ -31,6 +31,7 @@ from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces
 from mien.expressions import FERPLUS8, core4_positions
 from mien.model.package import ExpressionModel, load_model
+from mien.results import to_jsonable
 from mien.stats import Estimate, estimates, resampled_sums
 
 PANELS = (1, 2, 3, 5)
@@ -78,9 +79,9 @@ def panels(faces: LabelledFaces, model: ExpressionModel, draws: int) -> Iterator
                 "people": size,
                 "protocol": protocol,
                 "images": round(float(counted.sum() / draws)),
-                "panel": over_draws(people, counted).to_dict(),
-                "model": over_draws(network, counted).to_dict(),
-                "model_less_panel": over_draws(network - people, counted).to_dict(),
+                "panel": to_jsonable(over_draws(people, counted), 7),
+                "model": to_jsonable(over_draws(network, counted), 7),
+                "model_less_panel": to_jsonable(over_draws(network - people, counted), 7),
             }
 
 
@@ -128,7 +129,12 @@ def from_votes(training: LabelledFaces, held_out: LabelledFaces, model: Expressi
             counted = asked != NO_LABEL
             right = int((regression.predict(new[counted]) == asked[counted]).sum())
             share = Estimate.of_proportion(right, int(counted.sum()))
-            yield {"protocol": protocol, "known": list(names), "images": int(counted.sum()), "right": share.to_dict()}
+            yield {
+                "protocol": protocol,
+                "known": list(names),
+                "images": int(counted.sum()),
+                "right": to_jsonable(share, 7),
+            }
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from _measure import machine, report
 from mien import Recognizer
 from mien.evaluate.metrics import measure
 from mien.expressions import CORE4
-from mien.stats import SEED
+from mien.results import to_jsonable
 
 LABELS = {"happiness": "happy", "sadness": "sad"} | {label: label for label in CORE4.labels}
 
@@ -53,15 +53,15 @@ def measured(model: str, photos: list[tuple[Path, int]]) -> dict[str, Any]:
             answers.append(largest.prediction.probabilities)
             certain.append(not largest.prediction.uncertain)
     truth, probabilities, sure = np.array(truths), np.array(answers, dtype=np.float64), np.array(certain)
-    metrics = measure(CORE4.labels, truth, probabilities, rng=np.random.default_rng(SEED))
+    metrics = measure(CORE4.labels, truth, probabilities)
     return {
         "model": model,
         "sha256": recognizer.model.file.sha256,
         "faces_found": len(truth),
-        "accuracy": metrics.accuracy.to_dict(),
-        "macro_recall": metrics.balanced_accuracy.to_dict(),
-        "calibration_error": metrics.calibration_error.to_dict(),
-        "recall": {label: recall.to_dict() for label, recall in metrics.recall.items()},
+        "accuracy": to_jsonable(metrics.accuracy, 7),
+        "macro_recall": to_jsonable(metrics.balanced_accuracy, 7),
+        "calibration_error": to_jsonable(metrics.calibration_error, 7),
+        "recall": to_jsonable(metrics.recall, 7),
         "confusion": [[round(cell.value) for cell in row] for row in metrics.confusion],
         "certain": int(sure.sum()),
         "accuracy_of_certain": round(float((probabilities.argmax(axis=1) == truth)[sure].mean()), 4),

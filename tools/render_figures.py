@@ -19,7 +19,9 @@ from typing import Any
 from mien.evaluate.protocols import PROTOCOLS
 from mien.model.facts import ModelMetrics
 from mien.model.package import find_model, load_model
+from mien.report.format import nats, percent, points_with_interval, share, share_sign
 from mien.results import to_jsonable
+from mien.stats import Estimate
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -36,33 +38,15 @@ ASKED = {
 }
 PEOPLE = {1: "one person", 2: "two", 3: "three", 5: "five"}
 
-Estimate = Mapping[str, float]
-
 
 def newest(name: str) -> Any:
     """The newest results of one benchmark."""
     return json.loads(max(RESULTS.glob(f"????-??-??-{name}.json")).read_text("utf-8"))
 
 
-def percent(share: float) -> str:
-    return f"{100 * share:.1f}"
-
-
-def estimate(share: Estimate) -> str:
-    return f"{percent(share['value'])} ({percent(share['low'])}-{percent(share['high'])})"
-
-
-def sign(share: Estimate) -> str:
-    return f"{percent(share['value'])} % ({percent(share['low'])}-{percent(share['high'])})"
-
-
-def points(difference: Estimate) -> str:
-    value, low, high = (f"{100 * difference[key]:+.1f}".replace("-0.0", "0.0") for key in ("value", "low", "high"))
-    return f"{value} ({low} to {high})"
-
-
-def nats(value: Estimate) -> str:
-    return f"{value['value']:.3f} ({value['low']:.3f}-{value['high']:.3f})"
+def estimate(figure: Mapping[str, float]) -> str:
+    """A share in per cent with its interval: `81.3 (79.6-82.7)`."""
+    return share(Estimate(**figure))
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -126,7 +110,11 @@ def people_panels(_: str) -> str:
         cells = [
             cell
             for panel in (by_protocol["P2"], by_protocol["P4"])
-            for cell in (estimate(panel["panel"]), estimate(panel["model"]), points(panel["model_less_panel"]))
+            for cell in (
+                estimate(panel["panel"]),
+                estimate(panel["model"]),
+                points_with_interval(Estimate(**panel["model_less_panel"])),
+            )
         ]
         rows.append([name, *cells])
     head = [cell for code in ("P2", "P4") for cell in (f"{code}: panel", f"{code}: `base`", "difference")]
@@ -149,7 +137,8 @@ def photos(_: str) -> str:
     base, tiny = (next(row for row in found["models"] if row["model"] == name) for name in ("base", "tiny"))
     return prose(
         f"Of {found['photos']} real photos, labelled by one person, a face is found in {base['faces_found']}; on these",
-        f"`base` agrees on {sign(base['accuracy'])}, `tiny` on {sign(tiny['accuracy'])}",
+        f"`base` agrees on {share_sign(Estimate(**base['accuracy']))},",
+        f"`tiny` on {share_sign(Estimate(**tiny['accuracy']))}",
         "([benchmarks](benchmarks/README.md)).",
     )
 
@@ -206,7 +195,7 @@ def all_figures(model: str, precision: str) -> Callable[[str], str]:
         rows = [
             [NAMES[row["protocol"]], f"{row['n']:,}", "yes" if row["flip_averaged"] else "no"]
             + [estimate(row[key]) for key in ("accuracy", "balanced_accuracy", "calibration_error")]
-            + [nats(row["nll"])]
+            + [nats(Estimate(**row["negative_log_likelihood"]))]
             for row in results
         ]
         return table(head, rows)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import sqrt
 from statistics import NormalDist
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,27 @@ _DRAWS_AT_ONCE = 200  # bounds the memory for counts of draws by items
 
 
 @dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """How items are drawn anew, with replacement.
+
+    Attributes:
+        seed: Seed of the draws.
+        draws: How often as many are drawn as there are.
+    """
+
+    seed: int = SEED
+    draws: int = DRAWS
+
+    def rng(self) -> np.random.Generator:
+        """A generator that gives the same draws each time."""
+        return np.random.default_rng(self.seed)
+
+
+BOOTSTRAP = Bootstrap()
+"""The draws of every report."""
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """A figure and the ends of its 95 % interval."""
 
@@ -41,10 +62,6 @@ class Estimate:
     def of_proportion(cls, hits: float, total: float) -> "Estimate":
         """The proportion `hits` of `total` with its score interval; 0, and anything possible, of nothing."""
         return Estimate(float(hits / total) if total else 0.0, *score_interval(hits, total))
-
-    def to_dict(self) -> dict[str, Any]:
-        """The three numbers, rounded to seven decimals."""
-        return {"value": round(self.value, 7), "low": round(self.low, 7), "high": round(self.high, 7)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +86,6 @@ class Proportion(Estimate):
     def among(cls, counted: NDArray[np.bool_], holds: NDArray[np.bool_]) -> Self:
         """The share of the `counted` items that something `holds` for; both of shape (N,)."""
         return cls.of(int((holds & counted).sum()), int(counted.sum()))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Counts, share and interval, rounded to a ten-thousandth."""
-        ends = {"value": round(self.value, 4), "low": round(self.low, 4), "high": round(self.high, 4)}
-        return {"count": self.count, "n": self.n, **ends}
 
 
 def score_interval(hits: float, total: float) -> tuple[float, float]:

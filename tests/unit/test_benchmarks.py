@@ -198,3 +198,12 @@ def test_labels_are_foretold_from_votes_that_tell_them() -> None:
     rows = list(people.from_votes(drawn_faces(80, seed=0), drawn_faces(40, seed=1), load_model("tiny")))
     assert [(row["protocol"], row["known"]) for row in rows[:2]] == [("P1", ["votes"]), ("P1", ["model"])]
     assert rows[0]["right"]["value"] == rows[2]["right"]["value"] == 1
+
+
+def test_protocols_has_every_metric_plain_and_averaged_over_flips() -> None:
+    found = import_module("protocols").measured("tiny", drawn_faces(40, seed=0))
+    assert (found["model"], found["precision"]) == ("tiny", "int8")
+    ways = [(row["protocol"], row["flip_averaged"]) for row in found["results"]]
+    assert ways == [(code, flip) for code in ("P1", "P1c", "P2", "P3", "P4") for flip in (False, True)]
+    assert all(0 <= row["accuracy"]["low"] <= row["accuracy"]["value"] <= 1 for row in found["results"])
+    assert all(row["n"] == 40 for row in found["results"])

@@ -25,6 +25,8 @@ from mien.expressions import CORE4, FER7
 from mien.recognizer import PICTURES_AT_ONCE, Recognizer
 from mien.results import Box, Detection, Landmarks, PictureResult
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def recognizer() -> Recognizer:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.stats import DRAWS, Estimate, Floats, estimates, resampled_sums
+from mien.stats import BOOTSTRAP, Bootstrap, Estimate, Floats, estimates, resampled_sums
 
 CALIBRATION_BINS = 15
 
@@ -81,8 +81,7 @@ def measure(
     probabilities: Floats,
     votes: Floats | None = None,
     *,
-    rng: np.random.Generator,
-    draws: int = DRAWS,
+    bootstrap: Bootstrap = BOOTSTRAP,
 ) -> Metrics:
     """All metrics of one classifier on one set of images, with intervals by bootstrap over images.
 
@@ -95,13 +94,12 @@ def measure(
         truth: int64 of shape (N,), class positions; N is at least 1.
         probabilities: float64 of shape (N, K); rows sum to 1.
         votes: float64 of shape (N, K), shares of votes by class; rows sum to 1. None where nobody voted.
-        rng: Source of the draws.
-        draws: Bootstrap draws; enough that a class of one image occurs in some.
+        bootstrap: How images are drawn anew; often enough that a class of one image occurs in some draws.
     """
     classes = len(labels)
     sums = per_image_sums(truth, probabilities, votes)
     point = statistics_of(sums.sum(axis=0, keepdims=True), classes)
-    drawn = statistics_of(resampled_sums(sums, draws, rng), classes)
+    drawn = statistics_of(resampled_sums(sums, bootstrap.draws, bootstrap.rng()), classes)
     error = estimates(point.calibration_error, drawn.calibration_error)[0]
     reach = max(error.high - error.value, 0)
     confusion = estimates(point.confusion, drawn.confusion)

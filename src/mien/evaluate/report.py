@@ -5,10 +5,10 @@ from functools import partial
 
 import numpy as np
 
-from mien.evaluate.analysis.confusions import Confusion, Confusions
+from mien.evaluate.analysis.confusions import Confusions, happy_position
 from mien.evaluate.analysis.examples import Gallery, Shown
 from mien.evaluate.analysis.invariance import Invariance
-from mien.evaluate.analysis.leakage import Duplicates, Leakage
+from mien.evaluate.analysis.leakage import Duplicates
 from mien.evaluate.analysis.robustness import SEVERITIES, Robustness
 from mien.evaluate.analysis.selective import Certainty, UncertainMark
 from mien.evaluate.analysis.slices import Part, Slices
@@ -174,7 +174,12 @@ def _classes(found: Confusions, result: Result) -> Table:
 
 def _pairs(found: Confusions) -> Table:
     lines = tuple(
-        (_way(way), count(way.images), share(way.share), share(pair.share_of_errors) if first else "")
+        (
+            f"{way.truth} → {way.answer}",
+            count(way.images),
+            share(way.share),
+            share(pair.share_of_errors) if first else "",
+        )
         for pair in found.pairs[:_MOST_PAIRS]
         for first, way in zip((True, False), pair.ways, strict=False)
         if way.images
@@ -185,15 +190,11 @@ def _pairs(found: Confusions) -> Table:
     return Table(head, lines, caption + cut)
 
 
-def _way(way: Confusion) -> str:
-    return f"{way.truth} → {way.answer}"
-
-
 def _happy(found: Confusions, labels: tuple[str, ...]) -> tuple[Block, ...]:
+    if not found.wrongly_happy:
+        return () if happy_position(labels) is None else (Text("Nothing is wrongly called happy."),)
     lines = tuple((way.truth, count(way.images), share(way.share)) for way in found.wrongly_happy)
-    if lines:
-        return (Table(("Truth", "Images", "Of the class %"), lines, "What is wrongly called happy"),)
-    return (Text("Nothing is wrongly called happy."),) if {"happy", "happiness"} & set(labels) else ()
+    return (Table(("Truth", "Images", "Of the class %"), lines, "What is wrongly called happy"),)
 
 
 def _certainty(found: Certainty) -> tuple[Block, ...]:
@@ -329,7 +330,11 @@ def _leakage(evaluation: Evaluation) -> Section:
             else "The hash of the data given as the model's training data does not match its manifest (a subset, "
             "another order or another encoding does not match either)."
         )
-    lines += _given(found)
+    places = {
+        "In the data given as training data": found.in_given,
+        "In what the model was trained on, after it left some out": found.in_trained,
+    }
+    lines += [f"{place}: {_duplicates(some, found.images)}." for place, some in places.items() if some]
     if evaluation.only_duplicates:
         lines.append(nothing_left(evaluation.only_duplicates))
     if found.never_learned:
@@ -337,14 +342,6 @@ def _leakage(evaluation: Evaluation) -> Section:
     if found.in_given is None:
         lines.append("No training data were given, so single images were not looked for in them.")
     return Section("Leakage", (Items(tuple(lines)),))
-
-
-def _given(found: Leakage) -> list[str]:
-    places = {
-        "In the data given as training data": found.in_given,
-        "In what the model was trained on, after it left some out": found.in_trained,
-    }
-    return [f"{place}: {_duplicates(some, found.images)}." for place, some in places.items() if some]
 
 
 def _known(fact: bool | None, what: str) -> str:

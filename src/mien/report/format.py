@@ -38,7 +38,7 @@ def share_sign(estimate: Estimate | None) -> str:
 
 def points(difference: float) -> str:
     """A difference of shares in percentage points: `+1.2`."""
-    return f"{difference * 100:+.1f}"
+    return f"{round(difference * 100, 1) + 0.0:+.1f}"  # + 0.0, so that nothing is written as -0.0
 
 
 def points_interval(difference: Estimate) -> str:

@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     from mien.study.config import Study, StudyConfig, load_study, shipped_studies
     from mien.study.data import StudyFaces, read_study_faces
     from mien.study.report import verdicts, write_report
-    from mien.study.results import ArmResult, Comparison, StudyResult
+    from mien.study.results import ArmComparison, ArmResult, StudyResult
     from mien.study.run import run_study
     from mien.study.statistics import Difference, difference_of, mean_of
 
 __all__ = [
+    "ArmComparison",
     "ArmResult",
-    "Comparison",
     "Difference",
     "Study",
     "StudyConfig",
@@ -34,7 +34,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "ArmResult": "results",
-        "Comparison": "results",
+        "ArmComparison": "results",
         "Difference": "statistics",
         "Study": "config",
         "StudyConfig": "config",

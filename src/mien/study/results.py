@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ArmComparison:
     """An arm minus the reference arm, by one protocol.
 
     Attributes:
@@ -76,7 +76,7 @@ class ArmResult:
     negative_log_likelihood: dict[str, Estimate]
     by_seed: dict[str, tuple[float, ...]]
     run: RunResult | None
-    comparison: dict[str, Comparison]
+    comparison: dict[str, ArmComparison]
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +217,9 @@ def _together(results: list[RunResult | None], seeds: int) -> RunResult | None:
 
 def _comparisons(
     reference: str, scores: Mapping[str, Mapping[str, tuple[Floats, Floats]]], codes: list[str]
-) -> dict[str, dict[str, Comparison]]:
+) -> dict[str, dict[str, ArmComparison]]:
     """Differences from the reference by arm and protocol's code; p-values are corrected over the arms of a protocol."""
-    found: dict[str, dict[str, Comparison]] = {arm: {} for arm in scores}
+    found: dict[str, dict[str, ArmComparison]] = {arm: {} for arm in scores}
     for code in codes:
         others = [arm for arm in scores if arm != reference and code in scores[arm] and code in scores[reference]]
         differences = {arm: difference_of(scores[arm][code][0], scores[reference][code][0]) for arm in others}
@@ -227,5 +227,5 @@ def _comparisons(
         corrected = dict(zip(tested, holm(list(tested.values())), strict=True))
         for arm, difference in differences.items():
             likelihood = difference_of(scores[arm][code][1], scores[reference][code][1]).estimate
-            found[arm][code] = Comparison(difference.estimate, likelihood, corrected.get(arm))
+            found[arm][code] = ArmComparison(difference.estimate, likelihood, corrected.get(arm))
     return found

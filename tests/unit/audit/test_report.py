@@ -26,6 +26,8 @@ from mien.expressions import CORE4, FER7, core4_positions
 from mien.report.pictures import face_sheet, mean_face
 from mien.stats import Proportion
 
+pytestmark = pytest.mark.slow
+
 WRONG = (10, 57, 120, 203)  # training faces under the label of the next class
 VOTES, SIZES = "labels-and-fer--votes", "sizes-of-the-pictures"
 CORE = core4_positions(FER7)

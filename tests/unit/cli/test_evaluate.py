@@ -23,6 +23,8 @@ from mien.model.package import ModelFile
 from mien.preprocess import Preprocessing
 from mien.train.heads import ANSWERS, HEADS
 
+pytestmark = pytest.mark.slow
+
 FERPLUS_HEAD = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
 COUNTS = {"Training": 3, "PublicTest": 8, "PrivateTest": 4}
 

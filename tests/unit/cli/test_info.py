@@ -16,6 +16,8 @@ from mien.model.package import ModelFile, find_model, load_model
 from mien.preprocess import Preprocessing
 from mien.results import to_jsonable
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("arguments", [["info"], ["info", "--json"]], ids=["text", "json"])
 def test_a_damaged_model_is_said_and_the_rest_shown(

@@ -10,6 +10,8 @@ from mien.detect.pyramid import octaves
 from mien.preprocess import Preprocessing, crop_face
 from mien.results import Box
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def detector():

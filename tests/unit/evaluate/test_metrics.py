@@ -9,14 +9,10 @@ from numpy.typing import NDArray
 from sklearn import metrics as sk
 
 from mien.evaluate.metrics import CALIBRATION_BINS, Metrics, calibration_bins, measure
-from mien.stats import Estimate
+from mien.stats import Bootstrap, Estimate
 
 LABELS = ("happy", "sad", "surprise", "neutral")
 Floats = NDArray[np.float64]
-
-
-def rng() -> np.random.Generator:
-    return np.random.default_rng(1)
 
 
 def sample(seed: int, images: int, classes: int = 4) -> tuple[NDArray[np.int64], Floats]:
@@ -27,7 +23,7 @@ def sample(seed: int, images: int, classes: int = 4) -> tuple[NDArray[np.int64],
 
 
 def measured(truth: NDArray[np.int64], probabilities: Floats, votes: Floats | None = None, draws: int = 50) -> Metrics:
-    return measure(LABELS[: probabilities.shape[1]], truth, probabilities, votes, rng=rng(), draws=draws)
+    return measure(LABELS[: probabilities.shape[1]], truth, probabilities, votes, bootstrap=Bootstrap(1, draws))
 
 
 def values(metrics: Metrics) -> list[float]:
@@ -148,10 +144,10 @@ def test_any_sample_gives_figures_in_range_inside_ordered_intervals(truth: NDArr
     assert set(m.recall) == {LABELS[k] for k in truth}
 
 
-def test_the_same_generator_gives_the_same_intervals() -> None:
+def test_the_same_seed_gives_the_same_intervals() -> None:
     truth, probabilities = sample(6, 100)
     assert measured(truth, probabilities) == measured(truth, probabilities)
-    other = measure(LABELS, truth, probabilities, rng=np.random.default_rng(2), draws=50)
+    other = measure(LABELS, truth, probabilities, bootstrap=Bootstrap(2, 50))
     assert other.accuracy.value == measured(truth, probabilities).accuracy.value
     assert other != measured(truth, probabilities)
 
@@ -173,9 +169,9 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     true = measured(population_truth, sharpened, draws=1)
     draw = np.random.default_rng(8)
     held = {"accuracy": 0, "macro_f1": 0, "negative_log_likelihood": 0, "calibration_error": 0}
-    for _ in range(400):
+    for seed in range(400):
         chosen = draw.integers(len(sharpened), size=300)
-        found = measure(LABELS, population_truth[chosen], sharpened[chosen], rng=draw, draws=200)
+        found = measure(LABELS, population_truth[chosen], sharpened[chosen], bootstrap=Bootstrap(seed, 200))
         for name in held:
             estimate: Estimate = getattr(found, name)
             held[name] += estimate.low <= getattr(true, name).value <= estimate.high

@@ -19,6 +19,8 @@ from mien.evaluate.report import notes, sections, title
 from mien.expressions import CORE4
 from mien.preprocess import Crops
 
+pytestmark = pytest.mark.slow
+
 FACES = replace(drawn_faces(40, seed=11), split=np.full(40, "PublicTest"))
 
 

@@ -12,6 +12,8 @@ from mien.model import shipped
 from mien.model.package import load_model, shipped_models
 from mien.model.shipped import CHECKSUMS_NAME, read_shipped, shipped_checksums, shipped_path
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = ("mtcnn-onet.onnx", "mtcnn-pnet.onnx", "mtcnn-rnet.onnx")
 
 

@@ -8,6 +8,7 @@ from mien.report.format import (
     nats_difference,
     p_value,
     percent_sign,
+    points,
     points_with_interval,
     share,
     share_sign,
@@ -32,3 +33,7 @@ def test_differences_have_their_sign() -> None:
 def test_numbers_are_grouped_and_agree_with_their_noun() -> None:
     assert (count(2570), counted(2570, "face"), counted(1, "class", "es")) == ("2,570", "2,570 faces", "1 class")
     assert first_upper("selected on A") == "Selected on A"
+
+
+def test_a_difference_that_rounds_to_nothing_has_no_minus() -> None:
+    assert [points(value) for value in (-0.0004, 0.0, 0.012, -0.003)] == ["+0.0", "+0.0", "+1.2", "-0.3"]

@@ -13,6 +13,8 @@ from mien.report import plots
 from mien.report.plots import Curve, Mean, Trials
 from mien.stats import Estimate, Proportion
 
+pytestmark = pytest.mark.slow
+
 SHARES = [Proportion.of(hits, 20) for hits in (4, 11, 20)]
 CURVE = Curve([0.3, 0.6, 1.0], SHARES, "ECE 2.0 %")
 MEANS = {

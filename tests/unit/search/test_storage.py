@@ -8,6 +8,8 @@ from mien.errors import ConfigError
 from mien.search.config import SearchConfig
 from mien.search.storage import counted, open_study, shown, try_again
 
+pytestmark = pytest.mark.slow
+
 SPACE = {"optimizer.momentum": {"low": 0.1, "high": 0.9}}
 CONFIG = SearchConfig.model_validate({"space": SPACE, "sampler": {"random_trials": 2}})
 DATA = {"training_sha256": "0" * 64}

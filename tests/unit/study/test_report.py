@@ -10,7 +10,7 @@ from mien.stats import Estimate
 from mien.study.config import load_study
 from mien.study.predictions import RunResult
 from mien.study.report import markdown, plot, verdicts, write_report
-from mien.study.results import ArmResult, Comparison, StudyResult
+from mien.study.results import ArmComparison, ArmResult, StudyResult
 
 STUDY = """
 title = "Two"
@@ -23,7 +23,7 @@ name = "two"
 """
 
 
-def arm(value: float, comparison: dict[str, Comparison] | None = None) -> ArmResult:
+def arm(value: float, comparison: dict[str, ArmComparison] | None = None) -> ArmResult:
     estimate = Estimate(value, value - 0.02, value + 0.02)
     return ArmResult(
         about="",
@@ -40,7 +40,7 @@ def arm(value: float, comparison: dict[str, Comparison] | None = None) -> ArmRes
 @pytest.fixture
 def result(tmp_path: Path) -> StudyResult:
     (tmp_path / "two.toml").write_text(STUDY, "utf-8")
-    better = Comparison(Estimate(0.05, 0.01, 0.09), Estimate(-0.1, -0.2, 0.0), 0.0004)
+    better = ArmComparison(Estimate(0.05, 0.01, 0.09), Estimate(-0.1, -0.2, 0.0), 0.0004)
     return StudyResult(
         study=load_study(str(tmp_path / "two.toml")),
         source="drawn",

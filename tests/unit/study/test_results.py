@@ -16,7 +16,7 @@ from mien.stats import Estimate
 from mien.study.config import load_study
 from mien.study.data import StudyFaces
 from mien.study.predictions import PREDICTIONS, RESULT, correct_and_loss
-from mien.study.results import Comparison, StudyResult, gather
+from mien.study.results import ArmComparison, StudyResult, gather
 from mien.study.run import run_study
 from mien.train.config import LossConfig
 
@@ -97,7 +97,7 @@ def test_one_seed_has_no_verdict(tmp_path: Path) -> None:
     ],
 )
 def test_the_verdict_follows_the_level_and_the_sign(value: float, p_value: float, verdict: str) -> None:
-    assert Comparison(Estimate(value, -1, 1), Estimate(0, -1, 1), p_value).verdict == verdict
+    assert ArmComparison(Estimate(value, -1, 1), Estimate(0, -1, 1), p_value).verdict == verdict
 
 
 def test_arms_whose_seeds_started_from_other_models_are_named(tmp_path: Path) -> None:
