@@ -25,6 +25,7 @@ from mien.errors import (
 from mien.expressions import ExpressionSet
 from mien.images import MAX_PIXELS, Picture, check_max_pixels, read_picture, shown
 from mien.model import load_model, shipped_models
+from mien.model.session import Places
 from mien.preprocess import crop_face, fit_crop
 from mien.results import Detection, Face, PictureResult, Prediction
 
@@ -88,6 +89,7 @@ class Recognizer:
         self.expressions = ExpressionSet(name, self.model.metadata.answer(name).labels)
         self.detector = load_detector(detector, threads=threads) if isinstance(detector, str) else detector
         self.max_pixels = max_pixels
+        self._places = Places()
         # What makes it anew in another process, which may have another current folder.
         self._model_as_given = fspath(model) if fspath(model) in shipped_models() else self.model.file.path.absolute()
         self._detector_as_given, self._threads = detector, threads
@@ -217,9 +219,10 @@ class Recognizer:
         """Reads a picture, finds its faces and cuts them out."""
         started_s = perf_counter()
         try:
-            image_rgb = read_picture(picture, max_pixels=self.max_pixels)
-            detections = tuple(self.detector(image_rgb))
-            crops = [self._crop(image_rgb, found) for found in detections]
+            with self._places:  # each may hold a large picture
+                image_rgb = read_picture(picture, max_pixels=self.max_pixels)
+                detections = tuple(self.detector(image_rgb))
+                crops = [self._crop(image_rgb, found) for found in detections]
         except MemoryError as error:
             raise PictureTooLarge(
                 f"{_name(picture)}: memory ran out while its faces were looked for; make it smaller"

@@ -4,13 +4,34 @@ import ctypes
 import os
 from collections.abc import Mapping, Sequence
 from functools import cache
-from threading import BoundedSemaphore, Lock
+from threading import Lock, Semaphore
 from typing import Any
 from weakref import WeakSet
 
 from mien.errors import ArgumentError, ModelError, first_line
 
 _SESSIONS: "WeakSet[Session]" = WeakSet()
+_PLACES: "WeakSet[Places]" = WeakSet()
+
+
+class Places:
+    """As many places as there are processors, one for each thread that computes; the others wait for one.
+
+    More at once would not be quicker, and each takes memory of its own. A forked process has all of its own free.
+    """
+
+    def __init__(self) -> None:
+        self._forked()
+        _PLACES.add(self)
+
+    def __enter__(self) -> None:
+        self._free.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._free.release()
+
+    def _forked(self) -> None:
+        self._free = Semaphore(os.cpu_count() or 1)
 
 
 class Session:
@@ -19,8 +40,8 @@ class Session:
     The threads of ONNX Runtime do not come along into a forked process: a session from before would wait for them
     without an end, even where it is only thrown away. There, the first use makes a new one.
 
-    Of several threads as many compute at once as there are processors. More would not be quicker, and each takes memory
-    of its own, which ONNX Runtime keeps for the next run.
+    Of several threads as many compute at once as there are processors, since ONNX Runtime keeps for the next run what
+    memory each has taken.
 
     Args:
         content: The bytes of an ONNX file.
@@ -34,7 +55,7 @@ class Session:
 
     def __init__(self, content: bytes, threads: int | None) -> None:
         self._content, self._threads = content, threads
-        self._lock, self._places = Lock(), BoundedSemaphore(os.cpu_count() or 1)
+        self._lock, self._places = Lock(), Places()
         try:
             self._session = _inference_session(content, threads)
         except Exception as fault:
@@ -84,7 +105,7 @@ class Session:
 
     def _forked(self) -> None:
         """Lets go of the session of the process that this one was forked from, without ending it."""
-        self._lock, self._places = Lock(), BoundedSemaphore(os.cpu_count() or 1)  # another thread may have held these
+        self._lock = Lock()  # another thread may have held the old one
         if self._session is not None:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
             self._session = None
@@ -99,6 +120,8 @@ def _is_no_memory(fault: Exception) -> bool:
 
 
 def _after_fork() -> None:
+    for places in list(_PLACES):
+        places._forked()
     for session in list(_SESSIONS):
         session._forked()
 

@@ -129,7 +129,7 @@ FAULTS: dict[str, tuple[Change, str]] = {
     ),
     "typo in a split": (
         lambda f: (f / "validation").rename(f / "validaton"),
-        "no folder validation; it has test, train, validaton: rename one",
+        "no folder validation; it has test, train, validaton: rename one if it is meant, move a tenth of train",
     ),
     "two folders of a split": (
         lambda f: shutil.copytree(f / "validation", f / "val"),
