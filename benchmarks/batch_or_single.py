@@ -149,9 +149,9 @@ def _training_mode(run: Path, pixels: NDArray[np.uint8], truth: Labels, order: L
 
     from mien.export.onnx_graph import trained_network  # noqa: PLC0415
     from mien.expressions import FER7, core4_positions  # noqa: PLC0415
-    from mien.train.run_record import run_facts  # noqa: PLC0415
+    from mien.train.run_record import read_record  # noqa: PLC0415
 
-    network = trained_network(run, run_facts(run))
+    network = trained_network(run, read_record(run))
 
     def answers(positions: Labels, size: int) -> Labels:
         batches = torch.split(torch.from_numpy(pixels[positions][:, None]), size)

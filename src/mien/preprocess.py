@@ -129,7 +129,8 @@ def fit_crops(crops: Crops, preprocessing: Preprocessing) -> NDArray[np.uint8]:
     """Pictures that are face crops already, in the model's size and color.
 
     Args:
-        crops: uint8, each gray (H, W) or RGB (H, W, 3), of any size.
+        crops: uint8, each gray (H, W) or RGB (H, W, 3), of any size; an array, or a sequence, which may have all of
+            them as one array in its attribute `stacked`.
         preprocessing: Size and color; its framing does not apply.
 
     Returns:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.detect import Detector, load_detector
+from mien.detect import Detector, FaceCheck, load_detector, whole_picture
+from mien.detect.rotations import Candidate, best_candidates, checked_rotations, turned, turned_back
 from mien.errors import (
     ArgumentError,
     DetectorError,
@@ -58,6 +59,9 @@ class Recognizer:
         threads: Threads that one call may use, at most as many as there are processors; None leaves it to ONNX Runtime.
             A detector that is given ready made has its own.
         max_pixels: Width times height above which a picture is refused; 64 million unless said otherwise.
+        rotations: Some of 90, 180 and 270: pictures are looked at turned by so many degrees, too, and of a face that is
+            found in several ways up the one with most evidence for an upright face is kept. Each takes as long as the
+            first look.
 
     Raises:
         MienError: If the model, the set of expressions or the detector is unknown or cannot be loaded; `ArgumentError`
@@ -68,9 +72,10 @@ class Recognizer:
         expressions: The set of expressions that predictions are about.
         detector: What finds the faces.
         max_pixels: As given.
+        rotations: The ways up that are tried, in degrees; 0 is the first.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - options of the main class, all but the first by keyword
         self,
         model: str | PathLike[str] = "base",
         *,
@@ -78,18 +83,21 @@ class Recognizer:
         detector: str | Detector = "mtcnn",
         threads: int | None = None,
         max_pixels: int = MAX_PIXELS,
+        rotations: Iterable[int] = (),
     ) -> None:
         if not isinstance(model, str | PathLike):
             raise ArgumentError(f"model must be a shipped model's name or a path; got {model!r}")
         if not isinstance(detector, str) and not callable(detector):
             raise ArgumentError(f"detector must be a detector's name or a callable; got {detector!r}")
         check_max_pixels(max_pixels)
+        self.rotations = checked_rotations(rotations)
         self.model = load_model(fspath(model), threads=threads)
         name = self.model.metadata.default_answer if expressions is None else expressions
         self.expressions = ExpressionSet(name, self.model.metadata.answer(name).labels)
         self.detector = load_detector(detector, threads=threads) if isinstance(detector, str) else detector
         self.max_pixels = max_pixels
         self._places = Places()
+        self._face_check = FaceCheck(threads=threads)
         # What makes it anew in another process, which may have another current folder.
         self._model_as_given = fspath(model) if fspath(model) in shipped_models() else self.model.file.path.absolute()
         self._detector_as_given, self._threads = detector, threads
@@ -170,7 +178,8 @@ class Recognizer:
                     raise
                 read.append(error)
             else:
-                read.append(fit_crop(image_rgb, self.model.metadata.input))
+                (found,) = self._faces(image_rgb, whole_picture)
+                read.append(found.crop)
         try:
             predictions = iter(self._predict([crop for crop in read if isinstance(crop, np.ndarray)]))
         except MemoryError as error:
@@ -192,6 +201,7 @@ class Recognizer:
             detector=self._detector_as_given,
             threads=self._threads,
             max_pixels=self.max_pixels,
+            rotations=self.rotations,
         )
         return _remade, (remade, self.model.file.sha256)
 
@@ -221,15 +231,27 @@ class Recognizer:
         try:
             with self._places:  # each may hold a large picture
                 image_rgb = read_picture(picture, max_pixels=self.max_pixels)
-                detections = tuple(self.detector(image_rgb))
-                crops = [self._crop(image_rgb, found) for found in detections]
+                found = self._faces(image_rgb, self.detector)
         except MemoryError as error:
             raise PictureTooLarge(
                 f"{_name(picture)}: memory ran out while its faces were looked for; make it smaller"
             ) from error
         height, width = image_rgb.shape[:2]
         result = PictureResult(_source(picture), width, height, elapsed_s=perf_counter() - started_s)
-        return _Seen(result, detections, crops)
+        return _Seen(result, tuple(each.detection for each in found), [each.crop for each in found])
+
+    def _faces(self, image_rgb: NDArray[np.uint8], detector: Detector) -> list[Candidate]:
+        """The faces that a detector finds in the ways up that are tried, and their crops."""
+        height, width = image_rgb.shape[:2]
+        candidates = []
+        for rotation_deg in self.rotations:
+            looked_at = turned(image_rgb, rotation_deg)
+            for found in detector(looked_at):
+                crop = self._crop(looked_at, found)
+                back = turned_back(found, rotation_deg, width=width, height=height)
+                evidence = self._face_check.evidence(crop) if len(self.rotations) > 1 else 0.0
+                candidates.append(Candidate(back, crop, evidence))
+        return best_candidates(candidates) if len(self.rotations) > 1 else candidates
 
     def _crop(self, image_rgb: NDArray[np.uint8], found: Detection) -> NDArray[np.uint8]:
         preprocessing = self.model.metadata.input
@@ -257,7 +279,14 @@ class Recognizer:
             yield seen.answered(predictions, each_s)
 
     def _predict(self, crops: list[NDArray[np.uint8]]) -> tuple[Prediction, ...]:
-        return self.model.predict(np.stack(crops), self.expressions.name) if crops else ()
+        """A prediction for each crop, uncertain where the crop does not show an upright face."""
+        if not crops:
+            return ()
+        predictions = self.model.predict(np.stack(crops), self.expressions.name)
+        doubts = self._face_check.doubts(crops)
+        return tuple(
+            each if doubt is None else each.doubted(doubt) for each, doubt in zip(predictions, doubts, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +298,10 @@ class _Seen:
     crops: list[NDArray[np.uint8]] = field(default_factory=list)
 
     def answered(self, predictions: Iterator[Prediction], each_s: float) -> PictureResult:
-        faces = tuple(Face(found.box, found.landmarks, found.score, next(predictions)) for found in self.detections)
+        faces = tuple(
+            Face(found.box, found.landmarks, found.score, next(predictions), rotation_deg=found.rotation_deg)
+            for found in self.detections
+        )
         elapsed_s = (self.result.elapsed_s or 0.0) + each_s * len(faces)
         return replace(self.result, faces=faces, elapsed_s=elapsed_s)
 

@@ -9,8 +9,8 @@ PictureResult               one picture: its size and its faces, or why there ar
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, is_dataclass
-from enum import Enum
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from enum import Enum, StrEnum
 from math import ceil, floor, nextafter
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, overload
@@ -30,6 +30,14 @@ SMALL_FACE_PX = 32
 
 LOW_CONFIDENCE = "low confidence"
 """The reason of an uncertain answer for which no expression outside the set is the likelier one."""
+
+
+class Doubt(StrEnum):
+    """Why an answer cannot be relied on, whatever its probability."""
+
+    NO_FACE = "no face seen"
+    NOT_UPRIGHT = "face not upright"
+
 
 _PIXEL_DIGITS, _SHARE_DIGITS = 1, 4
 """Decimals that JSON and rows keep of pixels, and of scores and probabilities."""
@@ -87,7 +95,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Landmarks:
-    """Five points of a face; left and right are the picture's, not the person's."""
+    """Five points of a face; left and right are those of the one who sees it upright, not the person's."""
 
     left_eye: Point
     right_eye: Point
@@ -109,12 +117,14 @@ class Detection:
         score: The detector's confidence, 0 to 1.
         landmarks: Five points, or None from a detector that gives none.
         is_crop: Whether the picture is the crop of this face already, framed as in FER2013, so that none is cut out.
+        rotation_deg: By how much the face is turned clockwise in the picture, as far as it was turned to find it.
     """
 
     box: Box
     score: float
     landmarks: Landmarks | None = None
     is_crop: bool = False
+    rotation_deg: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +147,14 @@ class Prediction:
     Attributes:
         labels: Expression names in class order.
         probabilities: Calibrated probabilities in the same order; they sum to 1.
-        uncertain: True where the answer should not be relied on: its `support` is under the model's threshold.
+        uncertain: True where the answer should not be relied on: its `support` is under the model's threshold, or there
+            is a `doubt`.
         support: How much speaks for the most probable expression, 0 to 1: its probability, times that of the face
             showing any expression of the set at all. Compare it with a threshold of your own to be stricter or less so.
         other: The most probable expression outside the set, where the answer is uncertain because the face probably
             shows none of the set; else None.
+        doubt: Whether no upright face is seen, which the probabilities cannot tell; None where one is, or where nobody
+            has looked for it: a `Recognizer` has.
     """
 
     labels: tuple[str, ...]
@@ -149,6 +162,7 @@ class Prediction:
     uncertain: bool
     support: float
     other: OtherExpression | None = None
+    doubt: Doubt | None = None
 
     @property
     def expression(self) -> str:
@@ -162,13 +176,23 @@ class Prediction:
 
     @property
     def reason(self) -> str | None:
-        """Why the answer is uncertain: `low confidence`, or such as `probably none of the four: angry 77 %`."""
+        """Why the answer is uncertain.
+
+        `no face seen`, `face not upright`, `low confidence`, or such as `probably none of the four: angry 77 %`; None
+        where it is certain.
+        """
         if not self.uncertain:
             return None
+        if self.doubt is not None:
+            return self.doubt.value
         if self.other is None:
             return LOW_CONFIDENCE
         count = _NUMBER.get(len(self.labels), str(len(self.labels)))
         return f"probably none of the {count}: {self.other.expression} {percent(self.other.probability)}"
+
+    def doubted(self, doubt: Doubt) -> "Prediction":
+        """The same prediction, uncertain for that reason."""
+        return replace(self, uncertain=True, other=None, doubt=doubt)
 
     def by_label(self) -> Mapping[str, float]:
         """Probability of each expression by name, in class order."""
@@ -189,6 +213,7 @@ class Face:
         detection_score: The detector's confidence, 0 to 1.
         prediction: The apparent expression.
         track_id: The same number for the same face in the frames of a video; None in pictures.
+        rotation_deg: By how much the face is turned clockwise in the picture: 0, or one of a recognizer's `rotations`.
     """
 
     box: Box
@@ -196,6 +221,7 @@ class Face:
     detection_score: float
     prediction: Prediction
     track_id: int | None = None
+    rotation_deg: int = 0
 
     @property
     def expression(self) -> str:
@@ -258,6 +284,7 @@ class Face:
             "landmarks": to_jsonable(self.landmarks, _PIXEL_DIGITS),
             "detection_score": round(self.detection_score, _SHARE_DIGITS),
             "small": self.small,
+            "rotation_deg": self.rotation_deg,
             "track_id": self.track_id,
             "expression": self.expression,
             "confidence": round(self.confidence, _SHARE_DIGITS),
@@ -287,6 +314,7 @@ class Face:
                 uncertain=values["uncertain"],
                 support=values["support"],
                 other=OtherExpression(**other) if other else None,
+                doubt=Doubt(values["reason"]) if values["reason"] in tuple(Doubt) else None,
             )
             points = {name: (x, y) for name, (x, y) in landmarks.items()} if landmarks else None
             return cls(
@@ -295,6 +323,7 @@ class Face:
                 detection_score=values["detection_score"],
                 prediction=prediction,
                 track_id=values.get("track_id"),
+                rotation_deg=values["rotation_deg"],
             )
 
     def __repr__(self) -> str:
@@ -409,7 +438,7 @@ PROBABILITY = "p_"
 def row_columns(labels: Iterable[str]) -> tuple[str, ...]:
     """The columns of flat rows, for predictions about the expressions `labels`: of CSV, Parquet and DataFrames."""
     picture = ("source", "width_px", "height_px", "face", "track_id")
-    place = ("left", "top", "right", "bottom", "detection_score", "small")
+    place = ("left", "top", "right", "bottom", "detection_score", "small", "rotation_deg")
     answer = ("expression", "confidence", "support", "uncertain", "reason", "other")
     return (*picture, *place, *answer, *(f"{PROBABILITY}{label}" for label in labels))
 

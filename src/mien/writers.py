@@ -64,6 +64,7 @@ SCHEMA: dict[str, Any] = {
                         ),
                         "detection_score": {**_SHARE, "description": "The detector's confidence that it is a face."},
                         "small": {**_FLAG, "description": "The shorter side of the box is under 32 pixels."},
+                        "rotation_deg": {**_INTEGER, "description": "By how much it is turned clockwise: 0 to 270."},
                         "track_id": _or_null({**_INTEGER, "description": "The same for the same face in a video."}),
                         "expression": {**_TEXT, "description": "The most probable expression."},
                         "confidence": {**_SHARE, "description": "Its probability."},
@@ -241,7 +242,7 @@ class Parquet:
             raise MissingExtra.for_package("writing Parquet", missing) from missing
         kinds = {
             **dict.fromkeys(("source", "expression", "reason", "other"), pa.string()),
-            **dict.fromkeys(("width_px", "height_px", "face", "track_id"), pa.int64()),
+            **dict.fromkeys(("width_px", "height_px", "face", "rotation_deg", "track_id"), pa.int64()),
             **dict.fromkeys(("small", "uncertain"), pa.bool_()),
         }
         columns = row_columns(labels)

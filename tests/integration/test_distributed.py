@@ -16,7 +16,7 @@ from mien.export.onnx_graph import network_logits, trained_network
 from mien.expressions import FER7, FERPLUS8, core4_positions
 from mien.train.config import TrainingConfig
 from mien.train.dataloaders import held_out_truths
-from mien.train.run_record import run_facts
+from mien.train.run_record import read_record
 
 CONFIG = TrainingConfig.model_validate(
     {
@@ -110,9 +110,9 @@ def test_weights_are_the_same_in_both_processes_and_in_the_file(folder: Path) ->
 
 
 def test_accuracy_is_that_of_one_process(folder: Path) -> None:
-    facts = run_facts(folder / "alone")
+    record = read_record(folder / "alone")
     faces = held_out()
-    fer7, ferplus8 = network_logits(trained_network(folder / "alone", facts), faces.gray()).values()
+    fer7, ferplus8 = network_logits(trained_network(folder / "alone", record), faces.gray()).values()
     answers = {
         "P1": fer7[:, list(core4_positions(FER7))].argmax(axis=1),
         "P2": ferplus8[:, list(core4_positions(FERPLUS8))].argmax(axis=1),
@@ -120,9 +120,9 @@ def test_accuracy_is_that_of_one_process(folder: Path) -> None:
         "P4": ferplus8.argmax(axis=1),
     }
     truths = held_out_truths(faces)
-    accuracy = {name: np.mean((answers[name] == truths[name])[truths[name] != NO_LABEL]) for name in facts["accuracy"]}
+    accuracy = {name: np.mean((answers[name] == truths[name])[truths[name] != NO_LABEL]) for name in record.accuracy}
     assert set(accuracy) == set(truths)
-    assert facts["accuracy"] == pytest.approx(accuracy, abs=1e-6)
+    assert record.accuracy == pytest.approx(accuracy, abs=1e-6)
     assert 0 < accuracy["P2"] < 1
     for truth in truths.values():  # else a mean over the processes would do
         first, second = ((truth[rank::2] != NO_LABEL).sum() for rank in (0, 1))
@@ -133,12 +133,13 @@ def test_resumed_in_two_processes_ends_as_left_alone(folder: Path) -> None:
     alone, broken = (torch.load(folder / f"{name}-0.pt", weights_only=True) for name in ("alone", "broken"))
     for name, weight in alone.items():
         torch.testing.assert_close(broken[name], weight, rtol=1e-4, atol=1e-5)
-    assert run_facts(folder / "broken")["accuracy"] == run_facts(folder / "alone")["accuracy"]
+    assert read_record(folder / "broken").accuracy == read_record(folder / "alone").accuracy
     assert [log.name for log in sorted((folder / "broken").glob("logs-*"))] == ["logs-1", "logs-2"]
 
 
 def test_run_says_what_it_ran_on(folder: Path) -> None:
-    assert run_facts(folder / "alone")["machine"] == {"device": "cpu", "processes": 2, "nodes": 1}
+    (start,) = read_record(folder / "alone").starts
+    assert (start.device, start.processes, start.nodes) == ("cpu", 2, 1)
 
 
 def test_one_process_tells_the_error_of_all(tmp_path: Path) -> None:

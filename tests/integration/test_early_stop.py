@@ -1,12 +1,13 @@
 """A training that ends itself early is a finished one, also where it was killed just after its last epoch."""
 
-import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from drawn_faces import drawn_faces
+from made_runs import change_record
 from small_training import QUIET, RESUME
 
 from mien.data.labelled_faces import LabelledFaces
@@ -15,7 +16,7 @@ from mien.errors import ConfigError
 from mien.export.pipeline import export
 from mien.model.package import load_model
 from mien.train.config import TrainingConfig
-from mien.train.run_record import FACTS, run_facts
+from mien.train.run_record import read_record
 from mien.train.training import Run, fit
 
 CONFIG = TrainingConfig.model_validate(
@@ -46,32 +47,29 @@ def run(training: LabelledFaces, held_out: LabelledFaces, tmp_path_factory: pyte
 
 
 def test_stops_and_says_so(run: Run) -> None:
-    facts = run_facts(run.folder)
-    assert run.epochs == facts["epochs_done"] < CONFIG.epochs
-    assert facts["stopped_early"] is True
+    record = read_record(run.folder)
+    assert run.epochs == record.epochs_done < CONFIG.epochs
+    assert record.stopped_early is True
 
 
 def test_is_exported_with_the_epochs_it_had(run: Run, tmp_path: Path) -> None:
     # One face is too few to calibrate on, so the run is said to have been watched on more.
-    faces, facts = drawn_faces(80, seed=1), run_facts(run.folder)
+    faces = drawn_faces(80, seed=1)
     copy = shutil.copytree(run.folder, tmp_path / "run")
-    data = facts["data"] | {"held_out_sha256": fingerprint(faces)}
-    (copy / FACTS).write_text(json.dumps(facts | {"data": data}), "utf-8")
+    change_record(copy, data=replace(read_record(copy).data, held_out_sha256=fingerprint(faces)))
     path = export(copy, faces, tmp_path / "short.onnx").path
     assert load_model(path).metadata.training.epochs_done == run.epochs
     assert f"\n{run.epochs} epochs, seed 1" in path.with_suffix(".md").read_text("utf-8")
 
 
 def test_resumed_after_a_kill_it_trains_no_further(training: LabelledFaces, held_out: LabelledFaces, run: Run) -> None:
-    finished = run_facts(run.folder)
-    as_killed = finished | {"epochs_done": 0, "stopped_early": False, "accuracy": {}}
-    (run.folder / FACTS).write_text(json.dumps(as_killed), "utf-8")
+    finished = read_record(run.folder)
+    change_record(run.folder, epochs_done=0, stopped_early=False, accuracy={})
     again = fit(training, held_out, CONFIG, run.folder, RESUME)
     assert (again.epochs, again.accuracy) == (run.epochs, run.accuracy)
-    facts = run_facts(run.folder)
-    assert {key: facts[key] for key in ("epochs_done", "stopped_early", "accuracy")} == {
-        key: finished[key] for key in ("epochs_done", "stopped_early", "accuracy")
-    }
+    record = read_record(run.folder)
+    assert (record.epochs_done, record.stopped_early) == (finished.epochs_done, finished.stopped_early)
+    assert record.accuracy == finished.accuracy
 
 
 def test_logs_are_for_spreadsheets_and_for_tensorboard(run: Run) -> None:

@@ -1,9 +1,9 @@
 """From a finished run to model files: what they answer, say and refuse."""
 
-import json
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -11,20 +11,29 @@ import numpy as np
 import onnx
 import pytest
 from drawn_faces import drawn_faces
-from small_training import CONFIG
+from made_models import OWN_WORDS, own_words, write_made
+from made_runs import change_record
+from small_training import CONFIG, QUIET
 from torch import nn
 
+from mien.data.crops import Crops
 from mien.data.labelled_faces import LabelledFaces
-from mien.errors import ConfigError, ModelError, OutputError
+from mien.errors import ConfigError, ModelError, OutputError, UnknownModel
 from mien.export import pipeline as exporting
+from mien.export import source as sources
 from mien.export.onnx_graph import trained_network
-from mien.export.pipeline import Export, check_places, export, export_all
+from mien.export.output_paths import check_places
+from mien.export.pipeline import Export, ExportOptions, export, export_all
 from mien.model.layers import total_weights
 from mien.model.package import load_model
+from mien.preprocess import Framing
 from mien.recognizer import Recognizer
+from mien.train.config import TrainingConfig
 from mien.train.heads import ANSWERS
-from mien.train.run_record import FACTS, run_facts
-from mien.train.training import Run
+from mien.train.run_record import read_record
+from mien.train.training import Run, fit
+
+ALL_PRECISIONS = ExportOptions(precisions=("fp32", "fp16", "int8"))
 
 
 def test_export_takes_the_held_out_faces_of_the_run_alone(run: Run, tmp_path: Path) -> None:
@@ -69,7 +78,7 @@ def packages(
     run: Run, training: LabelledFaces, held_out: LabelledFaces, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Export]:
     path = tmp_path_factory.mktemp("precisions") / "drawn.onnx"
-    exports = export_all(run.folder, held_out, path, ("fp32", "fp16", "int8"), training=training)
+    exports = export_all(run.folder, held_out, path, ALL_PRECISIONS, training=training)
     return {exported.precision: exported for exported in exports}
 
 
@@ -120,7 +129,7 @@ def test_answers_do_not_depend_on_the_batch(
 
 
 def test_a_look_into_each_precision_counts_what_the_network_has(run: Run, packages: dict[str, Export]) -> None:
-    network = trained_network(run.folder, run_facts(run.folder)).network
+    network = trained_network(run.folder, read_record(run.folder)).network
     found = {precision: load_model(p.path).metadata.layers for precision, p in packages.items()}
     assert set(found) == {"fp32", "fp16", "int8"}
     assert set(found.values()) == {network.layers(48)}
@@ -133,18 +142,18 @@ def test_a_look_into_each_precision_counts_what_the_network_has(run: Run, packag
 @pytest.fixture
 def exported_before(packages: dict[str, Export], monkeypatch: pytest.MonkeyPatch) -> None:
     """Spares the conversion of a network that has been converted already."""
-    monkeypatch.setattr(exporting, "to_onnx", lambda *_: onnx.load(packages["fp32"].path))
+    monkeypatch.setattr(sources, "to_onnx", lambda *_: onnx.load(packages["fp32"].path))
 
 
 @pytest.mark.usefixtures("exported_before")
 def test_one_precision_alone_has_the_name_that_was_asked_for(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
-    (exported,) = export_all(run.folder, held_out, tmp_path / "half.onnx", ("fp16",))
+    (exported,) = export_all(run.folder, held_out, tmp_path / "half.onnx", ExportOptions(precisions=("fp16",)))
     assert (exported.path.name, exported.precision) == ("half.onnx", "fp16")
 
 
 def test_int8_needs_faces_to_take_its_ranges_from(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="int8 needs faces that the network was trained on"):
-        export_all(run.folder, held_out, tmp_path / "model.onnx", ("fp32", "int8"))
+        export_all(run.folder, held_out, tmp_path / "model.onnx", ExportOptions(precisions=("fp32", "int8")))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -155,7 +164,9 @@ def test_where_one_precision_is_refused_none_is_written(
     honest = exporting.in_int8
     monkeypatch.setattr(exporting, "in_int8", lambda graph, faces: honest(graph, faces * 0.01))
     with pytest.raises(ModelError, match=r"the int8 file differs from the network .*; nothing was written"):
-        export_all(run.folder, held_out, tmp_path / "model.onnx", ("fp32", "int8"), training=training)
+        export_all(
+            run.folder, held_out, tmp_path / "model.onnx", ExportOptions(precisions=("fp32", "int8")), training=training
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -168,25 +179,17 @@ def test_recognizer_takes_a_package_by_path(package: Path, held_out: LabelledFac
 
 def test_unfinished_run_is_not_exported(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
     unfinished = shutil.copytree(run.folder, tmp_path / "run")
-    facts = json.loads((unfinished / FACTS).read_text("utf-8"))
-    (unfinished / FACTS).write_text(json.dumps(facts | {"epochs_done": 3}), "utf-8")
-    with pytest.raises(ConfigError, match="is not finished; go on with it: the same mien train with --resume"):
+    change_record(unfinished, epochs_done=3)
+    with pytest.raises(ConfigError, match="is not finished; resume it first"):
         export(unfinished, held_out, tmp_path / "model.onnx")
-
-
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"config": {"epoch": 3}}', '{"config": {}}'])
-def test_damaged_facts_are_told(text: str, held_out: LabelledFaces, tmp_path: Path) -> None:
-    (tmp_path / FACTS).write_text(text, "utf-8")
-    with pytest.raises(ConfigError, match=r"holds no training run|lacks accuracy, commit, data"):
-        export(tmp_path, held_out, tmp_path / "model.onnx")
 
 
 def test_only_packages_of_the_run_are_replaced_unasked(run: Run, package: Path, tmp_path: Path) -> None:
     check_places(run.folder, package, ("fp32",))
     check_places(run.folder, tmp_path / "new" / "folder" / "some.onnx", ("fp32", "int8"))
     other = shutil.copytree(run.folder, tmp_path / "other")
-    (other / FACTS).write_text(json.dumps(run_facts(run.folder) | {"elapsed_s": 1.0}), "utf-8")
-    with pytest.raises(OutputError, match=r"drawn\.onnx is there already and not of .*other; .* or add --force"):
+    change_record(other, elapsed_s=1.0)
+    with pytest.raises(OutputError, match=r"drawn\.onnx is there already and not of .*other; name another file"):
         check_places(other, package, ("fp32",))
     check_places(other, package, ("fp32",), replace=True)
     (tmp_path / "notes-int8.md").touch()
@@ -227,12 +230,74 @@ def test_export_without_a_run(held_out: LabelledFaces, tmp_path: Path) -> None:
 def test_export_is_refused_where_the_file_differs(
     run: Run, held_out: LabelledFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = exporting.network_logits
+    honest = sources.network_logits
     monkeypatch.setattr(
-        exporting,
+        sources,
         "network_logits",
         lambda *given: {name: logits + 0.01 for name, logits in honest(*given).items()},
     )
     with pytest.raises(ModelError, match="differs from the network"):
         export(run.folder, held_out, tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("exported_before")
+def test_framing_and_license_are_said_when_exporting(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
+    usual = load_model(export(run.folder, held_out, tmp_path / "usual.onnx").path).metadata
+    assert usual.input.framing == Framing(1.05, 0.0, upright=True)
+    assert "licence of its pictures: not stated." in usual.license
+    framing = Framing(1.2, 0.1, kind="five-point")
+    options = ExportOptions(framing=framing, data_license="CC0-1.0")
+    other = load_model(export(run.folder, held_out, tmp_path / "other.onnx", options).path).metadata
+    assert other.input == replace(usual.input, framing=framing)
+    assert "licence of its pictures: CC0-1.0." in other.license
+    assert other.training == usual.training
+    check_places(run.folder, tmp_path / "other.onnx", ("fp32",))  # which is of the same training
+
+
+def test_a_model_file_is_exported_again_in_other_precisions(
+    packages: dict[str, Export], training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path
+) -> None:
+    first = packages["fp32"].path
+    again = export_all(first, held_out, tmp_path / "drawn.onnx", ALL_PRECISIONS, training=training)
+    for exported in again:
+        before, after = (load_model(path).metadata for path in (packages[exported.precision].path, exported.path))
+        # They are compared with the file that they are made of, and not with the network.
+        assert replace(after, export=None) == replace(before, export=None)
+    model, original = (onnx.load(path) for path in (tmp_path / "drawn.onnx", first))
+    assert model.graph == original.graph
+    check_places(first, tmp_path / "drawn.onnx", ("int8",))
+
+
+def test_only_a_model_in_full_precision_is_exported_again(
+    packages: dict[str, Export], held_out: LabelledFaces, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"cannot export .*drawn-int8\.onnx: it must be in fp32 and say how"):
+        export(packages["int8"].path, held_out, tmp_path / "model.onnx")
+    with pytest.raises(UnknownModel, match="no model file"):
+        export(tmp_path / "gone.onnx", held_out, tmp_path / "model.onnx")
+    with pytest.raises(ConfigError, match=r"cannot export .*own\.onnx: it must be in fp32"):
+        export(write_made(tmp_path / "own.onnx", own_words()), held_out, tmp_path / "model.onnx")
+    heads = replace(load_model(packages["fp32"].path).metadata, heads={"mood": OWN_WORDS}, answers=own_words().answers)
+    path = write_made(tmp_path / "heads.onnx", heads)
+    with pytest.raises(ConfigError, match=r"cannot export .*heads\.onnx: its heads are mood, not those of a training"):
+        export(path, held_out, tmp_path / "model.onnx")
+
+
+def test_a_network_of_colors_is_exported(tmp_path: Path) -> None:
+    def tinted(faces: LabelledFaces) -> LabelledFaces:
+        tint = np.random.default_rng(0).uniform(0.6, 1, (len(faces), 1, 1, 3))
+        return replace(faces, crops=Crops((faces.gray()[..., None] * tint).astype(np.uint8)))
+
+    faces = tinted(drawn_faces(80, seed=1))
+    config = TrainingConfig.model_validate(
+        {"epochs": 1, "batch_size": 16, "network": {"family": "mlp", "channels": 3, "dense": [8]}}
+    )
+    folder = fit(tinted(drawn_faces(40, seed=0)), faces, config, tmp_path / "run", QUIET).folder
+    model = load_model(export(folder, faces, tmp_path / "rgb.onnx").path)
+    assert model.metadata.input.input_shape == (3, 48, 48)
+    assert model.metadata.layers[0].inputs == (-1,)
+    turned = [crop[..., ::-1] for crop in faces.crops]
+    given, otherwise = (model.probabilities(crops, "core4") for crops in (faces.crops, turned))
+    assert np.abs(given - otherwise).max() > 1e-6  # it sees color
+    assert len(Recognizer(model.file.path, detector="none").recognize(faces.crops[0]).faces) == 1

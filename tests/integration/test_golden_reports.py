@@ -38,7 +38,6 @@ batch_size = 16
 precision = "32-true"
 network = { family = "mlp", dense = [16], dropout = 0 }
 augmentation = { mixup_share = 0, erase_share = 0 }
-data = { licence = "CC0" }
 """
 STUDY = """
 title = "What augmentation gives"
@@ -251,7 +250,20 @@ def test_cards_of_exported_models(run: Run, golden: Golden, tmp_path: Path) -> N
     config.write_text(TRAINING, "utf-8")
     run("train", "--config", config, "--data", "faces", "--output", folder, "--threads", 1)
     give_weights(folder / "last.ckpt")
-    ran = run("export", folder, "--data", "faces", "--output", model, "--precision", "fp32", "--precision", "int8")
+    ran = run(
+        "export",
+        folder,
+        "--data",
+        "faces",
+        "--output",
+        model,
+        "--precision",
+        "fp32",
+        "--precision",
+        "int8",
+        "--data-license",
+        "CC0",
+    )
     varies = {
         r"(differ by at most|differ from the trained network's by at most) [\d.e-]+": r"\1 LITTLE",
         r"\(mean [\d.e-]+\)": "(mean LITTLE)",

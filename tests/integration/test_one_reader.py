@@ -1,4 +1,4 @@
-"""Every way in gives the same pixels of the same picture: files, bytes, streams, folders of a data set, Parquet files."""
+"""Every way in gives the same pixels of the same picture: files, bytes, streams, folders of data sets, Parquet files."""
 
 import io
 from pathlib import Path

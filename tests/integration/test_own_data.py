@@ -26,7 +26,6 @@ depths = [1]
 
 [data]
 name = "Drawn faces"
-licence = "CC0-1.0"
 
 [data.classes]
 joy = "happy"
@@ -66,7 +65,7 @@ def test_folder_of_pictures_becomes_a_model_that_says_so(place: Path) -> None:
     trained = mien("train", "--config", "own.toml", "--data", "faces", "--output", "run")
     assert trained.exit_code == 0, trained.output
     assert "P2" not in trained.stdout
-    exported = mien("export", "run", "--data", "faces", "--output", "own.onnx")
+    exported = mien("export", "run", "--data", "faces", "--output", "own.onnx", "--data-license", "CC0-1.0")
     assert exported.exit_code == 0, exported.output
     assert "P4" not in exported.stdout
 

@@ -4,14 +4,15 @@ import csv
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from drawn_faces import drawn_faces
+from made_runs import change_record
 
-from mien.export.pipeline import stated
 from mien.train.config import TrainingConfig
-from mien.train.run_record import is_finished, run_facts, write_facts
+from mien.train.run_record import read_record
 from mien.train.training import FitOptions, Run, fit
 
 CONFIG = TrainingConfig.model_validate(
@@ -27,6 +28,7 @@ import io, os, signal, sys
 from pathlib import Path
 import torch
 from drawn_faces import drawn_faces
+from made_runs import change_record
 from test_resume import CONFIG
 from mien.train.training import FitOptions, fit
 from mien.train.module import ExpressionTraining
@@ -79,12 +81,12 @@ def test_killed_in_the_second_epoch_and_resumed_ends_as_left_alone(when: str, al
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert (tmp_path / "run" / "last.ckpt.draft").exists() is (when == "checkpoint")
-    killed = run_facts(tmp_path / "run")
-    assert (killed["epochs_done"], is_finished(killed)) == (1, False)
-    assert killed["accuracy"].keys() == alone.accuracy.keys()
-    other = {"commit": "0123456789ab", "torch": "1.0"}
-    (first,) = killed["starts"]
-    write_facts(tmp_path / "run", killed | other | {"starts": [first | other]})
+    killed = read_record(tmp_path / "run")
+    assert (killed.epochs_done, killed.finished) == (1, False)
+    assert killed.accuracy.keys() == alone.accuracy.keys()
+    (start,) = killed.starts
+    first = replace(start, commit="0123456789ab", torch="1.0")
+    change_record(tmp_path / "run", starts=(first,))
 
     options = FitOptions(resume=True, threads=1, quiet=True)
     resumed = fit(drawn_faces(320, seed=0), drawn_faces(80, seed=1), CONFIG, tmp_path / "run", options)
@@ -93,7 +95,4 @@ def test_killed_in_the_second_epoch_and_resumed_ends_as_left_alone(when: str, al
     expected = losses(alone.folder / "logs-1")
     del expected[0]  # all that was finished before it was killed
     assert losses(tmp_path / "run" / "logs-2") == pytest.approx(expected, rel=1e-4)
-    facts = run_facts(tmp_path / "run")
-    assert facts["starts"] == [first | other, first | {"after_epoch": 1}]
-    assert facts | other == facts
-    assert [start.after_epoch for start in stated(facts).starts] == [0, 1]
+    assert read_record(tmp_path / "run").starts == (first, replace(start, after_epoch=1))

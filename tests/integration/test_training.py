@@ -1,29 +1,27 @@
 """Training on drawn faces: what is learnt, resumed, and refused."""
 
 import csv
-import json
 import math
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 import torch
-from drawn_faces import drawn_faces
+from made_runs import change_record
 from small_training import CONFIG, QUIET, RESUME
 
 from mien.data.labelled_faces import LabelledFaces
 from mien.errors import ConfigError, DataError
-from mien.export.card import license_note
-from mien.export.pipeline import check_places, export, stated
+from mien.export.pipeline import export
 from mien.model.package import load_model
 from mien.train.config import DistillationConfig, ProgressiveConfig, TrainingConfig
 from mien.train.device import Machine
 from mien.train.module import ExpressionTraining
 from mien.train.networks.expression import ExpressionNetwork
-from mien.train.run_record import FACTS, preprocessing_of, run_facts
+from mien.train.run_record import RECORD, read_record, write_record
 from mien.train.trainer import CHECKPOINT
 from mien.train.training import FitOptions, Run, fit
 
@@ -47,7 +45,7 @@ def test_starts_from_another_run_and_learns_from_a_model(
     )
     ahead = fit(training, held_out, started, tmp_path / "ahead", QUIET)
     assert ahead.accuracy["P1"] > max(0.9, alone.accuracy["P1"])
-    learnt_from = run_facts(ahead.folder)["learnt_from"]
+    learnt_from = read_record(ahead.folder).sources
     assert set(learnt_from) == {str(run.folder), str(package)}
     exported = export(ahead.folder, held_out, tmp_path / "ahead.onnx")
     assert load_model(exported.path).metadata.training.sources == learnt_from
@@ -88,9 +86,9 @@ def test_does_not_start_from_an_unfinished_run(
     run: Run, training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path
 ) -> None:
     unfinished = shutil.copytree(run.folder, tmp_path / "unfinished")
-    (unfinished / FACTS).write_text(json.dumps(run_facts(run.folder) | {"epochs_done": 3}), "utf-8")
+    change_record(unfinished, epochs_done=3)
     config = CONFIG.model_copy(update={"start_from": str(unfinished)})
-    with pytest.raises(ConfigError, match=r"the run in .*unfinished is not finished; go on with it"):
+    with pytest.raises(ConfigError, match=r"the run in .*unfinished is not finished; resume it first"):
         fit(training, held_out, config, tmp_path / "run", QUIET)
     assert not (tmp_path / "run").exists()
 
@@ -107,10 +105,10 @@ def test_same_seed_same_weights(training: LabelledFaces, held_out: LabelledFaces
 def test_run_that_stopped_in_its_first_epoch_is_started_again(
     training: LabelledFaces, held_out: LabelledFaces, run: Run, tmp_path: Path
 ) -> None:
-    (tmp_path / FACTS).write_text(json.dumps(run_facts(run.folder) | {"epochs_done": 0}), "utf-8")
-    with pytest.raises(ConfigError, match="has not finished an epoch; start it again: mien train without --resume"):
+    write_record(tmp_path, replace(read_record(run.folder), epochs_done=0))
+    with pytest.raises(ConfigError, match="has not finished an epoch; start it again"):
         export(tmp_path, held_out, tmp_path / "model.onnx")
-    with pytest.raises(ConfigError, match="has finished an epoch; start it without --resume"):
+    with pytest.raises(ConfigError, match="has finished an epoch; start it anew"):
         fit(training, held_out, CONFIG, tmp_path, RESUME)
     once = CONFIG.model_copy(update={"epochs": 1})
     assert fit(training, held_out, once, tmp_path, QUIET).epochs == 1
@@ -129,11 +127,10 @@ def test_damaged_checkpoint_is_told(
         checkpoint.write_bytes(whole[: len(whole) // 2] if damage == "cut off" else damage.encode())
     with pytest.raises(ConfigError, match=r"cannot load .*last\.ckpt: .*; train again$"):
         export(damaged, held_out, tmp_path / "model.onnx")
-    as_killed = json.dumps(run_facts(damaged) | {"epochs_done": 3})
-    (damaged / FACTS).write_text(as_killed, "utf-8")
+    as_killed = change_record(damaged, epochs_done=3)
     with pytest.raises(ConfigError, match=r"cannot load .*last\.ckpt: .*; train again$"):
         fit(training, held_out, CONFIG, damaged, RESUME)
-    assert (damaged / FACTS).read_text("utf-8") == as_killed
+    assert read_record(damaged) == as_killed
 
 
 def test_checkpoint_that_does_not_say_its_epochs_is_told(
@@ -142,43 +139,15 @@ def test_checkpoint_that_does_not_say_its_epochs_is_told(
     folder = shutil.copytree(run.folder, tmp_path / "run")
     checkpoint = torch.load(folder / CHECKPOINT, weights_only=True)
     torch.save(checkpoint | {"callbacks": {}}, folder / CHECKPOINT)
-    (folder / FACTS).write_text(json.dumps(run_facts(folder) | {"epochs_done": 3}), "utf-8")
-    with pytest.raises(ConfigError, match=r"last\.ckpt is not of mien, or of an earlier version of it; train again"):
+    change_record(folder, epochs_done=3)
+    with pytest.raises(ConfigError, match=r"last\.ckpt does not say how many epochs are done; train again"):
         fit(training, held_out, CONFIG, folder, RESUME)
 
 
 def test_finished_run_is_resumed_to_itself(training: LabelledFaces, held_out: LabelledFaces, run: Run) -> None:
-    before = (run.folder / FACTS).read_text("utf-8")
+    before = (run.folder / RECORD).read_text("utf-8")
     assert fit(training, held_out, CONFIG, run.folder, RESUME) == run
-    assert (run.folder / FACTS).read_text("utf-8") == before
-
-
-def test_finished_run_takes_another_crop_and_licence(
-    training: LabelledFaces, held_out: LabelledFaces, run: Run, package: Path, tmp_path: Path
-) -> None:
-    copy = shutil.copytree(run.folder, tmp_path / "run")
-    framing = CONFIG.framing.model_copy(update={"scale": 1.2})
-    data = CONFIG.data.model_copy(update={"licence": "CC0-1.0"})
-    changed = CONFIG.model_copy(update={"framing": framing, "data": data})
-    again = fit(training, held_out, changed, copy, RESUME)
-    assert (again.accuracy, again.elapsed_s, again.epochs) == (run.accuracy, run.elapsed_s, run.epochs)
-    facts = run_facts(copy)
-    assert facts == run_facts(run.folder) | {"config": changed.model_dump(mode="json")}
-    assert preprocessing_of(facts).framing.scale == 1.2
-    note = license_note(stated(facts).data, facts["config"]["network"], facts["config"]["data"]["licence"])
-    assert "licence of its pictures: CC0-1.0." in note
-    check_places(copy, package, ("fp32",))  # which is of the same training
-
-
-def test_interrupted_run_goes_on_with_another_crop(held_out: LabelledFaces, tmp_path: Path) -> None:
-    short = CONFIG.model_copy(update={"epochs": 2})
-    interrupting = FitOptions(quiet=True, watch=Mock(side_effect=[False, SystemExit]))
-    with pytest.raises(KeyboardInterrupt):
-        fit(drawn_faces(32, seed=0), held_out, short, tmp_path, interrupting)
-    framing = CONFIG.framing.model_copy(update={"upright": False})
-    changed = short.model_copy(update={"framing": framing})
-    assert fit(drawn_faces(32, seed=0), held_out, changed, tmp_path, RESUME).epochs == 2
-    assert run_facts(tmp_path)["config"]["framing"]["upright"] is False
+    assert (run.folder / RECORD).read_text("utf-8") == before
 
 
 def test_resuming_with_other_data_is_refused(training: LabelledFaces, held_out: LabelledFaces, run: Run) -> None:
@@ -225,8 +194,8 @@ def test_training_that_diverges_keeps_its_last_epoch_of_numbers(
     monkeypatch.setattr(ExpressionTraining, "training_step", diverging)
     with pytest.raises(ConfigError, match="the training diverged: the loss became NaN or infinite in epoch 2; lower"):
         fit(training[:32], held_out, CONFIG, tmp_path, QUIET)
-    facts, checkpoint = run_facts(tmp_path), torch.load(tmp_path / CHECKPOINT, weights_only=True)
-    assert facts["epochs_done"] == 1
+    checkpoint = torch.load(tmp_path / CHECKPOINT, weights_only=True)
+    assert read_record(tmp_path).epochs_done == 1
     assert all(bool(weights.isfinite().all()) for weights in checkpoint["state_dict"].values())
 
 
@@ -237,7 +206,7 @@ def test_run_where_no_folder_can_be(training: LabelledFaces, held_out: LabelledF
 
 
 def test_finished_run_is_not_overwritten(training: LabelledFaces, held_out: LabelledFaces, run: Run) -> None:
-    with pytest.raises(ConfigError, match="holds a run already; add --resume"):
+    with pytest.raises(ConfigError, match="holds a run already; resume it"):
         fit(training, held_out, CONFIG, run.folder, QUIET)
 
 
@@ -264,7 +233,5 @@ def test_time_of_a_run_never_runs_backwards(
 ) -> None:
     # Killed again before it wrote a checkpoint: the checkpoint is older than the last start.
     killed = shutil.copytree(run.folder, tmp_path / "run")
-    facts = json.loads((killed / FACTS).read_text("utf-8"))
-    later = {"epochs_done": 9, "started_s": time.time() + 1000, "elapsed_s": 5.0}
-    (killed / FACTS).write_text(json.dumps(facts | later), "utf-8")
+    change_record(killed, epochs_done=9, started_s=time.time() + 1000, elapsed_s=5.0)
     assert fit(training, held_out, CONFIG, killed, RESUME).elapsed_s >= 5.0

@@ -1,3 +1,4 @@
+import pickle
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
 from io import BytesIO
@@ -23,7 +24,7 @@ from mien.errors import (
 )
 from mien.expressions import CORE4, FER7
 from mien.recognizer import PICTURES_AT_ONCE, Recognizer
-from mien.results import Box, Detection, Landmarks, PictureResult
+from mien.results import Box, Detection, Doubt, Landmarks, PictureResult
 
 pytestmark = pytest.mark.slow
 
@@ -141,6 +142,7 @@ def test_no_detector_is_the_same_by_name_and_as_loaded(crop: Image.Image) -> Non
         ({"detector": None}, ArgumentError, "a detector's name or a callable; got None"),
         ({"model": None}, ArgumentError, "a shipped model's name or a path; got None"),
         ({"expressions": "core5"}, UnknownExpressionSet, "no set of expressions .core5."),
+        ({"rotations": (45,)}, ArgumentError, "some of 90, 180 and 270; got 45"),
         ({"max_pixels": "9"}, ArgumentError, "max_pixels must be a whole number, 1 or more; got '9'"),
     ],
 )
@@ -348,3 +350,63 @@ def test_pictures_for_which_memory_runs_out_together_are_answered_one_by_one(
         recognizer.recognize(pictures[1])
     with pytest.raises(PictureTooLarge, match="memory ran out while expressions were read"):
         recognizer.classify([pictures[0]] * 3)
+
+
+def nothing() -> list[NDArray[np.uint8]]:
+    """Pictures of which the network alone is certain all the same: flat, a single pixel, noise, a slope."""
+    slope = np.tile(np.linspace(0, 255, 48).astype(np.uint8), (48, 1))
+    noise = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
+    return [np.zeros((48, 48), np.uint8), np.full((48, 48), 128, np.uint8), np.full((1, 1), 90, np.uint8), slope, noise]
+
+
+@pytest.mark.parametrize("model", ["base", "tiny"])
+def test_where_there_is_no_face_no_answer_is_certain(model: str) -> None:
+    recognizer = Recognizer(model, detector="none", threads=1)
+    answers = recognizer.classify(nothing())
+    assert {(each.uncertain, each.doubt, each.reason) for each in answers} == {(True, Doubt.NO_FACE, "no face seen")}
+    for picture, answer in zip(nothing(), answers, strict=True):
+        (face,) = recognizer.recognize(picture)
+        assert face.prediction == answer
+    undoubted = recognizer.model.predict(np.stack([nothing()[0]]), "core4")[0]
+    assert answers[0].probabilities == pytest.approx(undoubted.probabilities, abs=1e-5)
+
+
+def test_small_numbers_in_16_bits_are_refused_and_not_black(recognizer: Recognizer, crop: Image.Image) -> None:
+    with pytest.raises(PictureError):
+        recognizer.classify([np.asarray(crop.convert("L")).astype(np.uint16)])
+
+
+def turned_by(path: Path, clockwise_deg: int) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(np.rot90(np.asarray(Image.open(path).convert("RGB")), -clockwise_deg // 90))
+
+
+def test_upside_down_faces_are_not_certain(recognizer: Recognizer, examples: Path) -> None:
+    found = [face for path in sorted(examples.glob("*.jpg")) for face in recognizer.recognize(turned_by(path, 180))]
+    assert len(found) >= 2
+    assert all(face.uncertain for face in found)
+    assert "face not upright" in {face.reason for face in found}
+
+
+@pytest.mark.parametrize("name", ["astronaut.jpg", "grace_hopper.jpg", "group.jpg"])
+def test_with_rotations_a_turned_picture_gives_what_the_upright_one_does(name: str, examples: Path) -> None:
+    recognizer = Recognizer(threads=1, rotations=(90, 180, 270))
+    upright = recognizer.recognize(examples / name)
+    assert {face.rotation_deg for face in upright} == {0}
+    assert tuple(upright) == tuple(Recognizer(threads=1).recognize(examples / name))
+    for clockwise_deg in (90, 180, 270):
+        found = recognizer.recognize(turned_by(examples / name, clockwise_deg))
+        assert {face.rotation_deg for face in found} == {clockwise_deg}
+        assert {face.prediction for face in found} == {face.prediction for face in upright}
+        assert [face.box.left for face in found] == sorted(face.box.left for face in found)
+
+
+def test_with_rotations_crops_are_turned_the_right_way_up(crop: Image.Image) -> None:
+    recognizer = Recognizer(threads=1, rotations=(180, 90))
+    assert recognizer.rotations == (0, 90, 180)
+    (upright,) = recognizer.classify([crop])
+    assert upright == Recognizer(threads=1).classify([crop])[0]
+    assert recognizer.classify([crop.rotate(-90, expand=True), crop.rotate(180)]) == (upright, upright)
+    (last,) = recognizer.classify([crop.rotate(90, expand=True)])  # turned clockwise by 270°, which is not tried
+    assert last != upright
+    assert recognizer.classify(nothing()) == Recognizer(threads=1).classify(nothing())
+    assert pickle.loads(pickle.dumps(recognizer)).rotations == (0, 90, 180)  # noqa: S301  made here

@@ -19,6 +19,7 @@ from mien.results import (
     SMALL_FACE_PX,
     Box,
     Detection,
+    Doubt,
     Face,
     Landmarks,
     OtherExpression,
@@ -51,6 +52,7 @@ def test_a_face_as_a_dict_has_everything_rounded() -> None:
         },
         "detection_score": 0.9877,
         "small": False,
+        "rotation_deg": 0,
         "track_id": None,
         "expression": "surprise",
         "confidence": 0.7123,
@@ -157,6 +159,8 @@ def test_reprs_are_short() -> None:
 def test_reasons() -> None:
     assert SURPRISED.reason is None
     assert replace(SURPRISED, uncertain=True).reason == "low confidence"
+    assert SURPRISED.doubted(Doubt.NO_FACE).reason == "no face seen"
+    assert ANGRY.doubted(Doubt.NOT_UPRIGHT).reason == "face not upright"
     assert ANGRY.reason == "probably none of the four: angry 77 %"
     assert Face(BOX, None, 1.0, ANGRY).reason == ANGRY.reason
     of_one = Prediction(("bored",), (1.0,), uncertain=True, support=0.1, other=OtherExpression("angry", 0.5))
@@ -303,3 +307,14 @@ def test_anything_of_ours_has_a_form_in_json() -> None:
 def test_what_has_no_form_in_json_is_said(value: object) -> None:
     with pytest.raises(TypeError, match="has no form in JSON"):
         to_jsonable([value])
+
+
+@pytest.mark.parametrize("doubt", list(Doubt))
+def test_a_doubt_makes_an_answer_uncertain_and_survives_json(doubt: Doubt) -> None:
+    doubted = ANGRY.doubted(doubt)
+    assert (doubted.uncertain, doubted.doubt, doubted.other) == (True, doubt, None)
+    assert doubted.probabilities == ANGRY.probabilities
+    turned = Face(BOX, None, 1.0, doubted, rotation_deg=90)
+    back = Face.from_dict(json.loads(json.dumps(turned.to_dict())))
+    assert (back.prediction.doubt, back.reason, back.rotation_deg) == (doubt, doubt.value, 90)
+    assert back.to_dict() == turned.to_dict()

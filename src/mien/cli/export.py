@@ -1,5 +1,6 @@
 """`mien export`: from a training run to model packages with their cards."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,10 +9,26 @@ import typer
 if TYPE_CHECKING:
     from mien.data.labelled_faces import LabelledFaces
     from mien.export.pipeline import Export
+    from mien.preprocess import Framing
+
+
+class Alignment(StrEnum):
+    """How the crop of a face lies in its photo."""
+
+    UPRIGHT = "upright"
+    BOX = "box"
+    FIVE_POINT = "five-point"
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of the training run.", show_default=False)],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of the training run; or a model file in fp32, to export it again.",
+            metavar="RUN",
+            show_default=False,
+        ),
+    ],
     *,
     output: Annotated[Path, typer.Option(help="The ONNX file to write; its card goes beside it.", show_default=False)],
     precision: Annotated[
@@ -25,6 +42,28 @@ def export(
     data: Annotated[
         Path, typer.Option(help="As for `mien train`; validation is calibrated on, train gives int8 its ranges.")
     ] = Path("data/fer2013"),
+    framing: Annotated[
+        Alignment | None,
+        typer.Option(
+            help="How faces in photos are cropped: upright, by the detector's box and turned level (for a run, the "
+            "default); box, not turned; five-point, by eyes, nose and mouth.",
+            show_default=False,
+        ),
+    ] = None,
+    framing_scale: Annotated[
+        float | None,
+        typer.Option(
+            help="Side of the crop in sides of the detector's box.", min=0.1, show_default="1.05, by five points 1"
+        ),
+    ] = None,
+    framing_shift: Annotated[
+        float | None,
+        typer.Option(help="How far the crop lies below the box, in sides of the crop.", show_default="0"),
+    ] = None,
+    data_license: Annotated[
+        str,
+        typer.Option(help="License of the pictures trained on, for the card; FER2013's is known.", show_default=False),
+    ] = "",
     failures: Annotated[
         Path | None,
         typer.Option(
@@ -44,25 +83,37 @@ def export(
     from mien.errors import MissingExtra
 
     try:
-        from mien.export.pipeline import check_places, export_all
+        from mien.export.output_paths import check_places
+        from mien.export.pipeline import ExportOptions, export_all
         from mien.export.quantize import precisions_named
-        from mien.train.config import TrainingConfig
-        from mien.train.run_record import run_facts
+        from mien.export.source import facts_of
     except ImportError as missing:
         raise MissingExtra.for_feature("exporting", "train", missing) from missing
     from mien.data.dataset import open_dataset
     from mien.data.split import Split
 
     precisions = precisions_named(precision or ["fp32"])
-    check_places(run, output, precisions, replace=force)
-    classes = TrainingConfig.model_validate(run_facts(run)["config"]).data.classes
-    dataset = open_dataset(data, classes)
+    check_places(source, output, precisions, replace=force)
+    dataset = open_dataset(data, facts_of(source).config["data"]["classes"])
     held_out = dataset.read(Split.VALIDATION)
     training = dataset.read(Split.TRAIN) if "int8" in precisions else None
-    for exported in export_all(run, held_out, output, precisions, training=training):
+    framed = _framing(framing, framing_scale, framing_shift)
+    options = ExportOptions(precisions=precisions, framing=framed, data_license=data_license)
+    for exported in export_all(source, held_out, output, options, training=training):
         _print(exported)
         if failures:
             _write_failures(exported, held_out, failures)
+
+
+def _framing(kind: Alignment | None, scale: float | None, shift_down: float | None) -> "Framing | None":
+    """The framing that was asked for; None where nothing was said of it."""
+    from mien.preprocess import Framing
+
+    if kind is None and scale is None and shift_down is None:
+        return None
+    if kind is Alignment.FIVE_POINT:
+        return Framing(scale or 1.0, shift_down or 0.0, kind="five-point")
+    return Framing(scale or 1.05, shift_down or 0.0, upright=kind is not Alignment.BOX)
 
 
 def _print(exported: "Export") -> None:

@@ -12,7 +12,14 @@ import typer
 
 from mien.cli.annotated_paths import STANDARD_INPUT, annotated_paths, make_copies_folder, without_copies
 from mien.cli.table import Table, printable
-from mien.errors import DetectorError, OutputError, PictureError, PictureTooLarge, choose_from
+from mien.errors import (
+    ArgumentError,
+    DetectorError,
+    OutputError,
+    PictureError,
+    PictureTooLarge,
+    choose_from,
+)
 from mien.files import identities, make_folder, output_file
 from mien.results import PictureResult
 from mien.writers import SUFFIXES, Format, Writer, format_of, open_writer, text_writer
@@ -81,6 +88,15 @@ def recognize(
             show_default="a 28th of the root of the picture's area",
         ),
     ] = None,
+    rotations: Annotated[
+        str | None,
+        typer.Option(
+            help="Also look at the pictures turned by these degrees: some of 90, 180 and 270 with commas between, or "
+            "all. For scans and photos that may lie on their side; each takes as long as the first look.",
+            metavar="DEGREES",
+            show_default="none",
+        ),
+    ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads to compute with.", show_default="ONNX Runtime's choice")
     ] = None,
@@ -105,7 +121,9 @@ def recognize(
         pictures = without_copies(pictures, paths, annotate)
     copies: Sequence[Path | None] = annotated_paths(pictures, annotate) if annotate else [None] * len(pictures)
     finder = _detector(detector, yunet_model=yunet_model, min_face=min_face, threads=threads)
-    recognizer = Recognizer(model, expressions=expressions, detector=finder, threads=threads)
+    recognizer = Recognizer(
+        model, expressions=expressions, detector=finder, threads=threads, rotations=_rotations(rotations)
+    )
     if annotate and pictures:
         make_copies_folder(annotate)  # here, since without it every copy would fail
     for error in errors:
@@ -213,6 +231,18 @@ def _detector(name: str, *, yunet_model: Path | None, min_face: float | None, th
         except DetectorError as error:
             raise DetectorError(f"--min-face: {error}") from error
     return name
+
+
+def _rotations(text: str | None) -> tuple[int, ...]:
+    """The degrees that an option names."""
+    from mien.detect.rotations import ROTATIONS
+
+    if text is None or text == "all":
+        return ROTATIONS if text else ()
+    words = [word.strip() for word in text.split(",")]
+    if not all(word in map(str, (0, *ROTATIONS)) for word in words):
+        raise ArgumentError(f"--rotations must be all or some of 90, 180 and 270 with commas between; got {text!r}")
+    return tuple(int(word) for word in words)
 
 
 def _found(paths: Sequence[str]) -> tuple[list[Path], list[PictureError]]:

@@ -10,16 +10,17 @@ from mien.errors import DetectorError, choose_from
 from mien.results import Box, Detection
 
 if TYPE_CHECKING:
+    from mien.detect.face_check import FaceCheck
     from mien.detect.mtcnn import Mtcnn
     from mien.detect.yunet import YuNet
 
-__all__ = ["DETECTORS", "Detector", "Mtcnn", "YuNet", "load_detector", "whole_picture"]
+__all__ = ["DETECTORS", "Detector", "FaceCheck", "Mtcnn", "YuNet", "load_detector", "whole_picture"]
 
 DETECTORS = ("mtcnn", "yunet", "none")
 """Names of detectors; the first is the default."""
 
 # On first use, so that naming a detector loads neither onnxruntime nor OpenCV.
-__getattr__, __dir__ = lazy_names(__name__, {"Mtcnn": "mtcnn", "YuNet": "yunet"})
+__getattr__, __dir__ = lazy_names(__name__, {"FaceCheck": "face_check", "Mtcnn": "mtcnn", "YuNet": "yunet"})
 
 
 class Detector(Protocol):

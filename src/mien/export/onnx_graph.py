@@ -2,9 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -14,21 +12,20 @@ from numpy.typing import NDArray
 from mien.errors import ModelError
 from mien.model.calibration import Logits
 from mien.model.metadata import METADATA_KEY, ModelMetadata
-from mien.train.config import TrainingConfig
 from mien.train.dataloaders import with_channels
 from mien.train.heads import HEADS
 from mien.train.module import ExpressionTraining
-from mien.train.run_record import preprocessing_of, refuse_unfinished
+from mien.train.run_record import RunRecord, refuse_unfinished
 from mien.train.trainer import CHECKPOINT
 
 OPSET = 18
 _BATCH = 256
 
 
-def trained_network(run: Path, facts: Mapping[str, Any]) -> ExpressionTraining:
+def trained_network(run: Path, record: RunRecord) -> ExpressionTraining:
     """The network of a finished run with its averaged weights, ready to answer; `ConfigError` if it is not finished."""
-    refuse_unfinished(run, facts)
-    module = ExpressionTraining(TrainingConfig.model_validate(facts["config"]), preprocessing_of(facts))
+    refuse_unfinished(run, record)
+    module = ExpressionTraining(record.config, record.input)
     module.load_weights(run / CHECKPOINT)
     return module.eval()
 

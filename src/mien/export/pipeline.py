@@ -1,118 +1,36 @@
-"""From a training run to model packages: ONNX files that describe themselves, checked against the network."""
+"""From a trained network to model files: ONNX that describes itself, checked against the network, with a card."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import onnx
 
 from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import LabelledFaces
-from mien.data.manifest import fingerprint
 from mien.data.split import Split
-from mien.errors import ConfigError, ModelError, OutputError
+from mien.errors import ConfigError
 from mien.evaluate.analysis import selective
 from mien.evaluate.analysis.examples import Example, surest_wrong
 from mien.evaluate.classifiers import MienClassifier
 from mien.evaluate.evaluation import EvaluationOptions, Result, evaluate
 from mien.evaluate.protocols import P1, P2, P3, P4
 from mien.export.calibrate import calibrated, calibration_part
-from mien.export.card import license_note, plots_folder, write_card
-from mien.export.onnx_graph import network_logits, opset_of, to_onnx, trained_network, write_model
+from mien.export.card import plots_folder, write_card
+from mien.export.onnx_graph import opset_of, write_model
+from mien.export.output_paths import places
 from mien.export.quantize import in_fp16, in_int8
+from mien.export.source import read_source
 from mien.export.verify import check_parity, parity
 from mien.model.calibration import Logits
-from mien.model.facts import (
-    Certainty,
-    ExportFacts,
-    Failure,
-    Manifest,
-    ModelMetrics,
-    Parity,
-    Precision,
-    ProtocolMetrics,
-    Start,
-    TrainingFacts,
-)
+from mien.model.facts import Certainty, ExportFacts, Failure, ModelMetrics, Parity, Precision, ProtocolMetrics
 from mien.model.metadata import ModelMetadata
 from mien.model.package import ExpressionModel, load_model
-from mien.model.records import from_jsonable
-from mien.preprocess import Preprocessing, fit_crops, model_input
-from mien.results import to_jsonable
+from mien.preprocess import Framing, Preprocessing, model_input
 from mien.stats import Estimate
 from mien.train.heads import ANSWERS, HEADS
-from mien.train.run_record import refuse_unfinished, run_facts, trained_by
-
-
-def stated(facts: Mapping[str, Any]) -> TrainingFacts:
-    """What a package says of the run that it was made of, by which it is known."""
-    starts = [{key: start[key] for key in ("after_epoch", "mien", "commit", "torch")} for start in facts["starts"]]
-    machines = [start["machine"] for start in facts["starts"]]
-    return TrainingFacts(
-        config=facts["config"],
-        data=from_jsonable(Manifest, facts["data"]),
-        sources=facts["learnt_from"],
-        epochs_done=facts["epochs_done"],
-        elapsed_s=facts["elapsed_s"],
-        starts=tuple(Start(**start, **machine) for start, machine in zip(starts, machines, strict=True)),
-    )
-
-
-def places(path: Path, precisions: Sequence[Precision]) -> dict[Precision, Path]:
-    """The file of each precision; raises `ConfigError` if `path` is not named *.onnx or no precision is given."""
-    if path.suffix != ".onnx":
-        raise ConfigError(f"the model file must be named *.onnx, since its card gets the same name; got {path}")
-    if not precisions:
-        raise ConfigError("no precision to export; give fp32, fp16 or int8")
-    plain = precisions[0] if len(set(precisions)) == 1 else "fp32"
-    return {p: path if p == plain else path.with_name(f"{path.stem}-{p}.onnx") for p in precisions}
-
-
-def check_places(run: Path, path: Path, precisions: Sequence[Precision], *, replace: bool = False) -> None:
-    """Checks before any long work that the packages of a run can be written.
-
-    Args:
-        run: The run's folder.
-        path: As for `mien.export.pipeline.export_all`; its folder is made later if it does not exist.
-        precisions: Likewise.
-        replace: Whether what lies there may be of another run.
-
-    Raises:
-        ConfigError: If there is no finished run, or `path` has another ending than .onnx.
-        OutputError: If nothing can be written there, or what is there is to be kept.
-    """
-    facts = run_facts(run)
-    refuse_unfinished(run, facts)
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise OutputError(f"cannot write to {path}; name a file in a folder that you can write to")
-    for place in places(path, precisions).values():
-        card = place.with_suffix(".md")
-        plots = plots_folder(card)
-        blocked = [*(file for file in (place, card) if file.is_dir()), *([plots] if plots.is_file() else [])]
-        if blocked:
-            kind = "file" if blocked[0] == plots else "folder"
-            raise OutputError(f"cannot write to {place}: {blocked[0]} is a {kind}; remove it, or name another file")
-        taken = [file for file in (place, card) if file.exists()]
-        if taken and not replace and not _is_of(place, facts):
-            raise OutputError(f"{taken[0]} is there already and not of {run}; name another file, or add --force")
-
-
-def _is_of(place: Path, facts: Mapping[str, Any]) -> bool:
-    """Whether the package at `place` was made of the run with these facts, be it for another crop or licence."""
-    try:
-        found = load_model(place).metadata.training
-    except ModelError:
-        return False
-    return found is not None and _known_by(found) == _known_by(stated(facts))
-
-
-def _known_by(training: TrainingFacts) -> dict[str, Any]:
-    return {**to_jsonable(training), "config": trained_by(training.config)}
 
 
 def _split_of(held_out: LabelledFaces) -> str:
@@ -154,59 +72,66 @@ class Export:
     failures: tuple[Example, ...]
 
 
-def export(run: Path, held_out: LabelledFaces, path: Path) -> Export:
-    """Writes the model package of a finished run in fp32; arguments and errors as for `export_all`."""
-    return export_all(run, held_out, path, ("fp32",))[0]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportOptions:
+    """What is written, and what whoever exports says of it.
+
+    Attributes:
+        precisions: What to write, each once.
+        framing: Where the crop lies around a detected face. None for that of FER2013's crops, which are as wide as the
+            detector's box and turned level, or for that of the model file that is exported again.
+        data_license: License of the pictures trained on, for the card; FER2013's is known.
+    """
+
+    precisions: Sequence[Precision] = ("fp32",)
+    framing: Framing | None = None
+    data_license: str = ""
+
+
+def export(source: Path, held_out: LabelledFaces, path: Path, options: ExportOptions = ExportOptions()) -> Export:
+    """Writes one model file, in fp32 unless another precision is asked for; see `export_all`."""
+    return export_all(source, held_out, path, options)[0]
 
 
 def export_all(
-    run: Path,
+    source: Path,
     held_out: LabelledFaces,
     path: Path,
-    precisions: Sequence[Precision],
+    options: ExportOptions = ExportOptions(),
     *,
     training: LabelledFaces | None = None,
 ) -> tuple[Export, ...]:
-    """Writes the model packages of a finished run in one or more precisions: all that are asked for, or none.
+    """Writes the model files of a trained network in one or more precisions: all that are asked for, or none.
 
-    Packages that lie there are replaced; `mien.export.pipeline.check_places` tells beforehand.
+    Files that lie there are replaced; `mien.export.output_paths.check_places` tells beforehand.
 
     Args:
-        run: The run's folder.
+        source: The folder of a finished run; or a model file in float32, ending in .onnx, to export it again.
         held_out: Faces to calibrate on (the part that `calibration_part` chooses) and to measure on (all).
         path: The file to write; its stem becomes the model's name. Where several precisions are asked for, the files in
             fp16 and int8 have theirs at the end of the name: `base-int8.onnx` for `base.onnx`.
-        precisions: What to write, each once.
+        options: Precisions, framing, the data's license.
         training: Faces the network was trained on, from which int8 takes its ranges.
 
     Raises:
-        ConfigError: If there is no finished run in the folder, the held-out faces are not its own, the files cannot be
-            written, or int8 is asked for without `training`.
-        ModelError: If a file's answers differ from the network's by more than its precision allows.
+        ConfigError: If there is no finished run or model file in float32, the held-out faces are not its own, the files
+            cannot be written, or int8 is asked for without `training`.
+        ModelError: If a file's predictions differ from the network's by more than its precision allows.
     """
-    paths = places(path, precisions)
-    if "int8" in precisions and training is None:
+    paths = places(path, options.precisions)
+    if "int8" in options.precisions and training is None:
         raise ConfigError("int8 needs faces that the network was trained on to take its ranges from; none are given")
     ranges = None if training is None else _range_faces(training, held_out)
-    facts = run_facts(run)
-    network = trained_network(run, facts)
-    if fingerprint(held_out) != facts["data"]["held_out_sha256"]:
-        raise ConfigError(
-            f"the held-out faces are not those that {run} was watched on; name the data it was trained on"
-        )
-    training_facts = stated(facts)
-    original = network_logits(network, fit_crops(held_out.crops, network.preprocessing))
-    network.network.merge()
-    graph = to_onnx(network)
+    network = read_source(source, held_out, options.framing, options.data_license)
     metadata = ModelMetadata(
         name=path.stem,
-        input=network.preprocessing,
+        input=network.input,
         heads={head.name: head.labels for head in HEADS},
         answers=ANSWERS,
-        license=license_note(training_facts.data, facts["config"]["network"], facts["config"]["data"]["licence"]),
+        license=network.license,
         selected_on=_split_of(held_out),
-        training=training_facts,
-        layers=network.network.layers(network.preprocessing.height),
+        training=network.training,
+        layers=network.layers,
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -214,10 +139,10 @@ def export_all(
         with TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
             drafts = [
                 _export(
-                    _in_precision(graph, precision, ranges, metadata.input),
-                    replace(metadata, name=place.stem, export=_stated(graph, precision, ranges)),
+                    _in_precision(network.graph, precision, ranges, metadata.input),
+                    replace(metadata, name=place.stem, export=_stated(network.graph, precision, ranges)),
                     held_out,
-                    original,
+                    network.logits,
                     Path(folder) / place.name,
                 )
                 for precision, place in paths.items()

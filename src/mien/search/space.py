@@ -19,7 +19,6 @@ _NOT_SEARCHED = {
     "seed": "the best of many seeds is luck",
     "epochs": "all trials must have the same; set `epochs` of the search",
     "early_stop": "the pruner decides when a trial ends",
-    "framing": "it does not touch training",
     "data": "it says what the data are",
 }
 

@@ -24,7 +24,7 @@ from mien.train.config import FACE_PX, LossConfig
 from mien.train.dataloaders import fitted, stacked
 from mien.train.heads import ANSWERS as HEAD_ANSWERS
 from mien.train.heads import HEADS
-from mien.train.run_record import run_facts
+from mien.train.run_record import read_record
 
 PREDICTIONS, RESULT = "predictions.npz", "result.json"
 PROTOCOLS = (P1, P2, P3, P4)
@@ -59,8 +59,8 @@ def keep_predictions(run: Path, faces: LabelledFaces) -> None:
     Raises:
         MienError: If a prediction is NaN or infinite.
     """
-    facts = run_facts(run)
-    module = trained_network(run, facts)
+    record = read_record(run)
+    module = trained_network(run, record)
     logits = network_logits(module, stacked(fitted(faces, module.network.channels)))
     if not all(np.isfinite(values).all() for values in logits.values()):
         raise MienError("the trained network predicts NaN or infinite values; lower optimizer.peak_learning_rate")
@@ -69,9 +69,9 @@ def keep_predictions(run: Path, faces: LabelledFaces) -> None:
     result = RunResult(
         weights=total_weights(layers),
         multiply_adds=total_multiply_adds(layers),
-        elapsed_s=facts["elapsed_s"],
-        commit=", ".join(dict.fromkeys(start["commit"] for start in facts["starts"] if start["commit"])) or None,
-        origins=facts["learnt_from"],
+        elapsed_s=record.elapsed_s,
+        commit=record.commits,
+        origins=record.sources,
     )
     content = BytesIO()
     np.savez_compressed(content, fer7=logits[FER7.name], ferplus8=logits[FERPLUS8.name])

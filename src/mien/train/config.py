@@ -240,31 +240,15 @@ class EarlyStopConfig(Strict):
     patience: int = Field(default=0, ge=0)
 
 
-class FramingConfig(Strict):
-    """Where the crop lies around a detected face; see `mien.preprocess.Framing`. It does not touch training.
-
-    Attributes:
-        scale: Side of the crop divided by the mean of the detected box's width and height.
-        shift_down: How far its center lies below that of the box, in sides of the crop.
-        upright: Whether the face is turned until its eyes are level.
-    """
-
-    scale: float = Field(default=1.05, gt=0)
-    shift_down: float = 0.0
-    upright: bool = True
-
-
 class DataConfig(Strict):
     """What must be known of a data set beside its files; see docs/data.md.
 
     Attributes:
         name: For the model card; the folder's or file's name if left out.
-        licence: Of the pictures, for the model card.
         classes: FER2013's label for each class name of the data's own, or `""` to leave the class out.
     """
 
     name: str = ""
-    licence: str = ""
     classes: dict[str, str] = Field(default={})
 
     @field_validator("classes")
@@ -292,7 +276,6 @@ class TrainingConfig(Strict):
         progressive: Smaller pictures in the first epochs.
         optimizer: How the weights are changed.
         early_stop: When a run ends before its last epoch.
-        framing: Where photos are cropped around a detected face.
         data: What must be known of a data set beside its files.
     """
 
@@ -308,7 +291,6 @@ class TrainingConfig(Strict):
     progressive: ProgressiveConfig = ProgressiveConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     early_stop: EarlyStopConfig = EarlyStopConfig()
-    framing: FramingConfig = FramingConfig()
     data: DataConfig = DataConfig()
 
     @model_validator(mode="after")

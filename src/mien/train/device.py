@@ -1,8 +1,8 @@
 """What a training runs on: its device, the processes that torchrun started, and the precision that is fast there."""
 
 import os
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
@@ -73,7 +73,3 @@ class Machine:
             # Every processor with AMX has it, too. Without it bfloat16 is emulated, and slow.
             fast = torch.cpu._is_avx512_bf16_supported()
         return "bf16-mixed" if fast else "32-true"
-
-    def to_dict(self) -> dict[str, Any]:
-        """What is true for all processes alike."""
-        return {name: value for name, value in asdict(self).items() if name != "rank"}

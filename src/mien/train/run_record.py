@@ -1,12 +1,11 @@
 """What a run says of itself in `run.json`: configuration, data, machine, and how far it got."""
 
 import json
-import re
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,15 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from mien._version import __version__
-from mien.data.class_mapping import listed
-from mien.data.labelled_faces import LabelledFaces
-from mien.data.manifest import manifest
 from mien.errors import ConfigError, first_line
 from mien.files import replace_file
-from mien.model.facts import LeftOut
-from mien.preprocess import Framing, Preprocessing
+from mien.model.facts import Manifest, Start, TrainingFacts
+from mien.model.records import from_jsonable
+from mien.preprocess import Preprocessing
+from mien.results import to_jsonable
+from mien.settings import refuse_changes
 from mien.train.config import TrainingConfig, is_published
-from mien.train.dataloaders import fitted, stacked
-from mien.train.device import Machine
+from mien.train.device import Machine, Precision
 from mien.train.distillation import checksums
 from mien.train.trainer import CHECKPOINT, Reached, read_checkpoint
 
@@ -45,7 +43,7 @@ def alone_in(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
-        raise ConfigError(f"cannot make the folder {folder}: {fault.strerror}; name another with --output") from fault
+        raise ConfigError(f"cannot make the folder {folder}: {fault.strerror}; name another") from fault
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)
@@ -76,47 +74,109 @@ def _git(*arguments: str) -> str | None:
         return None
 
 
-FACTS = "run.json"
-_KEYS = frozenset(
-    ("mien", "commit", "torch", "config", "pixels", "data", "epochs_done", "accuracy", "started_s", "elapsed_s")
-)
-
-_CHECKSUM = re.compile('"[0-9a-f]{64}"')
-_FIXED = ("data", "pixels", "learnt_from")
-_NOT_OF_TRAINING = ("framing.", "data.licence")
-_OF_A_START = ("mien", "commit", "torch", "machine")
+RECORD = "run.json"
 
 
-def new_facts(
-    training: LabelledFaces, held_out: LabelledFaces, left_out: LeftOut, config: TrainingConfig, machine: Machine
-) -> dict[str, Any]:
-    """Everything about a run but its weights, as it stands before the first epoch."""
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What a run says of itself, but its weights.
+
+    Attributes:
+        config: Everything that decides its result, beside the data.
+        input: What its network's input is made of; the framing is for the export to say.
+        data: What it is trained and watched on.
+        sources: SHA-256 of each model whose predictions it learns from and of the weights it starts from, by the names
+            that the configuration has.
+        starts: Each start of it, the first one first.
+        precision: What it computes with.
+        started_s: When the last start was, in seconds since 1970.
+        epochs_done: Epochs trained.
+        stopped_early: Whether it was ended before its last epoch, by its own rule or whoever watched it.
+        accuracy: Share right on the held-out faces by protocol, after the last of these.
+        elapsed_s: Seconds by the clock that they took.
+    """
+
+    config: TrainingConfig
+    input: Preprocessing
+    data: Manifest
+    sources: Mapping[str, str]
+    starts: tuple[Start, ...]
+    precision: Precision
+    started_s: float
+    epochs_done: int = 0
+    stopped_early: bool = False
+    accuracy: Mapping[str, float] = field(default_factory=dict)
+    elapsed_s: float = 0.0
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has trained all its epochs, or was stopped early."""
+        return self.stopped_early or self.epochs_done >= self.config.epochs
+
+    @property
+    def commits(self) -> str | None:
+        """The commits of the source that trained it, with commas between; None if none is known."""
+        return ", ".join(dict.fromkeys(start.commit for start in self.starts if start.commit)) or None
+
+    @property
+    def facts(self) -> TrainingFacts:
+        """What a model file says of the run that it was made of, by which it is known."""
+        return TrainingFacts(
+            config=self.config.model_dump(mode="json"),
+            data=self.data,
+            sources=self.sources,
+            epochs_done=self.epochs_done,
+            elapsed_s=self.elapsed_s,
+            starts=self.starts,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, strings, lists and dicts, ready for JSON."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        table: dict[str, Any] = to_jsonable(values | {"config": self.config.model_dump(mode="json")})
+        return table
+
+
+def new_record(config: TrainingConfig, crops: NDArray[np.uint8], data: Manifest, machine: Machine) -> RunRecord:
+    """A run as it stands before the first epoch.
+
+    Args:
+        config: Everything that decides its result.
+        crops: The faces to learn from, uint8 of shape (N, H, W) or (N, H, W, 3).
+        data: What it is trained and watched on.
+        machine: What it trains on.
+    """
     # A published network scales its input itself, as it was when others trained it.
-    pixels = stacked(fitted(training, config.network.channels))
-    mean, std = (0.0, 255.0) if is_published(config.network.family) else _mean_and_std(pixels)
-    start = {
-        "mien": __version__,
-        "commit": source_commit(),
-        "torch": torch.__version__,
-        "machine": machine.to_dict(),
-    }
-    return {
-        **start,
-        "starts": [{"after_epoch": 0, **start}],
-        "config": config.model_dump(mode="json"),
-        "pixels": {"size_px": pixels.shape[1], "mean": round(mean, 2), "std": round(std, 2)},
-        "data": asdict(manifest(training, held_out, left_out)),
-        "learnt_from": checksums(config),
-        "epochs_done": 0,
-        "stopped_early": False,
-        "accuracy": {},
-        "precision": machine.precision(config.precision),
-        "started_s": time.time(),
-        "elapsed_s": 0.0,
-    }
+    mean, std = (0.0, 255.0) if is_published(config.network.family) else _mean_and_std(crops)
+    channels = config.network.channels
+    return RunRecord(
+        config=config,
+        input=Preprocessing(
+            height=crops.shape[1],
+            width=crops.shape[2],
+            channels="gray" if channels == 1 else "rgb",
+            mean=(round(mean, 2),) * channels,
+            std=(round(std, 2),) * channels,
+        ),
+        data=data,
+        sources=checksums(config),
+        starts=(
+            Start(
+                after_epoch=0,
+                mien=__version__,
+                commit=source_commit(),
+                torch=torch.__version__,
+                device=machine.device,
+                processes=machine.processes,
+                nodes=machine.nodes,
+            ),
+        ),
+        precision=machine.precision(config.precision),
+        started_s=time.time(),
+    )
 
 
-def resumed_facts(stored: Mapping[str, Any], new: Mapping[str, Any], checkpoint: Path) -> dict[str, Any]:
+def resumed(stored: RunRecord, new: RunRecord, checkpoint: Path) -> RunRecord:
     """What a run that goes on says of itself.
 
     Args:
@@ -129,117 +189,54 @@ def resumed_facts(stored: Mapping[str, Any], new: Mapping[str, Any], checkpoint:
     """
     reached = read_checkpoint(checkpoint)["callbacks"].get(Reached.__name__)
     if reached is None:
-        raise ConfigError(f"{checkpoint} is not of mien, or of an earlier version of it; train again in another folder")
-    first = {key: stored.get(key) for key in _OF_A_START}
-    # A run from before there was this list says of one start, its last, what that was, and not where it began.
-    starts = stored.get("starts", [{"after_epoch": None, **first}])
+        raise ConfigError(f"{checkpoint} does not say how many epochs are done; train again in another folder")
     # A run that was killed has not written how long it took; its work ends with its last checkpoint.
-    last_leg_s = max(0.0, checkpoint.stat().st_mtime - stored["started_s"])
-    return {
-        **new,
-        **first,
-        "starts": [*starts, *({**start, "after_epoch": reached["epochs"]} for start in new["starts"])],
-        "epochs_done": reached["epochs"],
-        "accuracy": reached["accuracy"],
-        # A run from before the machine could choose has its precision in the configuration alone.
-        "precision": stored.get("precision", stored["config"]["precision"]),
-        "elapsed_s": stored["elapsed_s"] + last_leg_s,
-    }
-
-
-def run_facts(folder: Path) -> dict[str, Any]:
-    """What `run.json` of a run says; raises `ConfigError` if there is none."""
-    try:
-        facts: dict[str, Any] = json.loads((folder / FACTS).read_text("utf-8"))
-        TrainingConfig.model_validate(facts["config"])
-        missing = _KEYS - facts.keys()
-    except (OSError, ValueError, KeyError, TypeError) as fault:
-        raise ConfigError(f"{folder} holds no training run ({first_line(fault)}); make one with: mien train") from fault
-    if missing:
-        raise ConfigError(f"{folder / FACTS} lacks {', '.join(sorted(missing))}; train again with: mien train")
-    return facts
-
-
-def preprocessing_of(facts: Mapping[str, Any]) -> Preprocessing:
-    """The preprocessing that a run's facts state; the framing is the configuration's."""
-    pixels, channels = facts["pixels"], facts["config"]["network"].get("channels", 1)
-    return Preprocessing(
-        height=pixels["size_px"],
-        width=pixels["size_px"],
-        channels="gray" if channels == 1 else "rgb",
-        mean=(pixels["mean"],) * channels,
-        std=(pixels["std"],) * channels,
-        framing=Framing(**facts["config"]["framing"]),
+    last_leg_s = max(0.0, checkpoint.stat().st_mtime - stored.started_s)
+    return replace(
+        new,
+        starts=(*stored.starts, *(replace(start, after_epoch=reached["epochs"]) for start in new.starts)),
+        epochs_done=reached["epochs"],
+        accuracy=reached["accuracy"],
+        precision=stored.precision,
+        elapsed_s=stored.elapsed_s + last_leg_s,
     )
 
 
-def is_finished(facts: Mapping[str, Any]) -> bool:
-    """Whether a run has trained all its epochs, or was stopped early by its own rule."""
-    stopped: bool = facts.get("stopped_early", False)  # unknown to runs made before there was such a rule
-    return stopped or bool(facts["epochs_done"] >= facts["config"]["epochs"])
+def read_record(folder: Path) -> RunRecord:
+    """What `run.json` of a run says; raises `ConfigError` if there is none, or it is damaged."""
+    try:
+        table = dict(json.loads((folder / RECORD).read_text("utf-8")))
+        return from_jsonable(RunRecord, table | {"config": TrainingConfig.model_validate(table["config"])})
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        raise ConfigError(f"{folder} holds no training run ({first_line(fault)}); make one with: mien train") from fault
 
 
-def refuse_unfinished(folder: Path, facts: Mapping[str, Any]) -> None:
+def write_record(folder: Path, record: RunRecord) -> None:
+    """Writes `run.json`; what was there before stays until the new is complete."""
+    replace_file(folder / RECORD, json.dumps(record.to_dict(), indent=2) + "\n")
+
+
+def refuse_unfinished(folder: Path, record: RunRecord) -> None:
     """Raises `ConfigError`, saying how to go on, if the run in `folder` is not finished."""
-    if is_finished(facts):
+    if record.finished:
         return
     if (folder / CHECKPOINT).exists():
-        raise ConfigError(f"the run in {folder} is not finished; go on with it: the same mien train with --resume")
-    raise ConfigError(f"the run in {folder} has not finished an epoch; start it again: mien train without --resume")
+        raise ConfigError(f"the run in {folder} is not finished; resume it first")
+    raise ConfigError(f"the run in {folder} has not finished an epoch; start it again")
 
 
-def refuse_changes(folder: Path, stored: dict[str, Any], facts: dict[str, Any]) -> None:
-    """Raises `ConfigError`, naming each change, if the run in `folder` was trained otherwise than `facts` say."""
-    before = trained_by(TrainingConfig.model_validate(stored["config"]).model_dump(mode="json"))
-    now = trained_by(facts["config"])
-    for part in _FIXED:
-        after = _by_key(facts[part], part)
-        # Facts that an earlier version did not write yet have not changed.
-        known = _by_key(stored.get(part, {}), part)
-        before |= known
-        now |= {key: value for key, value in after.items() if key in known}
-    changes = [
-        f"{key} was {_shown(before, key)}, is now {_shown(now, key)}"
-        for key in dict.fromkeys((*before, *now))
-        if before.get(key) != now.get(key)
-    ]
-    if changes:
-        raise ConfigError(
-            f"cannot resume {folder}: {listed(changes)}. Put back what it was, or train into another folder"
-        )
-
-
-def trained_by(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a configuration touches the training, by dotted key: all but the framing and the data's licence."""
-    return {key: value for key, value in _by_key(config).items() if not key.startswith(_NOT_OF_TRAINING)}
-
-
-def exported_by(stored: Mapping[str, Any], config: TrainingConfig) -> dict[str, Any]:
-    """A finished run's facts with what of `config` does not touch training, which its exports take from there."""
-    now = config.model_dump(mode="json")
-    data = {**stored["config"].get("data", {}), "licence": now["data"]["licence"]}
-    return {**stored, "config": {**stored["config"], "framing": now["framing"], "data": data}}
-
-
-def write_facts(folder: Path, facts: dict[str, Any]) -> None:
-    """Writes `run.json`; what was there before stays until the new is complete."""
-    replace_file(folder / FACTS, json.dumps(facts, indent=2) + "\n")
-
-
-def _by_key(table: Mapping[str, Any], section: str = "") -> dict[str, Any]:
-    """The values of nested tables by dotted key."""
-    values: dict[str, Any] = {}
-    for name, value in table.items():
-        key = f"{section}.{name}" if section else name
-        values |= _by_key(value, key) if isinstance(value, dict) else {key: value}
-    return values
-
-
-def _shown(values: Mapping[str, Any], key: str) -> str:
-    if key not in values:
-        return "not set"
-    text = json.dumps(values[key], ensure_ascii=False)
-    return f"{text[1:13]}…" if _CHECKSUM.fullmatch(text) else text
+def refuse_other_training(folder: Path, stored: RunRecord, new: RunRecord) -> None:
+    """Raises `ConfigError`, naming each change, if the run in `folder` was trained otherwise than `new` says."""
+    before, now = (
+        {
+            **record["config"],
+            "input": record["input"],
+            "data": record["config"]["data"] | record["data"],
+            "sources": record["sources"],
+        }
+        for record in (stored.to_dict(), new.to_dict())
+    )
+    refuse_changes(str(folder), before, now, remedy="Put back what it was, or train into another folder")
 
 
 def _mean_and_std(pixels: NDArray[np.uint8]) -> tuple[float, float]:

@@ -98,11 +98,12 @@ def make_trainer(
     folder: Path,
     machine: Machine,
     precision: Precision,
-    *,
     callbacks: Sequence[Callback],
-    quiet: bool,
 ) -> Trainer:
-    """A trainer for the processes of `machine`, with `callbacks` beside those that it always has."""
+    """A trainer for the processes of `machine`, with `callbacks` beside those that it always has.
+
+    It has no progress bar unless `Progress` is among them.
+    """
     callbacks = [
         _Averaging(config.optimizer.averaging_decay, machine.device),
         ModelCheckpoint(folder, filename=Path(CHECKPOINT).stem, enable_version_counter=False),
@@ -111,8 +112,6 @@ def make_trainer(
     ]
     if config.early_stop.patience:
         callbacks.append(_EarlyStop(config.early_stop))
-    if not quiet:
-        callbacks.append(Progress())
     log = _next_log(folder)
     return Trainer(
         accelerator=machine.device,
@@ -130,7 +129,7 @@ def make_trainer(
         ],
         log_every_n_steps=1,
         num_sanity_val_steps=0,
-        enable_progress_bar=not quiet,
+        enable_progress_bar=any(isinstance(callback, Progress) for callback in callbacks),
         enable_model_summary=False,
         gradient_clip_val=5.0,
         # Where an operation has no deterministic form, torch takes the other one and says so.

@@ -31,8 +31,9 @@ class FakeRecognizer:
         expressions: str | None = None,
         detector: Any = "mtcnn",
         threads: int | None = None,
+        rotations: tuple[int, ...] = (),
     ) -> None:
-        self.detector, self.threads = detector, threads
+        self.detector, self.threads, self.rotations = detector, threads, rotations
         FAKES.append(self)
         if model == "nosuch":
             raise UnknownModel("no model 'nosuch'; choose from base")
@@ -146,7 +147,15 @@ def test_the_smallest_face_is_handed_on(run: Run, tmp_path: Path) -> None:
     assert run("a.png", "--min-face", "40", "--threads", "1").status == 0
     assert (repr(FAKES[-1].detector), FAKES[-1].threads) == ("Mtcnn(min_face_px=40)", 1)
     assert run("a.png", "--detector", "none").status == 0
-    assert FAKES[-1].detector == "none"
+    assert (FAKES[-1].detector, FAKES[-1].rotations) == ("none", ())
+
+
+@pytest.mark.parametrize(
+    ("given", "rotations"), [("all", (90, 180, 270)), ("180", (180,)), ("270, 90", (270, 90)), ("0", (0,))]
+)
+def test_rotations_are_handed_on(given: str, rotations: tuple[int, ...], run: Run, tmp_path: Path) -> None:
+    assert run(picture(tmp_path / "a.png"), "--rotations", given).status == 0
+    assert FAKES[-1].rotations == rotations
 
 
 @pytest.mark.parametrize(
@@ -154,6 +163,8 @@ def test_the_smallest_face_is_handed_on(run: Run, tmp_path: Path) -> None:
     [
         (["--min-face", "7"], "--min-face: min_face_px must be 20 or more; got 7"),
         (["--min-face", "40", "--detector", "none"], "--min-face is for --detector mtcnn; got --detector none"),
+        (["--rotations", "45"], "--rotations must be all or some of 90, 180 and 270 with commas between; got '45'"),
+        (["--rotations", ""], "--rotations must be all or some of 90, 180 and 270 with commas between; got ''"),
         (["--yunet-model", "x.onnx"], "--yunet-model is for --detector yunet; got --detector mtcnn"),
         (["--detector", "yunet"], "the detector 'yunet' needs a model file that you have; name it with --yunet-model"),
         (["--detector", "yunet", "--yunet-model", "x.onnx"], "cannot read the YuNet model x.onnx: No such file"),

@@ -1,5 +1,5 @@
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +166,11 @@ def test_plain_results_are_of_single_faces_on_all_images() -> None:
         "val", (RESULT, replace(RESULT, flip_averaged=True), replace(RESULT, without_duplicates=True))
     )
     assert metrics.plain == (RESULT,)
+
+
+def test_the_smallest_file_of_the_page_on_model_files_is_read() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "reference" / "model-file.md").read_text("utf-8")
+    metadata = parse_metadata(page.split("```json")[1].split("```")[0], Path("mine.onnx"))
+    assert (metadata.default_answer, metadata.answer("moods").labels) == ("moods", ("laughing", "puzzled", "asleep"))
+    stated = {field.name for field in fields(ModelMetadata)} | {"format_version"}
+    assert stated == {row.split("`")[1].split(".")[0] for row in page.splitlines() if row.startswith("| `")}

@@ -63,7 +63,7 @@ def test_other_faults_of_a_checkpoint_are_not_hidden(tmp_path: Path, monkeypatch
 def test_no_start_takes_the_log_of_another(tmp_path: Path) -> None:
     for name in ("logs-2", "logs-10", "logs-old"):  # the first was deleted
         (tmp_path / name).mkdir()
-    trainer = make_trainer(TrainingConfig(), tmp_path, Machine(), "32-true", callbacks=[], quiet=True)
+    trainer = make_trainer(TrainingConfig(), tmp_path, Machine(), "32-true", callbacks=[])
     assert [Path(logger.log_dir).name for logger in trainer.loggers] == ["logs-11", "logs-11"]
 
 
