@@ -1,4 +1,4 @@
-"""Every way in gives the same pixels of the same picture: files, bytes, streams, folders of data sets, Parquet files."""
+"""Every way in gives the same pixels: files, bytes, streams, arrays, folders of data sets, Parquet files."""
 
 import io
 from pathlib import Path
