@@ -37,7 +37,7 @@ _LOG = re.compile(r"logs-(\d+)")
 _PROTOCOL = re.compile(r"(nll_)?P\d")
 
 
-class Reached(Callback):
+class EpochRecord(Callback):
     """What the last finished epoch gave; it is saved with the weights, so that both are of the same epoch.
 
     Args:
@@ -79,7 +79,7 @@ class Reached(Callback):
         self.epochs, self.accuracy = state_dict["epochs"], state_dict["accuracy"]
 
 
-class Watching(Callback):
+class EpochCallback(Callback):
     """Tells somebody what each epoch gave, who may end the run there."""
 
     def __init__(self, watch: Watch) -> None:

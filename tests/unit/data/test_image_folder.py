@@ -84,9 +84,9 @@ def test_own_names_synonyms_and_classes_left_out(folder: Path) -> None:
         picture(folder / split / "contempt" / "0.png")
     classes = {"joy": "happy", "contempt": ""}
     assert labels(folder, Split.TEST, classes) == ["happy", "sad", "neutral", "surprise"]
-    training, held_out = open_dataset(folder, classes, name="Faces of ours").read_for_training()
-    assert (len(training), len(held_out)) == (12, 8)
-    assert training.source == held_out.source == "Faces of ours"
+    training, validation = open_dataset(folder, classes, name="Faces of ours").read_for_training()
+    assert (len(training), len(validation)) == (12, 8)
+    assert training.source == validation.source == "Faces of ours"
 
 
 def test_fewer_than_four_classes_can_be_trained_on(folder: Path) -> None:
