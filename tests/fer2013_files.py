@@ -49,7 +49,13 @@ def csv_lines() -> list[str]:
 
 def ferplus_lines() -> list[str]:
     head = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
-    return [head, *(f"{usage},fer.png,{','.join(map(str, row))}" for usage, row in zip(USAGES, VOTES, strict=True))]
+    return [
+        head,
+        *(
+            f"{usage},fer{number:07}.png,{','.join(map(str, row))}"
+            for number, (usage, row) in enumerate(zip(USAGES, VOTES, strict=True))
+        ),
+    ]
 
 
 def write_csv(folder: Path, lines: list[str], ferplus: list[str] | None = None) -> Path:
