@@ -14,7 +14,7 @@ No speed but that of the check. Each kind of crop is given to the model alone an
 The photos are then turned by several angles, and it is counted in how many a face is found and how many of these
 answers are certain, without and with `rotations`. A face counts that covers the photo's middle.
 
-Figures and what follows from them: docs/decisions/0013-nothing-to-see.md.
+Figures and what follows from them: docs/decisions/0014-nothing-to-see.md.
 """
 
 import argparse

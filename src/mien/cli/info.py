@@ -151,11 +151,11 @@ def _print_model(model: dict[str, Any]) -> None:
         _line(f"  set {name}", ", ".join(answer.labels))
     _line("  license", metadata.license or "not stated")
     chosen = f", selected on {metadata.selected_on}" if metadata.selected_on else ""
-    for name, figure in _figures(metadata.metrics):
+    for name, figure in _metrics(metadata.metrics):
         _line(f"  {name}", figure + chosen)
 
 
-def _figures(metrics: "ModelMetrics | None") -> Iterator[tuple[str, str]]:
+def _metrics(metrics: "ModelMetrics | None") -> Iterator[tuple[str, str]]:
     """Accuracy by protocol, of single faces and on all images."""
     from mien.report.format import share_sign
 

@@ -2,7 +2,7 @@
 
 A network that tells expressions answers whatever it is shown, also a wall, noise or a face upside down, and often with
 much confidence. The detector's stages were trained on what is no face, too. Which score and thresholds, and what they
-cost, is in docs/decisions/0013-nothing-to-see.md.
+cost, is in docs/decisions/0014-nothing-to-see.md.
 """
 
 from collections.abc import Sequence

@@ -253,7 +253,7 @@ Protocols as in `docs/evaluation.md`, on {split}, without flip averaging, 95 % b
 {selected_on}**: hyperparameters were chosen and calibration was fitted there, so these figures flatter the model a
 little.
 
-{figures}
+{metrics}
 
 P1c are the default answers, `core4`, measured by FER2013's label; the other rows measure the answers meant for their
 truth (P1: `core4-fer2013`).
@@ -347,7 +347,7 @@ def card_text(metadata: ModelMetadata, sha256: str, size_mb: float) -> str:
         license=metadata.license,
         split=metrics.split,
         selected_on=metadata.selected_on,
-        figures=_figures(metrics.plain),
+        metrics=_metrics_table(metrics.plain),
         recall=_recall(metrics.plain),
         certainty=about_certainty(metrics.certainty, metadata.answers, f"{metadata.name}-card"),
         failures=about_failures(metrics.failures),
@@ -358,7 +358,7 @@ def card_text(metadata: ModelMetadata, sha256: str, size_mb: float) -> str:
     )
 
 
-def _figures(results: Sequence[ProtocolMetrics]) -> str:
+def _metrics_table(results: Sequence[ProtocolMetrics]) -> str:
     rows = [
         (
             f"{result.protocol} `{result.name}`",

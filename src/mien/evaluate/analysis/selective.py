@@ -128,10 +128,10 @@ class Answered:
     support: Floats
 
     @classmethod
-    def of(cls, probabilities: Floats, truth: NDArray[np.int64], support: Floats | None = None) -> "Answered":
+    def of(cls, probabilities: Floats, target: NDArray[np.int64], support: Floats | None = None) -> "Answered":
         """Of probabilities of shape (N, K) and class positions of shape (N,); by default ranked by confidence."""
         confidence = probabilities.max(axis=1)
-        right = probabilities.argmax(axis=1) == truth
+        right = probabilities.argmax(axis=1) == target
         return cls(confidence, right, confidence if support is None else support)
 
 
@@ -174,7 +174,7 @@ def certainty_of(said: Predictions, faces: LabelledFaces, protocol: Protocol) ->
     given, support = said.probabilities[name], said.support.get(name)
     supported = given.max(axis=1) if support is None else support
     return certainty(
-        Answered.of(given[counts], protocol.truth(faces)[counts], supported[counts]),
+        Answered.of(given[counts], protocol.target(faces)[counts], supported[counts]),
         threshold=said.thresholds.get(name),
         outside={label: supported[chosen] for label, chosen in outside_core(faces, protocol.expressions).items()},
     )
