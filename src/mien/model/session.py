@@ -3,6 +3,7 @@
 import ctypes
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from threading import Lock, Semaphore
 from typing import Any
@@ -109,6 +110,15 @@ class Session:
         if self._session is not None:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
             self._session = None
+
+
+def give_back_memory() -> None:
+    """Lets the C library give freed memory back to the system, of which it keeps some for each thread.
+
+    What Pillow takes for a large picture comes in parts that are small enough to be kept. Only glibc has this.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 _NO_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate memory", "pthread_create failed", "cannot allocate")
