@@ -172,7 +172,8 @@ def _inference_session(content: bytes, threads: int | None) -> Any:
     options.inter_op_num_threads = 1
     # Waiting threads would otherwise keep their processors busy, to the loss of everything else on the machine.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    # Without the fallback, which would try the same again and print about it on standard output.
+    return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
 
 
 @cache

@@ -81,3 +81,10 @@ def test_giving_memory_back_is_tried_and_no_more(monkeypatch: pytest.MonkeyPatch
     give_back_memory()
     monkeypatch.setattr("ctypes.CDLL", Mock(side_effect=OSError))
     give_back_memory()
+
+
+def test_nothing_is_printed_about_a_model_that_cannot_be_loaded(capfd: pytest.CaptureFixture[str]) -> None:
+    for content in (b"", b"words", read_shipped("mtcnn-pnet.onnx")[:5000]):
+        with pytest.raises(Exception, match=r"."):
+            new_session(content, threads=1)
+    assert capfd.readouterr() == ("", "")
