@@ -45,6 +45,18 @@ def measured(monkeypatch: pytest.MonkeyPatch, out: Path, name: str, *options: st
     return figures
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    options = ("--megapixels", "0.3", "--threads", "1", "2", "--forms", "jpeg", "array", "--min-face", "30")
+    figures = measured(monkeypatch, tmp_path / "memory.json", "memory", *options)
+    assert [(row["form"], row["threads"]) for row in figures["memory_mb"]] == [
+        (form, threads) for form in ("jpeg", "array") for threads in (1, 2)
+    ]
+    for row in figures["memory_mb"]:
+        assert 50 < row["loaded"] < 1000
+        assert row["after"] <= row["peak"] < 1000
+
+
 def test_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "results" / "model.json"
     figures = measured(monkeypatch, out, "model", "--threads", "1", "--batches", "1", "3", "--faces", "21")
