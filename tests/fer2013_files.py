@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from drawn_faces import drawn_faces
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -72,3 +73,15 @@ def assert_faces(faces: LabelledFaces, rows: list[int]) -> None:
     assert np.array_equal(faces.gray(), PIXELS[rows])
     assert faces.fer7.tolist() == [FER7.index(LABELS[row]) for row in rows]
     assert np.array_equal(faces.votes, VOTES[rows])
+
+
+def write_drawn_fer2013(folder: Path, *, training: int, public_test: int) -> Path:
+    """A folder with `fer2013.csv` and its votes, of drawn faces."""
+    lines, votes = ["emotion,pixels,Usage"], ferplus_lines()[:1]
+    for usage, faces in (("Training", drawn_faces(training, 0)), ("PublicTest", drawn_faces(public_test, 1))):
+        for face, label, row in zip(faces.gray(), faces.fer7, faces.votes, strict=True):
+            votes.append(f"{usage},fer{len(votes) - 1:07}.png,{','.join(map(str, row))}")
+            lines.append(f"{label},{' '.join(map(str, face.ravel()))},{usage}")
+    folder.mkdir(exist_ok=True)
+    write_csv(folder, lines, votes)
+    return folder

@@ -1,5 +1,6 @@
 """Files in the user's folders: checked before long work, written whole or not at all."""
 
+import errno
 import os
 import uuid
 from collections.abc import Iterable, Iterator
@@ -10,6 +11,13 @@ from typing import IO
 
 from mien.errors import OutputError
 
+_NO_SPACE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+
+
+def fault_and_remedy(error: OSError, otherwise: str) -> str:
+    """Why a file cannot be written and what to do: make space where that is what lacks, `otherwise` where it is not."""
+    return f"{error.strerror or error}; {'make space' if error.errno in _NO_SPACE else otherwise}"
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
@@ -19,7 +27,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     the same file, each its own draft. A link at `path` is replaced, not followed.
 
     Raises:
-        OSError: If it cannot be written; no draft is left.
+        OSError: If it cannot be written, with `path` as its file name where the system names none; no draft is left.
     """
     draft = path.with_name(f".mien-{uuid.uuid4().hex}.part")  # not longer than a name may be, whatever the path's
     try:
@@ -30,7 +38,18 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
         if path.exists():
             draft.chmod(S_IMODE(path.stat().st_mode))
         draft.replace(path)
+    except OSError as error:
+        if error.errno is not None and error.filename in (None, str(draft)):
+            error.filename = str(path)
+        raise
     finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def remove_drafts(folder: Path) -> None:
+    """Removes what a process that was killed has left of files it was writing; no other may be writing there."""
+    for draft in folder.glob(".mien-*.part"):
         with suppress(OSError):
             draft.unlink(missing_ok=True)
 
@@ -57,7 +76,8 @@ def output_file(path: Path) -> Iterator[IO[bytes]]:
     try:
         opened = path.open("wb") if is_device(path) else None
     except OSError as error:
-        raise OutputError(f"cannot write to {path}: {error.strerror}; name a file in a folder that exists") from error
+        remedy = fault_and_remedy(error, "name a file in a folder that exists")
+        raise OutputError(f"cannot write to {path}: {remedy}") from error
     with opened or whole_file(path.resolve()) as file:
         yield file
 
@@ -74,7 +94,8 @@ def write_text(path: Path, text: str) -> None:
         else:
             replace_file(path.resolve(), content)
     except OSError as error:
-        raise OutputError(f"cannot write to {path}: {error.strerror}; name a file in a folder that exists") from error
+        remedy = fault_and_remedy(error, "name a file in a folder that exists")
+        raise OutputError(f"cannot write to {path}: {remedy}") from error
 
 
 def check_outputs(outputs: Iterable[Path | None], *inputs: Path) -> None:
@@ -114,7 +135,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make the folder {folder}: {error.strerror}; name another one") from error
+        raise OutputError(f"cannot make the folder {folder}: {fault_and_remedy(error, 'name another one')}") from error
 
 
 def is_device(path: Path) -> bool:

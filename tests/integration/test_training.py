@@ -14,7 +14,7 @@ from made_runs import change_record
 from small_training import CONFIG, QUIET, RESUME
 
 from mien.data.labelled_faces import LabelledFaces
-from mien.errors import ConfigError, DataError
+from mien.errors import ConfigError, DataError, OutputError
 from mien.export.pipeline import export
 from mien.model.package import load_model
 from mien.train.config import DistillationConfig, ProgressiveConfig, TrainingConfig
@@ -201,7 +201,7 @@ def test_training_that_diverges_keeps_its_last_epoch_of_numbers(
 
 def test_run_where_no_folder_can_be(training: LabelledFaces, validation: LabelledFaces, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match="cannot make the folder"):
+    with pytest.raises(OutputError, match="cannot make the folder"):
         fit(training, validation, CONFIG, tmp_path / "file" / "run", QUIET)
 
 

@@ -4,7 +4,17 @@ from pathlib import Path
 import pytest
 
 from mien.errors import OutputError
-from mien.files import check_outputs, identities, make_folder, output_file, replace_file, whole_file, write_text
+from mien.files import (
+    check_outputs,
+    fault_and_remedy,
+    identities,
+    make_folder,
+    output_file,
+    remove_drafts,
+    replace_file,
+    whole_file,
+    write_text,
+)
 
 
 def test_replaces_a_file(tmp_path: Path) -> None:
@@ -21,10 +31,25 @@ def test_where_it_fails_what_was_there_stays_and_nothing_else(tmp_path: Path, mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("mien.files.os.fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match=r"No space left on device: '.*a\.txt'"):
         replace_file(tmp_path / "a.txt", b"second")
     assert (tmp_path / "a.txt").read_bytes() == b"first"
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_remedy_is_space_only_where_that_lacks() -> None:
+    assert fault_and_remedy(OSError(28, "No space left on device"), "name another") == (
+        "No space left on device; make space"
+    )
+    assert fault_and_remedy(OSError(13, "Permission denied"), "name another") == "Permission denied; name another"
+
+
+def test_drafts_that_a_kill_has_left_are_removed(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "a.txt"):
+        (draft,) = tmp_path.iterdir()
+        remove_drafts(tmp_path)
+        assert not draft.exists()
+        draft.touch()
 
 
 def test_who_may_read_a_file_stays(tmp_path: Path) -> None:
@@ -47,7 +72,7 @@ def test_what_was_there_stays_where_the_new_cannot_be_written(tmp_path: Path, mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OutputError, match=r"cannot write to .*No space left"):
+    with pytest.raises(OutputError, match=r"cannot write to .*No space left on device; make space$"):
         write_text(tmp_path / "a.md", "after")
     assert [(path.name, path.read_text("utf-8")) for path in tmp_path.iterdir()] == [("a.md", "before")]
 

@@ -69,13 +69,15 @@ def _options(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command and exits: 0 done, 1 a `MienError` or an `OSError`, 2 wrong usage, 130 interrupted.
 
-    For the whole process, it silences what Pillow says of damaged pictures, which would go between the command's lines.
+    For the whole process, it silences what Pillow says of damaged pictures and Matplotlib of its cache, which would go
+    between the command's lines.
 
     Args:
         arguments: What follows the command's name; None takes them from `sys.argv`.
     """
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # such as of a home that cannot be written to
     _replace_closed_streams()
     sys.stderr = cast(TextIO, BestEffort(sys.stderr))
     if sys.stdout is None:

@@ -101,13 +101,13 @@ def audit(
         audited = look(dataset, AuditOptions(splits, judge, on_step=status.update))
         status.update("Drawing")
         page = html_page(audited)
+    write_text(html, page)
+    if json_file:
+        write_text(json_file, json.dumps(audited.to_dict(), indent=1) + "\n")
     for name, reason in audited.absent.items():
         typer.echo(f"mien: {name} is not audited: {reason}", err=True)
     for finding in findings(audited):
         typer.echo(finding)
-    write_text(html, page)
-    if json_file:
-        write_text(json_file, json.dumps(audited.to_dict(), indent=1) + "\n")
     typer.echo(f"The page: {html}")
 
 

@@ -113,7 +113,6 @@ def evaluate(
         )
         status.update("Measuring")
         evaluation = measure(classifier, faces, options)
-    _print(evaluation)
     forms = {
         "json": lambda: json.dumps(evaluation.to_dict(), indent=2) + "\n",
         "markdown": lambda: markdown(evaluation),
@@ -122,6 +121,7 @@ def evaluate(
     for form, path in files.items():
         if path:
             write_text(path, forms[form]())
+    _print(evaluation)  # last: what is measured is in the files, whether or not this can be written
 
 
 def _model_and_data(given: Sequence[str], model: str | None) -> tuple[str, Path]:

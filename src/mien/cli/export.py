@@ -141,11 +141,13 @@ def _print(exported: "Export") -> None:
 def _write_failures(exported: "Export", validation: "LabelledFaces", folder: Path) -> None:
     from mien.errors import OutputError
     from mien.evaluate.analysis.examples import example_sheet
+    from mien.files import fault_and_remedy, make_folder, replace_file
 
     path = folder / f"{exported.path.stem}-failures.png"
+    make_folder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(example_sheet(exported.failures, validation))
+        replace_file(path, example_sheet(exported.failures, validation))
     except OSError as error:
-        raise OutputError(f"cannot write to {path}: {error.strerror}; name another folder with --failures") from error
+        remedy = fault_and_remedy(error, "name another folder with --failures")
+        raise OutputError(f"cannot write to {path}: {remedy}") from error
     typer.echo(f"  {path}: pictures of the data set, which are not yours to pass on")

@@ -98,7 +98,9 @@ def _records(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, str]]:
             if absent:
                 raise DataError(f"{path} has no column {', '.join(absent)}; its columns are {', '.join(present)}")
             yield from reader
-    except (OSError, UnicodeDecodeError, csv.Error) as fault:
+    except UnicodeDecodeError as fault:
+        raise DataError(f"{path} is not UTF-8 ({fault.reason} at byte {fault.start}); save it as UTF-8") from fault
+    except (OSError, csv.Error) as fault:
         raise DataError(f"{path} cannot be read as CSV: {fault}") from fault
 
 
@@ -158,7 +160,8 @@ _PARQUET_COLUMNS = ("row", "usage", "emotion", "image", *_VOTES)
 def read_parquet(path: Path, classes: Mapping[str, str]) -> LabelledFaces:
     """All faces of one Parquet file in the order of its rows, without those of classes left out; possibly none.
 
-    The columns are `row`, `usage`, `emotion`, `image` (the bytes of a picture file) and ten `ferplus_*` of votes.
+    The columns are `row`, `usage`, `emotion`, `image` (the bytes of a picture file, or a struct
+    with a field `bytes` of them) and ten `ferplus_*` of votes.
 
     Args:
         path: The file.
@@ -182,7 +185,7 @@ def read_parquet(path: Path, classes: Mapping[str, str]) -> LabelledFaces:
     names = _UsageNames(path)
     usages = [names.of(str(usage), row) for usage, row in zip(table["usage"].to_pylist(), rows.tolist(), strict=True)]
     return LabelledFaces(
-        crops=_decode(table["image"].to_pylist(), rows, path),
+        crops=_decode([_content(image) for image in table["image"].to_pylist()], rows, path),
         fer7=labels,
         votes=votes,
         rows=rows,
@@ -198,6 +201,11 @@ def _is_fer2013(usage: list[str], rows: NDArray[np.int64], votes: NDArray[np.int
     """
     in_place = [row in _ROWS_OF_USAGE.get(name, ()) for name, row in zip(usage, rows.tolist(), strict=True)]
     return len(rows) > 0 and all(in_place) and bool(np.median(votes.sum(axis=1)) == VOTERS)
+
+
+def _content(image: Any) -> Any:
+    """The bytes of a picture file: what is stored, or its field `bytes`, as libraries of data sets write pictures."""
+    return image["bytes"] if isinstance(image, dict) and "bytes" in image else image
 
 
 def _read_table(path: Path) -> "pa.Table":

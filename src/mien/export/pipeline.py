@@ -11,7 +11,7 @@ import onnx
 from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import LabelledFaces
 from mien.data.split import Split
-from mien.errors import ConfigError
+from mien.errors import ConfigError, OutputError
 from mien.evaluate.analysis import selective
 from mien.evaluate.analysis.examples import Example, surest_wrong
 from mien.evaluate.classifiers import MienClassifier
@@ -24,6 +24,7 @@ from mien.export.output_paths import places
 from mien.export.quantize import in_fp16, in_int8
 from mien.export.source import read_source
 from mien.export.verify import check_parity, parity
+from mien.files import fault_and_remedy
 from mien.model.calibration import Logits
 from mien.model.facts import Certainty, ExportFacts, Failure, ModelMetrics, Parity, Precision, ProtocolMetrics
 from mien.model.metadata import ModelMetadata
@@ -114,8 +115,9 @@ def export_all(
         training: Faces the network was trained on, from which int8 takes its ranges.
 
     Raises:
-        ConfigError: If there is no finished run or model file in float32, the held-out faces are not its own, the files
-            cannot be written, or int8 is asked for without `training`.
+        ConfigError: If there is no finished run or model file in float32, the held-out faces are not its own, or int8
+            is asked for without `training`.
+        OutputError: If the files cannot be written.
         ModelError: If a file's predictions differ from the network's by more than its precision allows.
     """
     paths = places(path, options.precisions)
@@ -149,7 +151,7 @@ def export_all(
             ]
             return tuple(_moved(draft, path.parent) for draft in drafts)
     except OSError as fault:
-        raise ConfigError(f"cannot write {path}: {fault.strerror}; name another file") from fault
+        raise OutputError(f"cannot write {path}: {fault_and_remedy(fault, 'name another file')}") from fault
 
 
 def _in_precision(

@@ -14,7 +14,8 @@ from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import LabelledFaces
 from mien.data.manifest import fingerprint
 from mien.data.sampling import stratified
-from mien.errors import ConfigError, OutputError
+from mien.errors import ConfigError
+from mien.files import make_folder
 from mien.search.config import SearchConfig
 from mien.search.report import Selection, write_outputs
 from mien.search.storage import counted, open_study, readable_faults, retry_stale
@@ -72,10 +73,7 @@ class Search:
             raise ConfigError("a trial is trained by one process; start a search in each, all with the same storage")
         training, validation = _parts(config, *faces)
         self.url = options.storage or f"sqlite:///{(folder / 'search.db').resolve().as_posix()}"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as fault:
-            raise OutputError(f"cannot make the folder {folder}: {fault.strerror}; name another") from fault
+        make_folder(folder)
         data = {"training_sha256": fingerprint(training), "validation_sha256": fingerprint(validation)}
         self.config, self.folder = config, folder
         self.study = open_study(name, self.url, config, data)

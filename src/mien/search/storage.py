@@ -104,7 +104,9 @@ def readable_faults(url: str) -> Iterator[None]:
         raise ConfigError(f"{url!r} is not the URL of a database; give one such as sqlite:///search.db") from fault
     except (SQLAlchemyError, StorageInternalError) as fault:
         cause = fault.__cause__ or fault
-        raise OutputError(f"cannot use the storage {shown(url)}: {first_line(Exception(str(cause)))}") from fault
+        reason = first_line(Exception(str(cause)))
+        remedy = "; make space, and run again" if "disk is full" in reason else ""
+        raise OutputError(f"cannot use the storage {shown(url)}: {reason}{remedy}") from fault
 
 
 def retry_stale(study: Study) -> None:

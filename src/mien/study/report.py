@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.errors import OutputError
-from mien.files import replace_file
+from mien.files import fault_and_remedy, replace_file
 from mien.report.format import NONE, nats, nats_interval, points, points_interval, share
 from mien.report.markdown import table
 from mien.report.plots import Mean, means_by_row, means_by_x
@@ -48,7 +48,9 @@ def write_report(result: StudyResult, folder: Path) -> None:
         for suffix, text in texts.items():
             replace_file(folder / f"{REPORT}.{suffix}", text)
     except OSError as fault:
-        raise OutputError(f"cannot write the report to {folder}: {fault.strerror}") from fault
+        raise OutputError(
+            f"cannot write the report to {folder}: {fault_and_remedy(fault, 'name another folder')}"
+        ) from fault
 
 
 def markdown(result: StudyResult) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mien.data.manifest import fingerprint
 from mien.errors import ConfigError, MienError, OutputError, first_line
-from mien.files import replace_file
+from mien.files import fault_and_remedy, replace_file
 from mien.settings import refuse_changes
 from mien.study.config import Study
 from mien.study.data import StudyFaces
@@ -145,7 +145,7 @@ def _claim(folder: Path, state: dict[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         replace_file(folder / STATE, json.dumps(state, indent=1) + "\n")
     except OSError as fault:
-        raise OutputError(f"cannot write to {folder}: {fault.strerror}; name another folder") from fault
+        raise OutputError(f"cannot write to {folder}: {fault_and_remedy(fault, 'name another folder')}") from fault
 
 
 def _begun(folder: Path, written: dict[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from mien._version import __version__
-from mien.errors import ConfigError, first_line
-from mien.files import replace_file
+from mien.errors import ConfigError, OutputError, first_line
+from mien.files import fault_and_remedy, make_folder, remove_drafts, replace_file
 from mien.model.facts import Manifest, Start, TrainingFacts
 from mien.model.records import from_jsonable
 from mien.preprocess import Preprocessing
@@ -38,17 +38,18 @@ def alone_in(folder: Path) -> Iterator[None]:
         folder: Where the training is; it is made if it does not exist.
 
     Raises:
-        ConfigError: If another is at work there, or the folder cannot be made.
+        ConfigError: If another is at work there.
+        OutputError: If the folder cannot be made or written into.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise ConfigError(f"cannot make the folder {folder}: {fault.strerror}; name another") from fault
+    make_folder(folder)
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout as fault:
         raise ConfigError(f"another training is at work in {folder}; let it end, or name another folder") from fault
+    except OSError as fault:
+        raise OutputError(f"cannot write into {folder}: {fault_and_remedy(fault, 'name another folder')}") from fault
+    remove_drafts(folder)
     try:
         yield
     finally:
@@ -212,8 +213,16 @@ def read_record(folder: Path) -> RunRecord:
 
 
 def write_record(folder: Path, record: RunRecord) -> None:
-    """Writes `run.json`; what was there before stays until the new is complete."""
-    replace_file(folder / RECORD, json.dumps(record.to_dict(), indent=2) + "\n")
+    """Writes `run.json`; what was there before stays until the new is complete.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
+    try:
+        replace_file(folder / RECORD, json.dumps(record.to_dict(), indent=2) + "\n")
+    except OSError as fault:
+        remedy = fault_and_remedy(fault, "name another folder")
+        raise OutputError(f"cannot write {folder / RECORD}: {remedy}") from fault
 
 
 def refuse_unfinished(folder: Path, record: RunRecord) -> None:

@@ -8,6 +8,8 @@ from typing import IO, Any, cast
 
 import torch
 from lightning import Callback, LightningModule, Trainer
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch.callbacks import (
     EarlyStopping,
     LearningRateMonitor,
@@ -112,6 +114,8 @@ def make_trainer(
     ]
     if config.early_stop.patience:
         callbacks.append(_EarlyStop(config.early_stop))
+    # Left to itself, Lightning takes the word of SLURM's, LSF's and MPI's variables for processes that nobody started.
+    environment = TorchElasticEnvironment() if TorchElasticEnvironment.detect() else LightningEnvironment()
     log = _next_log(folder)
     return Trainer(
         accelerator=machine.device,
@@ -122,7 +126,7 @@ def make_trainer(
         default_root_dir=folder,
         precision=precision,
         callbacks=callbacks,
-        plugins=[AtomicCheckpointIO()],
+        plugins=[AtomicCheckpointIO(), environment],
         logger=[
             CSVLogger(folder, name="", version=log),
             TensorBoardLogger(folder, name="", version=log, default_hp_metric=False),

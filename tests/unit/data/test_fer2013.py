@@ -104,6 +104,12 @@ def test_pictures_in_parquet_are_read_as_any_other(tmp_path: Path) -> None:
     assert crops[3].shape == (256, 128, 3)
 
 
+def test_pictures_in_parquet_may_be_structs_with_their_bytes(tmp_path: Path) -> None:
+    table = columns()
+    table["image"] = [{"bytes": content, "path": "face.png"} for content in table["image"]]
+    assert_faces(open_dataset(write_parquet(tmp_path / "all.parquet", table)).read(), [0, 1, 2, 3])
+
+
 def test_parquet_may_have_own_class_names_and_classes_that_are_left_out(tmp_path: Path) -> None:
     table = columns()
     table["emotion"] = ["rage", "neutral", "Happiness", "odd"]
@@ -157,7 +163,7 @@ def test_files_that_are_not_what_their_name_says_are_clear_errors(tmp_path: Path
     with pytest.raises(DataError, match=r"x\.parquet is no Parquet file, or a damaged one; write or fetch it anew$"):
         open_dataset(tmp_path / "x.parquet").read()
     (tmp_path / "x.csv").write_bytes(b"\xff\xfe\x00\x81")
-    with pytest.raises(DataError, match="cannot be read as CSV"):
+    with pytest.raises(DataError, match=r"x\.csv is not UTF-8 \(invalid start byte at byte 0\); save it as UTF-8$"):
         open_dataset(tmp_path / "x.csv").read()
 
 

@@ -40,6 +40,14 @@ def test_a_checkpoint_stays_whole_where_the_next_is_cut_off(tmp_path: Path, monk
     assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
 
 
+def test_a_scheduler_around_it_says_nothing_about_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID"):
+        monkeypatch.setenv(name, "2")
+    monkeypatch.setenv("SLURM_JOB_NAME", "train")
+    trainer = make_trainer(TrainingConfig(), tmp_path, Machine(), "32-true", [])
+    assert (trainer.world_size, trainer.global_rank) == (1, 0)
+
+
 def test_a_full_disk_is_said_with_the_file_and_leaves_no_draft(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     files, path = AtomicCheckpointIO(), tmp_path / "last.ckpt"
