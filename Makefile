@@ -21,7 +21,7 @@ SOURCES := $(shell find src -type f ! -name '*.pyc')
 .PHONY: help demo test test-wheel test-lowest lint format build bench figures reproduce reproduce-gpu clean
 
 help:
-	@echo "make demo         recognise the expressions in examples/ (installs the light runtime into $(DEMO))"
+	@echo "make demo         recognize the expressions in examples/ (installs the light runtime into $(DEMO))"
 	@echo "make test         run every check and test, and say what they cover (installs everything into $(DEV))"
 	@echo "make test-wheel   build the wheel, and run the tests of the light runtime on it in a bare environment ($(BARE))"
 	@echo "make test-lowest  the same tests on the lowest versions that mien allows (needs Python 3.11 or 3.12)"

@@ -3,7 +3,7 @@
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from zipfile import BadZipFile
@@ -76,7 +76,7 @@ def keep_predictions(run: Path, faces: LabelledFaces) -> None:
     content = BytesIO()
     np.savez_compressed(content, fer7=logits[FER7.name], ferplus8=logits[FERPLUS8.name])
     replace_file(run / PREDICTIONS, content.getvalue())
-    replace_file(run / RESULT, json.dumps(asdict(result)) + "\n")  # last: where it is, all else is complete
+    replace_file(run / RESULT, json.dumps(to_jsonable(result)) + "\n")  # last: where it is, all else is complete
 
 
 def kept_result(run: Path) -> RunResult | None:
