@@ -10,7 +10,7 @@ BIN := $(DEV)/bin
 ANNOTATED := out/demo
 MEASURED := benchmarks/results/$(shell date +%F)
 # Tests that need the light runtime alone; some of them look at an optional package, too, and are skipped where it is absent.
-NOT_LIGHT := $(addprefix tests/unit/,test_benchmarks.py test_lazy.py test_settings.py test_stats.py model/test_drawing.py)
+NOT_LIGHT := $(addprefix tests/unit/,test_settings.py test_stats.py model/test_drawing.py)
 LIGHT_TESTS := $(addprefix tests/integration/test_,command.py imports.py golden.py batch_equals_single.py processes.py) \
 	$(filter-out $(NOT_LIGHT),$(wildcard tests/unit/test_*.py tests/unit/model/test_*.py)) tests/unit/cli tests/unit/detect
 # The most bytes that the wheel may have.

@@ -1,11 +1,10 @@
 """`mien train`: one training run, from labelled faces to a checkpoint."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from mien.cli.logs import quiet_lightning
 
 
 def train(
@@ -48,3 +47,9 @@ def train(
     shares = ", ".join(f"{name} {percent_sign(share)}" for name, share in sorted(run.accuracy.items()))
     typer.echo(f"{run.folder}: trained in {run.elapsed_s / 60:.0f} min; PublicTest, each from its own head: {shares}")
     typer.echo(f"Next: mien export {run.folder} --data {data} --output {config.stem}.onnx")
+
+
+def quiet_lightning() -> None:
+    """Keeps what Lightning says of itself, and of devices that are not there, from between the command's own lines."""
+    for part in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(part).setLevel(logging.WARNING)

@@ -100,7 +100,7 @@ def _near(
             likely = bound >= threshold - _SLACK
             rows = np.flatnonzero(likely.any(axis=1)) + start_a
             columns = np.flatnonzero(likely.any(axis=0)) + start_b
-            correlation = standardised(pixels_a[rows]) @ standardised(pixels_b[columns]).T
+            correlation = standardized(pixels_a[rows]) @ standardized(pixels_b[columns]).T
             row, column = np.nonzero(correlation >= threshold)
             yield Pairs(rows[row].astype(np.int64), columns[column].astype(np.int64))
 
@@ -110,7 +110,7 @@ def _together(parts: Iterable[Pairs]) -> Pairs:
     return Pairs(np.concatenate([part.first for part in every]), np.concatenate([part.second for part in every]))
 
 
-def standardised(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def standardized(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Rows of zero mean and unit length, so that a dot product is a correlation; a face of one gray level is zero.
 
     Takes uint8 of shape (N, H, W), gives float32 of shape (N, H * W).
@@ -164,7 +164,7 @@ def training_rows_to_keep(train: LabelledFaces, validation: LabelledFaces) -> tu
 def _coarse(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """A few numbers for each face, whose dot products are never below the correlations; pixels as (N, H, W).
 
-    They are the standardised face's part in the space of tiles of even brightness, and the length of its other part:
+    They are the standardized face's part in the space of tiles of even brightness, and the length of its other part:
     by Cauchy and Schwarz, the product of two such lengths is never below the dot product of the parts themselves.
     """
     _, height, width = pixels.shape
@@ -172,7 +172,7 @@ def _coarse(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         raise ValueError(f"sides must be divisible by {_TILE}; got {width}x{height}")
     blocks = [np.empty((0, height * width // _TILE**2 + 1), dtype=np.float32)]
     for start in range(0, len(pixels), _BLOCK):
-        rows = standardised(pixels[start : start + _BLOCK])
+        rows = standardized(pixels[start : start + _BLOCK])
         tiles = rows.reshape(-1, height // _TILE, _TILE, width // _TILE, _TILE).sum(axis=(2, 4)) / _TILE
         tiles = tiles.reshape(len(rows), -1)
         rest = np.sqrt(np.maximum(1 - (tiles**2).sum(axis=1), 0))

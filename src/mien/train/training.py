@@ -13,6 +13,7 @@ from lightning import Trainer
 from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import LabelledFaces
 from mien.data.manifest import manifest
+from mien.errors import OutputError
 from mien.train.checks import refuse_mismatch, refuse_place, refuse_too_few
 from mien.train.config import TrainingConfig
 from mien.train.dataloaders import Batches, fitted, stacked, training_batches, validation_batches
@@ -104,6 +105,7 @@ def fit(
             there already and is not to be resumed, or another process trains there; if the configuration does not suit
             the data or the processes; or if the training diverges.
         DataError: If nothing is left to train on, or fewer faces than there are processes.
+        OutputError: If the run cannot be written, such as on a full disk; the last finished epoch can be resumed.
         KeyboardInterrupt: If it is interrupted; the last finished epoch can be resumed.
     """
     checkpoint, machine = folder / CHECKPOINT, Machine.found()
@@ -182,3 +184,8 @@ def _run(
         except SystemExit as stopped:
             # Lightning ends the process when it is interrupted, which is for the caller to decide.
             raise KeyboardInterrupt from stopped
+        except OSError as fault:  # of a log; those of checkpoints are no OSError any more
+            place = fault.filename or trainer.default_root_dir
+            raise OutputError(
+                f"cannot write into {place}: {fault.strerror or fault}; make space, and resume"
+            ) from fault
