@@ -14,7 +14,7 @@ NOT_LIGHT := $(addprefix tests/unit/,test_benchmarks.py test_lazy.py test_settin
 LIGHT_TESTS := $(addprefix tests/integration/test_,command.py imports.py golden.py batch_equals_single.py processes.py) \
 	$(filter-out $(NOT_LIGHT),$(wildcard tests/unit/test_*.py tests/unit/model/test_*.py)) tests/unit/cli tests/unit/detect
 # The most bytes that the wheel may have.
-WHEEL_LIMIT := 20000000
+WHEEL_LIMIT := 6000000
 DATA ?= data/fer2013
 SOURCES := $(shell find src -type f ! -name '*.pyc')
 
