@@ -20,6 +20,7 @@ from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8, ExpressionSet
 from mien.files import replace_file
 from mien.model.calibration import Logits, scores, softmax
 from mien.model.layers import total_multiply_adds, total_weights
+from mien.results import to_jsonable
 from mien.train.config import FACE_PX, LossConfig
 from mien.train.dataloaders import fitted, stacked
 from mien.train.heads import ANSWERS as HEAD_ANSWERS
