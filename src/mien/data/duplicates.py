@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,14 +120,6 @@ def standardized(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     np.divide(rows, length, out=rows, where=length > 0)
     return rows
-
-
-def has_duplicate(faces: LabelledFaces, others: LabelledFaces) -> NDArray[np.bool_]:
-    """Which of N faces have an exact or near duplicate among `others`; shape (N,)."""
-    found = np.zeros(len(faces), dtype=np.bool_)
-    for pairs in chain(_exact(faces.crops, others.crops), _near(faces.gray(), others.gray())):
-        found[pairs.first] = True
-    return found
 
 
 def training_rows_to_keep(train: LabelledFaces, validation: LabelledFaces) -> tuple[NDArray[np.bool_], LeftOut]:
