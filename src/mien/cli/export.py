@@ -141,11 +141,11 @@ def _print(exported: "Export") -> None:
 def _write_failures(exported: "Export", validation: "LabelledFaces", folder: Path) -> None:
     from mien.errors import OutputError
     from mien.evaluate.analysis.examples import example_sheet
-    from mien.files import fault_and_remedy, make_folder, replace_file
+    from mien.files import fault_and_remedy, replace_file
 
     path = folder / f"{exported.path.stem}-failures.png"
-    make_folder(folder)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         replace_file(path, example_sheet(exported.failures, validation))
     except OSError as error:
         remedy = fault_and_remedy(error, "name another folder with --failures")
