@@ -1,6 +1,6 @@
 """Commands killed at drawn moments and started again: nothing is lost, nothing done twice, the end is the same.
 
-pytest tests/attack/test_kills.py -s                     a few kills, as in the suite
+pytest tests/attack/test_kills.py -s                     a kill of each, as in the suite
 MIEN_ATTACK=25 pytest tests/attack/test_kills.py -s      fifty kills of each command, with what was seen
 """
 
@@ -18,12 +18,13 @@ import optuna
 import pytest
 import torch
 from fer2013_files import write_drawn_fer2013
-from forked_commands import ANYWHERE, Commands, Ended, Place, forked_commands
+from forked_commands import ANYWHERE, Commands, Ended, Place
 from settings_files import SEARCH, STUDY, TRAINING
 
-KILLS = 2 * int(os.environ.get("MIEN_ATTACK", "1"))
+TIMES = int(os.environ.get("MIEN_ATTACK", "1"))
+KILLS = 2 * TIMES if TIMES > 1 else 1
 IN_A_ROW = 2  # a trial of a search that was at work in three kills is given up
-TRIALS = 3
+TRIALS = 2
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="kills and forks are POSIX's")]
 
@@ -38,12 +39,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in (("train", TRAINING), ("study", STUDY), ("search", SEARCH)):
         (folder / f"{name}.toml").write_text(text, "utf-8")
     return folder
-
-
-@pytest.fixture(scope="module")
-def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
-    with forked_commands(tmp_path_factory.mktemp("said")) as started:
-        yield started
 
 
 class Killed:

@@ -148,6 +148,20 @@ def test_a_trial_of_a_dead_process_is_tried_again(tmp_path: Path, monkeypatch: p
     assert states(search) == ["COMPLETE"]
 
 
+def test_a_trial_that_died_before_its_first_heartbeat_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trials_of, "fit", stand_in([1.0]))
+    monkeypatch.setattr("mien.search.storage._GRACES", 1)
+    monkeypatch.setattr("mien.search.storage._FIRST_HEARTBEAT_S", 0)
+    monkeypatch.setattr(searching, "open_study", with_heartbeat_of_a_second)
+    search = Search("silent", CONFIG, FACES, tmp_path)
+    with pytest.warns(UserWarning, match="Heartbeat"):
+        search.study.ask()
+    search.run(1, quiet)
+    assert states(search) == ["COMPLETE"]
+
+
 def test_a_trial_taken_for_dead_is_left_by_a_process_that_wakes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,8 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
 
 from optuna import Study, create_study
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
@@ -11,6 +13,7 @@ from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.samplers import TPESampler
 from optuna.storages import RDBStorage, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -23,6 +26,7 @@ _GRACES = 6  # so many heartbeats may be missing before a process counts as dead
 _SETTINGS, _INSTEAD_OF, _TRIES = "settings", "instead_of", "tries"
 _MOST_TRIES = 3
 _SQLITE_PATIENCE_S = 60
+_FIRST_HEARTBEAT_S = 5  # by then a process that lives has sent one
 
 
 class SeededByTrial(TPESampler):
@@ -111,9 +115,28 @@ def readable_faults(url: str) -> Iterator[None]:
 
 def retry_stale(study: Study) -> None:
     """Marks trials whose process has died as failed, and puts each in line again."""
+    _begin_heartbeats(study)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         fail_stale_trials(study)
+
+
+def _begin_heartbeats(study: Study) -> None:
+    """Gives a heartbeat to running trials that never had one, since Optuna never takes those for dead.
+
+    A process that is killed right after it has drawn a trial leaves such a one.
+    """
+    storage: Any = getattr(study._storage, "_backend", study._storage)
+    latest = datetime.now() - timedelta(seconds=_FIRST_HEARTBEAT_S)
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    silent = [each for each in running if each.datetime_start is not None and each.datetime_start < latest]
+    if not silent:
+        return
+    with storage.engine.connect() as connection:
+        heard = {row[0] for row in connection.execute(text("SELECT trial_id FROM trial_heartbeats"))}
+    for trial in silent:
+        if trial._trial_id not in heard:
+            storage.record_heartbeat(trial._trial_id)
 
 
 def try_again(study: Study, trial: FrozenTrial, *, blamed: bool = True) -> None:
