@@ -46,9 +46,9 @@ def read_ms(data: Path, config: TrainingConfig) -> float:
 
 def train(data: Path, config: TrainingConfig, *, threads: int) -> Run:
     """Trains for one epoch as `mien train` does, from the reading of the data to the last file."""
-    training, held_out = read(data, config)
+    training, validation = read(data, config)
     with tempfile.TemporaryDirectory() as folder:
-        return fit(training, held_out, one_epoch(config), Path(folder), FitOptions(threads=threads, quiet=True))
+        return fit(training, validation, one_epoch(config), Path(folder), FitOptions(threads=threads, quiet=True))
 
 
 def one_epoch(config: TrainingConfig) -> TrainingConfig:

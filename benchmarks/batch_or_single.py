@@ -52,59 +52,59 @@ def measured(data: Path, model_name: str, run: Path | None, split: Split) -> dic
     dataset = open_dataset(data)
     faces = dataset.read(split)
     faces = faces[P1.counts(faces)]
-    truth, model = P1.truth(faces), load_model(model_name)
+    target, model = P1.target(faces), load_model(model_name)
     answer = model.metadata.answer(P1.expressions.name)
     pixels = faces.gray()
-    answers = model.probabilities(pixels, P1.expressions.name).argmax(axis=1)
+    predictions = model.probabilities(pixels, P1.expressions.name).argmax(axis=1)
 
     def rescaled(factor: float) -> Labels:
         found = probabilities(_logits(model, pixels * factor), answer)
         return np.asarray(found.argmax(axis=1))
 
-    order = np.random.default_rng(SEED).permutation(len(truth))
-    folders = in_folder_order(truth)
+    order = np.random.default_rng(SEED).permutation(len(target))
+    folders = in_folder_order(target)
     rows = [
-        row("done rightly", answers, truth),
-        row("shuffled images, labels in their old order", answers[order], truth),
-        row("classes in alphabetical order", answers, alphabetical(truth)),
-        row("images of 0 to 1 where 0 to 255 is due", rescaled(1 / 255), truth),
-        row("images of 0 to 65,025 where 0 to 255 is due", rescaled(255.0), truth),
+        row("done rightly", predictions, target),
+        row("shuffled images, labels in their old order", predictions[order], target),
+        row("classes in alphabetical order", predictions, alphabetical(target)),
+        row("images of 0 to 1 where 0 to 255 is due", rescaled(1 / 255), target),
+        row("images of 0 to 65,025 where 0 to 255 is due", rescaled(255.0), target),
     ]
     for size in DROPPED_BATCHES:
-        kept = folders[: len(truth) // size * size]
-        rows.append(row(f"last batch of {size} dropped, class by class", answers[kept], truth[kept]))
+        kept = folders[: len(target) // size * size]
+        rows.append(row(f"last batch of {size} dropped, class by class", predictions[kept], target[kept]))
     if run:
-        rows += _training_mode(run, pixels, truth, order)
+        rows += _training_mode(run, pixels, target, order)
     return {
         "machine": machine(["numpy", "onnxruntime", "torch"]),
         "model": {"name": model.file.name, "sha256": model.file.sha256},
-        "data": {"split": dataset.splits[split], "protocol": f"{P1.code} {P1.name}", "images": len(truth)},
+        "data": {"split": dataset.splits[split], "protocol": f"{P1.code} {P1.name}", "images": len(target)},
         "rows": rows,
-        "handfuls": [handful(size, answers == truth) for size in HANDFULS],
+        "handfuls": [handful(size, predictions == target) for size in HANDFULS],
     }
 
 
-def row(mistake: str, answers: Labels, truth: Labels) -> dict[str, Any]:
+def row(mistake: str, predictions: Labels, target: Labels) -> dict[str, Any]:
     """Accuracy with Wilson's 95 % interval, and how often each class is answered; class positions of shape (N,)."""
-    right = int((answers == truth).sum())
-    shares = np.bincount(answers, minlength=len(CORE4)) / len(answers)
+    right = int((predictions == target).sum())
+    shares = np.bincount(predictions, minlength=len(CORE4)) / len(predictions)
     return {
         "mistake": mistake,
-        "images": len(truth),
+        "images": len(target),
         "right": right,
-        "accuracy": asdict(Estimate.of_proportion(right, len(truth))),
+        "accuracy": asdict(Estimate.of_proportion(right, len(target))),
         "answered": {label: round(float(share), 4) for label, share in zip(CORE4.labels, shares, strict=True)},
     }
 
 
-def alphabetical(truth: Labels) -> Labels:
+def alphabetical(target: Labels) -> Labels:
     """The numbers that a reader of folders, which sorts their names, gives the classes of `CORE4`."""
-    return np.argsort(np.argsort(CORE4.labels))[truth]
+    return np.argsort(np.argsort(CORE4.labels))[target]
 
 
-def in_folder_order(truth: Labels) -> Labels:
+def in_folder_order(target: Labels) -> Labels:
     """Positions of the images as such a reader gives them: class by class in alphabetical order."""
-    return np.argsort(alphabetical(truth), kind="stable")
+    return np.argsort(alphabetical(target), kind="stable")
 
 
 def handful(size: int, right: NDArray[np.bool_]) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def _normalized(values: NDArray[np.float64], preprocessing: Preprocessing) -> ND
     return np.asarray(normalize(values[:, None], preprocessing), dtype=np.float32)
 
 
-def _training_mode(run: Path, pixels: NDArray[np.uint8], truth: Labels, order: Labels) -> list[dict[str, Any]]:
+def _training_mode(run: Path, pixels: NDArray[np.uint8], target: Labels, order: Labels) -> list[dict[str, Any]]:
     """With normalization by the batch's own statistics; dropout is off, so that nothing else differs."""
     import torch  # noqa: PLC0415
     from torch import nn  # noqa: PLC0415
@@ -153,23 +153,23 @@ def _training_mode(run: Path, pixels: NDArray[np.uint8], truth: Labels, order: L
 
     network = trained_network(run, read_record(run))
 
-    def answers(positions: Labels, size: int) -> Labels:
+    def predictions(positions: Labels, size: int) -> Labels:
         batches = torch.split(torch.from_numpy(pixels[positions][:, None]), size)
         with torch.inference_mode():
             fer7 = torch.cat([network(batch)[0] for batch in batches])
         return fer7[:, list(core4_positions(FER7))].argmax(dim=1).numpy()
 
-    rows = [row("the same network in PyTorch, done rightly", answers(order, 256), truth[order])]
+    rows = [row("the same network in PyTorch, done rightly", predictions(order, 256), target[order])]
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.train()
             layer.momentum = 0.0  # keep the statistics as they are
     for size in NORM_BATCHES:
         name = f"batch norm in training mode, {'single images' if size == 1 else f'batches of {size}'}"
-        rows.append(row(name, answers(order, size), truth[order]))
-    folders = in_folder_order(truth)
+        rows.append(row(name, predictions(order, size), target[order]))
+    folders = in_folder_order(target)
     name = "batch norm in training mode, batches of 32, class by class"
-    return [*rows, row(name, answers(folders, 32), truth[folders])]
+    return [*rows, row(name, predictions(folders, 32), target[folders])]
 
 
 def draw(figures: dict[str, Any], path: Path) -> None:

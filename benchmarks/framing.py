@@ -82,9 +82,9 @@ def confusion(model: ExpressionModel, faces: list[LabelledFace], framing: Framin
     """Photos by label (row) and answer (column)."""
     preprocessing = replace(model.metadata.input, framing=framing)
     crops = np.stack([crop_face(image_rgb, face, preprocessing) for image_rgb, face, _ in faces])
-    answers = model.probabilities(crops, CORE4.name).argmax(axis=1)
+    predictions = model.probabilities(crops, CORE4.name).argmax(axis=1)
     counts = np.zeros((len(CORE4), len(CORE4)), dtype=np.int64)
-    np.add.at(counts, ([truth for *_, truth in faces], answers), 1)
+    np.add.at(counts, ([target for *_, target in faces], predictions), 1)
     return counts
 
 

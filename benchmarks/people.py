@@ -9,7 +9,7 @@ by P2 and P4. How often does the panel's most frequent answer (by P2, of the fou
 Ties are drawn. With fewer voters left the truth is noisier: compare a panel and the model on the same truths alone.
 
 `from_votes`: what FER2013's label is predicted to be (P1, P3) by a logistic regression on Training that knows the ten
-votes on the image itself, the model's logits, or both. The model has learnt from Training, so that the
+votes on the image itself, the model's logits, or both. The model has learned from Training, so that the
 regression trusts it there more than it may elsewhere.
 """
 
@@ -47,14 +47,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     model = load_model(arguments.model)
-    training, held_out = open_dataset(arguments.data).read_for_training()
-    training = training[training_rows_to_keep(training, held_out)[0]]
+    training, validation = open_dataset(arguments.data).read_for_training()
+    training = training[training_rows_to_keep(training, validation)[0]]
     figures = {
         "machine": machine(["mien", "onnxruntime", "numpy", "scikit-learn"]),
         "model": {"name": arguments.model, "sha256": model.file.sha256},
         "draws": arguments.draws,
-        "panels": list(panels(held_out, model, arguments.draws)),
-        "from_votes": list(from_votes(training, held_out, model)),
+        "panels": list(panels(validation, model, arguments.draws)),
+        "from_votes": list(from_votes(training, validation, model)),
     }
     report(figures, arguments.out)
 
@@ -65,7 +65,7 @@ def panels(faces: LabelledFaces, model: ExpressionModel, draws: int) -> Iterator
     rng = np.random.default_rng(SEED)
     for size in PANELS:
         drawn = [panel(faces.votes, size, rng) for _ in range(draws)]
-        for protocol, columns, truth_of in (
+        for protocol, columns, target_of in (
             ("P2", list(core4_positions(FERPLUS8)), LabelledFaces.consensus_core4),
             ("P4", list(range(len(FERPLUS8))), LabelledFaces.majority),
         ):
@@ -73,7 +73,7 @@ def panels(faces: LabelledFaces, model: ExpressionModel, draws: int) -> Iterator
             rounds = []
             for votes in drawn:
                 others = replace(faces, votes=faces.votes - votes)
-                rounds.append(scored(others, truth_of, most_frequent(votes[:, columns], rng), answer))
+                rounds.append(scored(others, target_of, most_frequent(votes[:, columns], rng), answer))
             people, network, counted = np.sum(rounds, axis=0)
             yield {
                 "people": size,
@@ -98,12 +98,12 @@ def most_frequent(votes: NDArray[np.int64], rng: np.random.Generator) -> Answers
 
 
 def scored(
-    others: LabelledFaces, truth_of: Callable[[LabelledFaces], Answers], panel_answer: Answers, model_answer: Answers
+    others: LabelledFaces, target_of: Callable[[LabelledFaces], Answers], panel_answer: Answers, model_answer: Answers
 ) -> NDArray[np.float64]:
     """Where the panel is right, where the model is, and which images count; shape (3, N)."""
-    truth = truth_of(others)
-    counted = truth != NO_LABEL
-    return np.stack([(panel_answer == truth) & counted, (model_answer == truth) & counted, counted]).astype(float)
+    target = target_of(others)
+    counted = target != NO_LABEL
+    return np.stack([(panel_answer == target) & counted, (model_answer == target) & counted, counted]).astype(float)
 
 
 def over_draws(right: NDArray[np.float64], counted: NDArray[np.float64]) -> Estimate:
@@ -114,18 +114,18 @@ def over_draws(right: NDArray[np.float64], counted: NDArray[np.float64]) -> Esti
     return share
 
 
-def from_votes(training: LabelledFaces, held_out: LabelledFaces, model: ExpressionModel) -> Iterator[dict[str, Any]]:
+def from_votes(training: LabelledFaces, validation: LabelledFaces, model: ExpressionModel) -> Iterator[dict[str, Any]]:
     """How well FER2013's label is foretold from the votes, from the model, and from both."""
     known = [
         {"votes": np.sqrt(faces.votes), "model": np.hstack(list(model.logits(faces.gray()).values()))}
-        for faces in (training, held_out)
+        for faces in (training, validation)
     ]
-    for protocol, truth_of in (("P1", LabelledFaces.fer2013_core4), ("P3", lambda faces: faces.fer7)):
-        learnt, asked = truth_of(training), truth_of(held_out)
+    for protocol, target_of in (("P1", LabelledFaces.fer2013_core4), ("P3", lambda faces: faces.fer7)):
+        taught, asked = target_of(training), target_of(validation)
         for names in (("votes",), ("model",), ("votes", "model")):
             features, new = (np.hstack([table[name] for name in names]) for table in known)
             regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-            regression.fit(features[learnt != NO_LABEL], learnt[learnt != NO_LABEL])
+            regression.fit(features[taught != NO_LABEL], taught[taught != NO_LABEL])
             counted = asked != NO_LABEL
             right = int((regression.predict(new[counted]) == asked[counted]).sum())
             share = Estimate.of_proportion(right, int(counted.sum()))

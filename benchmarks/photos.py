@@ -44,27 +44,27 @@ def main() -> None:
 def measured(model: str, photos: list[tuple[Path, int]]) -> dict[str, Any]:
     """A model's figures on the photos in which a face is found."""
     recognizer = Recognizer(model=model)
-    truths, answers, certain = [], [], []
-    for path, truth in photos:
+    targets, given, certain = [], [], []
+    for path, target in photos:
         faces = recognizer.recognize(path)
         if faces:
             largest = max(faces, key=lambda face: face.box.width * face.box.height)
-            truths.append(truth)
-            answers.append(largest.prediction.probabilities)
+            targets.append(target)
+            given.append(largest.prediction.probabilities)
             certain.append(not largest.prediction.uncertain)
-    truth, probabilities, sure = np.array(truths), np.array(answers, dtype=np.float64), np.array(certain)
-    metrics = measure(CORE4.labels, truth, probabilities)
+    target, probabilities, sure = np.array(targets), np.array(given, dtype=np.float64), np.array(certain)
+    metrics = measure(CORE4.labels, target, probabilities)
     return {
         "model": model,
         "sha256": recognizer.model.file.sha256,
-        "faces_found": len(truth),
+        "faces_found": len(target),
         "accuracy": to_jsonable(metrics.accuracy, 7),
         "macro_recall": to_jsonable(metrics.balanced_accuracy, 7),
         "calibration_error": to_jsonable(metrics.calibration_error, 7),
         "recall": to_jsonable(metrics.recall, 7),
         "confusion": [[round(cell.value) for cell in row] for row in metrics.confusion],
         "certain": int(sure.sum()),
-        "accuracy_of_certain": round(float((probabilities.argmax(axis=1) == truth)[sure].mean()), 4),
+        "accuracy_of_certain": round(float((probabilities.argmax(axis=1) == target)[sure].mean()), 4),
     }
 
 

@@ -287,7 +287,7 @@ def write_study_runs(folder: Path, right_of_16: dict[str, Sequence[int]]) -> Non
                 "multiply_adds": 250_000 * len(arm),
                 "elapsed_s": 10.0 + seed,
                 "commit": f"{'b' if arm == 'none' and seed == 3 else 'a'}bc1234",
-                "origins": {"teacher.onnx": str(seed > 1)} if arm == "teacher" else {},
+                "sources": {"teacher.onnx": str(seed > 1)} if arm == "teacher" else {},
             }
             (run / "result.json").write_text(json.dumps(result) + "\n", "utf-8")
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from mien.errors import MienError, OutputError
+from mien.errors import MienError, OutputError, PictureTooLarge
 from mien.files import whole_file
 from mien.images import FORMATS, MAX_PIXELS, SUFFIXES, Picture, read_picture, shown
 from mien.results import Box, Face, percent
@@ -66,8 +66,14 @@ def annotate(picture: Picture, faces: Iterable[Face], *, max_pixels: int = MAX_P
     Raises:
         PictureError: The picture cannot be read.
     """
-    faces = tuple(faces)
-    drawn = Image.fromarray(read_picture(picture, max_pixels=max_pixels))
+    try:
+        return _drawn(read_picture(picture, max_pixels=max_pixels), tuple(faces))
+    except MemoryError as error:
+        raise PictureTooLarge("memory ran out while a picture was drawn on; make it smaller") from error
+
+
+def _drawn(image_rgb: NDArray[np.uint8], faces: tuple[Face, ...]) -> Image.Image:
+    drawn = Image.fromarray(image_rgb)
     draw = ImageDraw.Draw(drawn)
     for face in faces:
         _draw_face(draw, face, _font_px(face, drawn.size))
@@ -102,9 +108,9 @@ def save_picture(picture: Image.Image | NDArray[np.uint8], path: str | os.PathLi
         )
     try:
         with whole_file(Path(path)) as file:
-            image.convert("RGB").save(file, format=written_as, quality=92)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+            (image if image.mode == "RGB" else image.convert("RGB")).save(file, format=written_as, quality=92)
+    except (OSError, ValueError, MemoryError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or "memory ran out"
         raise OutputError(f"{shown(path)}: cannot be written ({reason}); check the folder and its space") from error
 
 

@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mien.errors import PictureError
-from mien.images import SUFFIXES, refuse_url, shown
+from mien.errors import PictureError, UnsupportedPicture
+from mien.formats import PICTURE_SUFFIXES, SUFFIXES, VIDEO_SUFFIXES
+from mien.images import refuse_url, shown
 
 
 def find_pictures(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path | PictureError]:
@@ -17,12 +18,16 @@ def find_pictures(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path | Pi
     of names; hidden files and folders are left out, links are followed. What is neither but contains `*`, `?` or `[` is
     a pattern (`**` stands for any depth); its matches are chosen by suffix, its folders searched.
 
+    Pictures of formats that may not be read, such as HEIC, are among those found, so that whoever reads them says so.
+    Videos are errors.
+
     Args:
         paths: Files, folders and patterns, in any mixture.
 
     Yields:
         Each picture's path, once even where several of `paths` or links lead to it, or a `PictureError` that says what
-        is wrong with one of `paths`; the errors are given, not raised, so that the rest can go on.
+        is wrong with one of `paths` or with a video found there; the errors are given, not raised, so that the rest can
+        go on.
     """
     given: set[str] = set()
     for path in paths:
@@ -61,8 +66,8 @@ def _by_pattern(pattern: str) -> Iterator[Path | PictureError]:
     for match in sorted(set(_matches(anchor, path.relative_to(anchor).parts))):
         if _is_folder(match):
             yield from _pictures_in(match, entered)
-        elif _is_picture(match.name):
-            yield match
+        else:
+            yield from _chosen(match)
 
 
 def _matches(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
@@ -95,8 +100,10 @@ def _names(folder: Path) -> list[str]:
 
 def _pictures_in(folder: Path, entered: set[str]) -> Iterator[Path | PictureError]:
     for item, is_folder in _walk(folder, entered):
-        if isinstance(item, PictureError) or (not is_folder and _is_picture(item.name)):
+        if isinstance(item, PictureError):
             yield item
+        elif not is_folder:
+            yield from _chosen(item)
 
 
 def _walk(top: Path, entered: set[str]) -> Iterator[tuple[Path | PictureError, bool]]:
@@ -128,5 +135,10 @@ def _is_folder(path: str | os.PathLike[str]) -> bool:
     return os.path.isdir(path)  # noqa: PTH112  Path.is_dir raises where a folder on the way is closed
 
 
-def _is_picture(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES)
+def _chosen(file: Path) -> Iterator[Path | PictureError]:
+    """A file that was found, if its suffix is that of a picture, or an error if it is that of a video."""
+    name = file.name.lower()
+    if name.endswith(PICTURE_SUFFIXES):
+        yield file
+    elif name.endswith(VIDEO_SUFFIXES):
+        yield UnsupportedPicture(f"{shown(file)}: is left out, for it is a video; take pictures from it")

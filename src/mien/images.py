@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO, TextIOBase
 from pathlib import Path
@@ -10,59 +10,57 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import (
-    BmpImagePlugin,  # noqa: F401  each of these registers the decoder of one format with Pillow
-    GifImagePlugin,  # noqa: F401
-    Image,
-    JpegImagePlugin,  # noqa: F401
-    PngImagePlugin,  # noqa: F401
-    TiffImagePlugin,  # noqa: F401
-    WebPImagePlugin,  # noqa: F401
-)
+from PIL import Image
 
 from mien.errors import ArgumentError, PictureError, PictureTooLarge, UnsupportedPicture
+from mien.formats import FORMATS, SUFFIXES, FloatTiff, check_size, decoded, open_image
+
+__all__ = [
+    "FORMATS",
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "SUFFIXES",
+    "Picture",
+    "check_max_pixels",
+    "open_file",
+    "picture_size",
+    "read_picture",
+    "read_stream",
+    "refuse_url",
+    "shown",
+    "to_rgb8",
+]
 
 Picture = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | NDArray[Any]
 """A path, the bytes of a picture file, a binary file object, a PIL image, or an array in RGB order."""
 
-FORMATS = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "PNG": (".png",),
-    "WEBP": (".webp",),
-    "BMP": (".bmp",),
-    "TIFF": (".tif", ".tiff"),
-    "GIF": (".gif",),
-}
-"""The formats that are read, by Pillow's names, and the file name suffixes of each.
-
-Pillow takes a JPEG with several pictures in it (MPO) for a format of its own; its pictures are JPEG all the same."""
-
-SUFFIXES = tuple(suffix for suffixes in FORMATS.values() for suffix in suffixes)
-"""All suffixes of pictures, in lower case."""
-
 MAX_PIXELS = 64_000_000
 """Most pixels a picture may have unless the caller says otherwise: cameras of full frame have up to 61 million.
 
-Decoding that many takes at its peak 0.6 GB for a JPEG, 0.9 GB for one to be turned, 1.3 GB with transparency."""
+What memory that takes at its peak is in docs/reliability.md."""
 
 MAX_BYTES = 8 * MAX_PIXELS
 """Most bytes a file or stream may have: what `MAX_PIXELS` take with 16 bits and transparency and no compression."""
 
 _BYTES_AT_ONCE = 1 << 20
 
-_WEBP_HEAD = 30
-"""Bytes at the start of a WebP file, up to the end of its size."""
+_BAND_PIXELS = 1 << 20
+"""So many pixels are converted at once, so that a large picture takes little more memory than its pixels."""
+
+_OVERSHOOT = 1e-3
+"""How far floats may lie outside of 0 to 1, as rounding leaves them; they are clipped."""
 
 _EXIF_ORIENTATION = 0x0112
-_UPRIGHT_BY = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+_AS_STORED: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    2: np.fliplr,
+    3: lambda pixels: np.rot90(pixels, 2),
+    4: np.flipud,
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: np.rot90,
+    7: lambda pixels: np.rot90(pixels, 2).swapaxes(0, 1),
+    8: lambda pixels: np.rot90(pixels, -1),
 }
+"""By EXIF orientation, a view of upright pixels as they lie in the file."""
 
 
 def read_picture(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
@@ -70,7 +68,7 @@ def read_picture(picture: Picture, *, max_pixels: int = MAX_PIXELS) -> NDArray[n
 
     A file's type is told from its first bytes, not from its name; of an animation or a document the first picture is
     taken. EXIF orientation is applied, transparent parts are laid on white, 16-bit values are scaled to 8 bits, and
-    embedded colour profiles are ignored. Arrays may be grayscale, RGB or RGBA, of shape (H, W), (H, W, 1), (H, W, 3)
+    embedded color profiles are ignored. Arrays may be grayscale, RGB or RGBA, of shape (H, W), (H, W, 1), (H, W, 3)
     or (H, W, 4), and hold bool, uint8, uint16, or floats from 0 to 1. A file object is read from where it stands.
 
     Args:
@@ -113,8 +111,8 @@ def picture_size(path: str | os.PathLike[str]) -> tuple[int, int]:
             has more than `MAX_PIXELS`.
     """
     name = shown(path)
-    with open_file(path) as file, _explained(name), _opened(file, name, MAX_PIXELS) as image:
-        return image.size
+    with open_file(path) as file, _explained(name):
+        return open_image(file, name, MAX_PIXELS).size
 
 
 def shown(path: str | os.PathLike[str]) -> str:
@@ -188,40 +186,13 @@ def _check_bytes(size: int, name: str) -> None:
 
 
 def _decode(file: IO[bytes], name: str, max_pixels: int) -> NDArray[np.uint8]:
-    with _explained(name), _opened(file, name, max_pixels) as image:
-        return _from_pil(image, name, max_pixels)
-
-
-def _opened(file: IO[bytes], name: str, max_pixels: int) -> Image.Image:
-    """The picture in a file, of which only the header is read so far; of WebP, all that is not yet decoded."""
-    start = file.read(_WEBP_HEAD)  # other decoders ask for less to know their own
-    if not start:
-        raise PictureError(f"{name}: is empty (0 bytes)")
-    for decoder, accepts in (Image.OPEN[format_] for format_ in FORMATS):
-        if accepts and accepts(start) is True:
-            if size := _webp_size(start):  # its decoder takes memory for the pixels as soon as it is made
-                check_size(*size, name=name, max_pixels=max_pixels)
-            file.seek(0)
-            # Not Image.open: it warns of large pictures by a global setting before their size can be asked.
-            return decoder(file, "")
-    known = ", ".join(FORMATS)
-    raise UnsupportedPicture(f"{name}: is not a picture of a known format ({known}); convert it to JPEG or PNG")
-
-
-def _webp_size(head: bytes) -> tuple[int, int] | None:
-    """Width and height from the first bytes of a WebP file (RFC 9649); None where they do not say."""
-    if len(head) < _WEBP_HEAD or head[:4] != b"RIFF" or head[8:12] != b"WEBP":
-        return None
-    match head[12:16]:
-        case b"VP8X":
-            return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")
-        case b"VP8L":
-            bits = int.from_bytes(head[21:25], "little")
-            return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-        case b"VP8 ":
-            width, height = (int.from_bytes(head[i : i + 2], "little") & 0x3FFF for i in (26, 28))
-            return width, height
-    return None
+    with _explained(name):
+        opened = open_image(file, name, max_pixels)
+        if isinstance(opened, FloatTiff):
+            check_size(*opened.size, name=name, max_pixels=max_pixels)
+            return _upright(opened.rows, opened.size, opened.orientation, name)
+        with opened as image:
+            return _from_pil(image, name, max_pixels)
 
 
 @contextmanager
@@ -243,10 +214,42 @@ def _explained(name: str) -> Iterator[None]:
 def _from_pil(image: Image.Image, name: str, max_pixels: int) -> NDArray[np.uint8]:
     check_size(image.width, image.height, name=name, max_pixels=max_pixels)
     with _explained(name):
-        image.load()
-        turn = _UPRIGHT_BY.get(_orientation(image))
-        upright = image if turn is None else image.transpose(turn)
-        return to_rgb8(_pixels(upright, name), name=name, max_pixels=max_pixels)
+        image = decoded(image)
+        check_size(image.width, image.height, name=name, max_pixels=max_pixels)  # of HEIC known only now
+        if image.mode.startswith("I;16"):
+            _check_16_bits(int(np.max(image.getextrema())), name)
+
+        def rows(top: int, bottom: int) -> NDArray[Any]:
+            whole = bottom - top == image.height
+            return _pixels(image if whole else image.crop((0, top, image.width, bottom)), name)
+
+        return _upright(rows, image.size, _orientation(image), name)
+
+
+def _as_it_is(pixels: NDArray[Any]) -> NDArray[Any]:
+    return pixels
+
+
+def _upright(
+    rows: Callable[[int, int], NDArray[Any]], size: tuple[int, int], orientation: int, name: str
+) -> NDArray[np.uint8]:
+    """A picture as RGB, turned as its orientation asks, converted some rows at a time.
+
+    Args:
+        rows: Gives rows from one up to another, as stored, as an array that `_rgb8` takes.
+        size: Width and height as stored.
+        orientation: As in EXIF; what is none of its numbers is as 1.
+        name: What to call the picture in errors.
+    """
+    width, height = size
+    as_stored = _AS_STORED.get(orientation, _as_it_is)
+    upright = np.empty((width, height, 3) if orientation in (5, 6, 7, 8) else (height, width, 3), np.uint8)
+    stored = as_stored(upright)
+    at_once = max(1, _BAND_PIXELS // width)
+    for top in range(0, height, at_once):
+        bottom = min(height, top + at_once)
+        stored[top:bottom] = _rgb8(rows(top, bottom), name)
+    return upright
 
 
 def _orientation(image: Image.Image) -> Any:
@@ -291,10 +294,11 @@ def to_rgb8(pixels: NDArray[Any], *, name: str, max_pixels: int) -> NDArray[np.u
             f"{name}: must have the shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), channels last; got {pixels.shape}"
         )
     check_size(pixels.shape[1], pixels.shape[0], name=name, max_pixels=max_pixels)
-    pixels8 = _to_uint8(pixels if pixels.ndim == 3 else pixels[:, :, None], name)
-    if pixels8.shape[2] == 4:
-        return _on_white(pixels8)
-    return np.ascontiguousarray(np.broadcast_to(pixels8, (*pixels8.shape[:2], 3)))
+    if pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3:
+        return np.ascontiguousarray(pixels)
+    if pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2:
+        _check_16_bits(int(pixels.max()), name)
+    return _upright(lambda top, bottom: pixels[top:bottom], (pixels.shape[1], pixels.shape[0]), 1, name)
 
 
 def check_max_pixels(max_pixels: object) -> None:
@@ -303,14 +307,18 @@ def check_max_pixels(max_pixels: object) -> None:
         raise ArgumentError(f"max_pixels must be a whole number, 1 or more; got {max_pixels!r}")
 
 
-def check_size(width: int, height: int, *, name: str, max_pixels: int) -> None:
-    """Raises `PictureError` for a picture without pixels, `PictureTooLarge` for one with more than `max_pixels`."""
-    if width == 0 or height == 0:
-        raise PictureError(f"{name}: has no pixels ({width} x {height})")
-    if width * height > max_pixels:
-        raise PictureTooLarge(
-            f"{name}: {width} x {height} pixels are more than the limit of {max_pixels}; make it smaller"
+def _check_16_bits(most: int, name: str) -> None:
+    if 0 < most < 256:  # scaled from 16 bits to 8, all of it would be black
+        raise PictureError(
+            f"{name}: uint16 pixels must use their 16 bits; got none over {most}: "
+            "if these are 8-bit values, make them uint8"
         )
+
+
+def _rgb8(pixels: NDArray[Any], name: str) -> NDArray[np.uint8]:
+    """Rows of a picture as uint8 with three channels, or one that stands for all; shapes are those of `to_rgb8`."""
+    pixels8 = _to_uint8(pixels if pixels.ndim == 3 else pixels[:, :, None], name)
+    return _on_white(pixels8) if pixels8.shape[2] == 4 else pixels8
 
 
 def _to_uint8(pixels: NDArray[Any], name: str) -> NDArray[np.uint8]:
@@ -318,19 +326,14 @@ def _to_uint8(pixels: NDArray[Any], name: str) -> NDArray[np.uint8]:
         case "u", 1:
             return pixels
         case "u", 2:
-            if 0 < int(pixels.max()) < 256:  # scaled from 16 bits to 8, all of it would be black
-                raise PictureError(
-                    f"{name}: uint16 pixels must use their 16 bits; got none over {int(pixels.max())}: "
-                    "if these are 8-bit values, make them uint8"
-                )
             return (pixels >> 8).astype(np.uint8)
         case "b", _:
             return pixels.astype(np.uint8) * np.uint8(255)
         case "f", _:
             low, high = float(pixels.min()), float(pixels.max())
-            if not (low >= 0 and high <= 1):  # so that NaN is refused too
-                raise PictureError(f"{name}: float pixels must lie between 0 and 1; got {low:g} to {high:g}")
-            rounded: NDArray[np.uint8] = np.rint(pixels * 255).astype(np.uint8)
+            if not (low >= -_OVERSHOOT and high <= 1 + _OVERSHOOT):  # so that NaN is refused too
+                raise PictureError(f"{name}: float pixels must lie between 0 and 1; got {low:.6g} to {high:.6g}")
+            rounded: NDArray[np.uint8] = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
             return rounded
     raise UnsupportedPicture(f"{name}: pixels must be bool, uint8, uint16 or float; got {pixels.dtype}")
 

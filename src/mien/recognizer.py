@@ -27,6 +27,7 @@ from mien.expressions import ExpressionSet
 from mien.images import MAX_PIXELS, Picture, check_max_pixels, read_picture, shown
 from mien.model import load_model, shipped_models
 from mien.model.priors import Prior
+from mien.model.session import Places
 from mien.preprocess import crop_face, fit_crop
 from mien.results import Detection, Face, PictureResult, Prediction
 
@@ -106,6 +107,7 @@ class Recognizer:
         self.expressions = ExpressionSet(name, self.answer.labels)
         self.detector = load_detector(detector, threads=threads) if isinstance(detector, str) else detector
         self.max_pixels = max_pixels
+        self._places = Places()
         self._face_check = FaceCheck(threads=threads)
         # What makes it anew in another process, which may have another current folder.
         self._model_as_given = fspath(model) if fspath(model) in shipped_models() else self.model.file.path.absolute()
@@ -125,7 +127,7 @@ class Recognizer:
             PictureError: If the picture cannot be read.
             DetectorError: If the detector fails on this picture, as `YuNet` may.
         """
-        return self._answered([self._look_at(picture)])[0]
+        return next(self._answered([self._look_at(picture)], "raise"))
 
     def recognize_many(self, sources: Iterable[Picture], *, on_error: OnError = "raise") -> Iterator[PictureResult]:
         """The faces of each of many pictures, in their order, as they are done.
@@ -190,7 +192,12 @@ class Recognizer:
             else:
                 (found,) = self._faces(image_rgb, whole_picture)
                 read.append(found.crop)
-        predictions = iter(self._predict([crop for crop in read if isinstance(crop, np.ndarray)]))
+        try:
+            predictions = iter(self._predict([crop for crop in read if isinstance(crop, np.ndarray)]))
+        except MemoryError as error:
+            raise PictureTooLarge(
+                "memory ran out while expressions were read; free some, or give fewer crops"
+            ) from error
         return tuple(each if isinstance(each, PictureError) else next(predictions) for each in read)
 
     def __repr__(self) -> str:
@@ -226,20 +233,23 @@ class Recognizer:
             faces = sum(len(seen.detections) for seen in waiting)
             late = perf_counter() - since_s > WAIT_S
             if late or failed or faces >= FACES_AT_ONCE or len(waiting) >= PICTURES_AT_ONCE:
-                yield from self._answered(waiting[:-1] if failed and on_error == "raise" else waiting)
+                yield from self._answered(waiting[:-1] if failed and on_error == "raise" else waiting, on_error)
                 waiting, since_s = [], perf_counter()
             if failed and on_error == "raise":
                 raise failed
-        yield from self._answered(waiting)
+        yield from self._answered(waiting, on_error)
 
     def _look_at(self, picture: Picture) -> "_Seen":
         """Reads a picture, finds its faces and cuts them out."""
         started_s = perf_counter()
         try:
-            image_rgb = read_picture(picture, max_pixels=self.max_pixels)
-            found = self._faces(image_rgb, self.detector)
+            with self._places:  # each may hold a large picture
+                image_rgb = read_picture(picture, max_pixels=self.max_pixels)
+                found = self._faces(image_rgb, self.detector)
         except MemoryError as error:
-            raise PictureTooLarge(f"{_name(picture)}: memory ran out while its faces were looked for") from error
+            raise PictureTooLarge(
+                f"{_name(picture)}: memory ran out while its faces were looked for; make it smaller"
+            ) from error
         height, width = image_rgb.shape[:2]
         result = PictureResult(_source(picture), width, height, elapsed_s=perf_counter() - started_s)
         return _Seen(result, tuple(each.detection for each in found), [each.crop for each in found])
@@ -261,13 +271,26 @@ class Recognizer:
         preprocessing = self.model.metadata.input
         return fit_crop(image_rgb, preprocessing) if found.is_crop else crop_face(image_rgb, found, preprocessing)
 
-    def _answered(self, pictures: list["_Seen"]) -> list[PictureResult]:
-        """The results of pictures that were looked at."""
+    def _answered(self, pictures: list["_Seen"], on_error: OnError) -> Iterator[PictureResult]:
+        """The results of pictures that were looked at; all together, or one by one where memory is short."""
         started_s = perf_counter()
         crops = [crop for seen in pictures for crop in seen.crops]
-        predictions = iter(self._predict(crops))
+        try:
+            predictions = iter(self._predict(crops))
+        except MemoryError as error:
+            if len(pictures) > 1:
+                for seen in pictures:
+                    yield from self._answered([seen], on_error)
+                return
+            name = pictures[0].result.source
+            too_large = PictureTooLarge(f"{_name(name)}: memory ran out while its expressions were read; free some")
+            if on_error == "raise":
+                raise too_large from error
+            yield _failed(name, too_large, perf_counter() - started_s).result
+            return
         each_s = (perf_counter() - started_s) / max(1, len(crops))
-        return [seen.answered(predictions, each_s) for seen in pictures]
+        for seen in pictures:
+            yield seen.answered(predictions, each_s)
 
     def _predict(self, crops: list[NDArray[np.uint8]]) -> tuple[Prediction, ...]:
         """A prediction for each crop, uncertain where the crop does not show an upright face."""
@@ -297,7 +320,7 @@ class _Seen:
         return replace(self.result, faces=faces, elapsed_s=elapsed_s)
 
 
-def _failed(picture: Picture, error: MienError, elapsed_s: float) -> _Seen:
+def _failed(picture: Picture | None, error: MienError, elapsed_s: float) -> _Seen:
     name = _name(picture)
     text = str(error)
     if isinstance(error, DetectorError):  # which does not know what the picture is called
@@ -305,11 +328,11 @@ def _failed(picture: Picture, error: MienError, elapsed_s: float) -> _Seen:
     return _Seen(PictureResult(_source(picture), None, None, (), text, type(error).__name__, elapsed_s))
 
 
-def _source(picture: Picture) -> str | None:
+def _source(picture: Picture | None) -> str | None:
     return os.fsdecode(picture) if isinstance(picture, str | PathLike) else None
 
 
-def _name(picture: Picture) -> str:
+def _name(picture: Picture | None) -> str:
     return shown(picture) if isinstance(picture, str | PathLike) else "picture"
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def held_out() -> LabelledFaces:
+def validation() -> LabelledFaces:
     return drawn_faces(80, seed=1)
 
 
@@ -26,16 +26,16 @@ def training() -> LabelledFaces:
 
 
 @pytest.fixture(scope="session")
-def run(training: LabelledFaces, held_out: LabelledFaces, tmp_path_factory: pytest.TempPathFactory) -> "Run":
+def run(training: LabelledFaces, validation: LabelledFaces, tmp_path_factory: pytest.TempPathFactory) -> "Run":
     from small_training import CONFIG, QUIET
 
     from mien.train.training import fit
 
-    return fit(training, held_out, CONFIG, tmp_path_factory.mktemp("run"), QUIET)
+    return fit(training, validation, CONFIG, tmp_path_factory.mktemp("run"), QUIET)
 
 
 @pytest.fixture(scope="session")
-def package(run: "Run", held_out: LabelledFaces, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def package(run: "Run", validation: LabelledFaces, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from mien.export.pipeline import export
 
-    return export(run.folder, held_out, tmp_path_factory.mktemp("models") / "drawn.onnx").path
+    return export(run.folder, validation, tmp_path_factory.mktemp("models") / "drawn.onnx").path

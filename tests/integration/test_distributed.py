@@ -15,7 +15,7 @@ from mien.data.labelled_faces import NO_LABEL, LabelledFaces
 from mien.export.onnx_graph import network_logits, trained_network
 from mien.expressions import FER7, FERPLUS8, core4_positions
 from mien.train.config import TrainingConfig
-from mien.train.dataloaders import held_out_truths
+from mien.train.dataloaders import validation_targets
 from mien.train.run_record import read_record
 
 CONFIG = TrainingConfig.model_validate(
@@ -30,7 +30,7 @@ TRAIN = """
 import sys
 from pathlib import Path
 import torch
-from test_distributed import CONFIG, held_out
+from test_distributed import CONFIG, validation
 from drawn_faces import drawn_faces
 from mien.train import training as fitting
 from mien.train.device import Machine
@@ -54,7 +54,7 @@ folder = Path(sys.argv[1])
 
 def fit(name, resume=False):
     options = fitting.FitOptions(resume=resume, threads=1, quiet=True)
-    fitting.fit(drawn_faces(320, seed=0), held_out(), CONFIG, folder / name, options)
+    fitting.fit(drawn_faces(320, seed=0), validation(), CONFIG, folder / name, options)
     torch.save(networks[-1].state_dict(), folder / f"{name}-{Machine.found().rank}.pt")
 
 fit("alone")
@@ -67,7 +67,7 @@ except OSError:
 """
 
 
-def held_out() -> LabelledFaces:
+def validation() -> LabelledFaces:
     """Faces of which every process gets another number, and of these another number with each truth."""
     faces = drawn_faces(81, seed=1)
     fer7, votes = faces.fer7.copy(), faces.votes.copy()
@@ -111,7 +111,7 @@ def test_weights_are_the_same_in_both_processes_and_in_the_file(folder: Path) ->
 
 def test_accuracy_is_that_of_one_process(folder: Path) -> None:
     record = read_record(folder / "alone")
-    faces = held_out()
+    faces = validation()
     fer7, ferplus8 = network_logits(trained_network(folder / "alone", record), faces.gray()).values()
     answers = {
         "P1": fer7[:, list(core4_positions(FER7))].argmax(axis=1),
@@ -119,13 +119,13 @@ def test_accuracy_is_that_of_one_process(folder: Path) -> None:
         "P3": fer7.argmax(axis=1),
         "P4": ferplus8.argmax(axis=1),
     }
-    truths = held_out_truths(faces)
-    accuracy = {name: np.mean((answers[name] == truths[name])[truths[name] != NO_LABEL]) for name in record.accuracy}
-    assert set(accuracy) == set(truths)
+    targets = validation_targets(faces)
+    accuracy = {name: np.mean((answers[name] == targets[name])[targets[name] != NO_LABEL]) for name in record.accuracy}
+    assert set(accuracy) == set(targets)
     assert record.accuracy == pytest.approx(accuracy, abs=1e-6)
     assert 0 < accuracy["P2"] < 1
-    for truth in truths.values():  # else a mean over the processes would do
-        first, second = ((truth[rank::2] != NO_LABEL).sum() for rank in (0, 1))
+    for target in targets.values():  # else a mean over the processes would do
+        first, second = ((target[rank::2] != NO_LABEL).sum() for rank in (0, 1))
         assert first != second
 
 

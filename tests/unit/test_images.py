@@ -467,3 +467,51 @@ def test_8_bit_values_in_16_bits_are_not_taken_for_black() -> None:
     ):
         read_picture(np.array([[0, 128, 255]], np.uint16))
     assert read_picture(np.zeros((2, 2), np.uint16)).max() == 0
+
+
+def test_floats_may_lie_outside_of_0_to_1_by_what_rounding_leaves() -> None:
+    over = np.array([[-1e-9, 0.5, np.nextafter(1, 2), 1.0005]])
+    for dtype in (np.float64, np.float32):
+        assert read_picture(over.astype(dtype))[0, :, 0].tolist() == [0, 128, 255, 255]
+    for wrong in (1.01, -0.01, np.nan):
+        with pytest.raises(PictureError, match=r"must lie between 0 and 1; got (0 to 1\.01|-0\.01 to 0|nan to nan)"):
+            read_picture(np.array([[0, wrong]]))
+
+
+BAND = 100
+
+
+@pytest.mark.parametrize("orientation", [1, 2, 3, 4, 5, 6, 7, 8])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "F"])
+def test_bands_of_rows_change_nothing(mode: str, orientation: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    format_ = "TIFF" if mode in ("CMYK", "F") else "PNG"
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(in_mode(mode), format_, exif=exif)
+    whole = read_picture(data)
+    monkeypatch.setattr(images, "_BAND_PIXELS", BAND)
+    assert np.array_equal(read_picture(data), whole)
+    assert whole.flags.c_contiguous
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_bands_of_rows_change_nothing_in_arrays(
+    dtype: type[np.generic], channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    array = np.random.default_rng(0).random((HEIGHT, WIDTH, channels))
+    array = (array * {np.uint8: 255, np.uint16: 65535}.get(dtype, 1)).astype(dtype)
+    whole = read_picture(array)
+    monkeypatch.setattr(images, "_BAND_PIXELS", BAND)
+    assert np.array_equal(read_picture(array), whole)
+
+
+def test_a_dark_part_of_a_16_bit_picture_is_no_8_bit_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "_BAND_PIXELS", BAND)
+    dark_above = np.vstack([np.full((16, WIDTH), 200, np.uint16), np.full((16, WIDTH), 40000, np.uint16)])
+    for picture in (dark_above, encoded_16(dark_above)):
+        assert read_picture(picture)[:, 0, 0].tolist() == [0] * 16 + [156] * 16
+
+
+def encoded_16(pixels: NDArray[np.uint16]) -> bytes:
+    return encoded(Image.fromarray(pixels), "PNG")

@@ -321,6 +321,37 @@ def test_an_angry_face_is_said_to_be_none_of_the_four(recognizer: Recognizer) ->
     assert (seven.reason, seven.support) == ("low confidence", seven.confidence)
 
 
+class ShortOfMemory:
+    """A recognizer's network for which there is no memory for more than some crops."""
+
+    def __init__(self, recognizer: Recognizer, most: int) -> None:
+        self.predict_all, self.most = recognizer._predict, most
+
+    def __call__(self, crops: list[NDArray[np.uint8]]) -> Any:
+        if len(crops) > self.most:
+            raise MemoryError
+        return self.predict_all(crops)
+
+
+def test_pictures_for_which_memory_runs_out_together_are_answered_one_by_one(
+    examples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recognizer = Recognizer(threads=1)
+    pictures = [examples / name for name in ("astronaut.jpg", "group.jpg", "grace_hopper.jpg")]
+    monkeypatch.setattr(recognizer, "_predict", ShortOfMemory(recognizer, 2))
+    one, large, other = recognizer.recognize_many(pictures, on_error="yield")
+    assert (len(one), len(other), large.error_kind) == (1, 1, "PictureTooLarge")
+    assert large.error == f"{pictures[1]}: memory ran out while its expressions were read; free some"
+    results = recognizer.recognize_many(pictures)
+    assert len(next(results)) == 1
+    with pytest.raises(PictureTooLarge, match=r"group\.jpg: memory ran out"):
+        next(results)
+    with pytest.raises(PictureTooLarge, match="memory ran out"):
+        recognizer.recognize(pictures[1])
+    with pytest.raises(PictureTooLarge, match="memory ran out while expressions were read"):
+        recognizer.classify([pictures[0]] * 3)
+
+
 def nothing() -> list[NDArray[np.uint8]]:
     """Pictures of which the network alone is certain all the same: flat, a single pixel, noise, a slope."""
     slope = np.tile(np.linspace(0, 255, 48).astype(np.uint8), (48, 1))

@@ -9,9 +9,10 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TextIO, cast
 
 import typer
 
@@ -76,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     _replace_closed_streams()
+    sys.stderr = cast(TextIO, BestEffort(sys.stderr))
     if sys.stdout is None:
         sys.exit("mien: error: standard output is closed; open it, or send it to a file or to /dev/null")
     # A terminal or pipe may be unable to show every character; better an escape than no answer.
@@ -86,6 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except MienError as error:
         _complain(f"mien: error: {error}")
         sys.exit(1)
+    except MemoryError:
+        _complain("mien: error: memory ran out; free some, or ask for less at once")
+        sys.exit(1)
     except OSError as error:  # such as a full disk; not a pipe whose reader has left, which Typer ends without a word
         where = f": {error.filename!r}" if error.filename else ""
         _complain(f"mien: error: {error.strerror or error}{where}")
@@ -95,6 +100,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if ended.code == 130:
             _complain("mien: interrupted")
         raise
+
+
+class BestEffort:
+    """Standard error as a stream that may fail: results do not depend on whether complaints can be written."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Writes what can be written."""
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flushes what can be flushed."""
+        with suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _replace_closed_streams() -> None:

@@ -2,13 +2,17 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from mien.errors import OutputError
-from mien.files import identities
+from mien.files import identities, make_folder
 
 STANDARD_INPUT = Path("-")
 """Stands for the picture on standard input; told apart by identity, since a file may be called "-" too."""
+
+_MARK = ".mien-annotated"
+"""A file in a folder that was made for annotated copies, and so holds nothing else."""
 
 KEPT_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 """Forms an annotated copy keeps; all others become PNG, which loses nothing."""
@@ -46,6 +50,30 @@ def annotated_paths(pictures: Sequence[Path], folder: Path) -> list[Path]:
         if identities([folder / inside]) & sources:
             raise OutputError(f"{folder / inside} is one of the pictures to be read; name another folder")
     return [folder / inside for inside in insides]
+
+
+def make_copies_folder(folder: Path) -> None:
+    """Makes the folder for the copies; one that is new or empty is marked as such.
+
+    Raises:
+        OutputError: It cannot be made.
+    """
+    make_folder(folder)
+    with suppress(OSError):  # whether copies can be written shows when they are
+        if not any(folder.iterdir()):
+            (folder / _MARK).touch()
+
+
+def without_copies(pictures: Sequence[Path], paths: Sequence[str], folder: Path) -> list[Path]:
+    """The pictures but for the copies of an earlier run: `mien recognize . --annotate marked` may be run twice.
+
+    They are left out where a search came upon a folder that `make_copies_folder` has made; not where one of `paths`
+    leads into it.
+    """
+    top = Path(os.path.realpath(folder))
+    if not (top / _MARK).is_file() or any(Path(os.path.realpath(path)).is_relative_to(top) for path in paths):
+        return list(pictures)
+    return [path for path in pictures if path is STANDARD_INPUT or not Path(os.path.realpath(path)).is_relative_to(top)]
 
 
 def _free(inside: Path, taken: set[Path]) -> Path:

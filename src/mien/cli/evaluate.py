@@ -158,12 +158,12 @@ def _loaded(
 def _print(evaluation: "Evaluation") -> None:
     from rich.console import Console
 
-    from mien.evaluate.report import FLIP, notes, title, truth
+    from mien.evaluate.report import FLIP, notes, targets_note, title
 
     for reason, codes in _by_reason(evaluation).items():
         typer.echo(f"mien: {reason}: {codes} not measured", err=True)
     if not evaluation.is_of_fer2013:
-        typer.echo(f"mien: the {truth(evaluation).removeprefix('The ')}", err=True)
+        typer.echo(f"mien: the {targets_note(evaluation).removeprefix('The ')}", err=True)
     console = Console()
     for without_duplicates in (False, True):
         results = [result for result in evaluation.results if result.without_duplicates is without_duplicates]

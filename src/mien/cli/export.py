@@ -95,14 +95,14 @@ def export(
     precisions = precisions_named(precision or ["fp32"])
     check_places(source, output, precisions, replace=force)
     dataset = open_dataset(data, facts_of(source).config["data"]["classes"])
-    held_out = dataset.read(Split.VALIDATION)
+    validation = dataset.read(Split.VALIDATION)
     training = dataset.read(Split.TRAIN) if "int8" in precisions else None
     framed = _framing(framing, framing_scale, framing_shift)
     options = ExportOptions(precisions=precisions, framing=framed, data_license=data_license)
-    for exported in export_all(source, held_out, output, options, training=training):
+    for exported in export_all(source, validation, output, options, training=training):
         _print(exported)
         if failures:
-            _write_failures(exported, held_out, failures)
+            _write_failures(exported, validation, failures)
 
 
 def _framing(kind: Alignment | None, scale: float | None, shift_down: float | None) -> "Framing | None":
@@ -138,14 +138,14 @@ def _print(exported: "Export") -> None:
         )
 
 
-def _write_failures(exported: "Export", held_out: "LabelledFaces", folder: Path) -> None:
+def _write_failures(exported: "Export", validation: "LabelledFaces", folder: Path) -> None:
     from mien.errors import OutputError
     from mien.evaluate.analysis.examples import example_sheet
 
     path = folder / f"{exported.path.stem}-failures.png"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(example_sheet(exported.failures, held_out))
+        path.write_bytes(example_sheet(exported.failures, validation))
     except OSError as error:
         raise OutputError(f"cannot write to {path}: {error.strerror}; name another folder with --failures") from error
     typer.echo(f"  {path}: pictures of the data set, which are not yours to pass on")

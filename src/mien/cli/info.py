@@ -153,7 +153,7 @@ def _print_model(model: dict[str, Any]) -> None:
         _line("    by default", _terms(answer))
     _line("  license", metadata.license or "not stated")
     chosen = f", selected on {metadata.selected_on}" if metadata.selected_on else ""
-    for name, figure in _figures(metadata.metrics):
+    for name, figure in _metrics(metadata.metrics):
         _line(f"  {name}", figure + chosen)
 
 
@@ -169,7 +169,7 @@ def _terms(answer: "Answer") -> str:
     return f"{prior}; risk {percent_sign(answer.risk, 0)}: {certain} of the faces calibrated on are certain"
 
 
-def _figures(metrics: "ModelMetrics | None") -> Iterator[tuple[str, str]]:
+def _metrics(metrics: "ModelMetrics | None") -> Iterator[tuple[str, str]]:
     """Accuracy by protocol, of single faces and on all images."""
     from mien.report.format import share_sign
 

@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from mien.cli.annotated_paths import STANDARD_INPUT, annotated_paths
+from mien.cli.annotated_paths import STANDARD_INPUT, annotated_paths, make_copies_folder, without_copies
 from mien.cli.priors import PRIOR_HELP, RISK_HELP, prior_of
 from mien.cli.table import Table, printable
-from mien.errors import ArgumentError, DetectorError, OutputError, PictureError, choose_from
+from mien.errors import (
+    ArgumentError,
+    DetectorError,
+    OutputError,
+    PictureError,
+    PictureTooLarge,
+    choose_from,
+)
 from mien.files import identities, make_folder, output_file
 from mien.results import PictureResult
 from mien.writers import SUFFIXES, Format, Writer, format_of, open_writer, text_writer
@@ -57,7 +64,7 @@ def recognize(
         Path | None,
         typer.Option(
             help="Write annotated copies of the pictures into this folder, over files of the same names that it has, "
-            "but never over a picture that is read nor through a link.",
+            "but never over a picture that is read nor through a link. A folder so made is not searched again.",
             metavar="DIR",
         ),
     ] = None,
@@ -115,6 +122,8 @@ def recognize(
 
     chosen = _chosen(form, output)
     pictures, errors = _found(paths)
+    if annotate:
+        pictures = without_copies(pictures, paths, annotate)
     copies: Sequence[Path | None] = annotated_paths(pictures, annotate) if annotate else [None] * len(pictures)
     finder = _detector(detector, yunet_model=yunet_model, min_face=min_face, threads=threads)
     recognizer = Recognizer(
@@ -127,7 +136,7 @@ def recognize(
         rotations=_rotations(rotations),
     )
     if annotate and pictures:
-        make_folder(annotate)  # here, since without it every copy would fail
+        make_copies_folder(annotate)  # here, since without it every copy would fail
     for error in errors:
         _complain(str(error))
     tally = _Tally(unread=len(errors), names_faceless=isinstance(chosen, Format) and chosen.has_faces_only)
@@ -288,6 +297,8 @@ def _copy_error(picture: Path | bytes, result: PictureResult, copy_to: Path) -> 
     try:
         make_folder(copy_to.parent)
         save_picture(annotate(picture, result.faces), copy_to)
+    except PictureTooLarge as error:
+        return f"{copy_to}: cannot be drawn: {error}"
     except (OutputError, PictureError) as error:  # a picture may have gone since it was read
         return str(error)
     return None

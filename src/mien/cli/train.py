@@ -38,9 +38,9 @@ def train(
     is_first = Machine.found().is_first
     with Console(stderr=True, quiet=not is_first).status("Reading faces"):
         dataset = open_dataset(data, settings.data.classes, name=settings.data.name)
-        training, held_out = dataset.read_for_training()
+        training, validation = dataset.read_for_training()
     options = FitOptions(resume=resume, threads=threads)
-    run = fit(training, held_out, settings, output or Path("runs") / config.stem, options)
+    run = fit(training, validation, settings, output or Path("runs") / config.stem, options)
     if not is_first:
         return
     if run.epochs < settings.epochs:

@@ -55,20 +55,20 @@ def refuse_unreadable(faults: Sequence[str], total: int, place: Path) -> None:
 
 
 def check_classes(
-    training: NDArray[np.int64], held_out: NDArray[np.int64], place: Path, names: tuple[str, str]
+    training: NDArray[np.int64], validation: NDArray[np.int64], place: Path, names: tuple[str, str]
 ) -> None:
     """Checks that a network can learn and be watched on the classes there are.
 
     Args:
         training: Class positions in `FER7` of the faces to learn from.
-        held_out: Likewise for the faces to watch it on.
+        validation: Likewise for the validation faces.
         place: Where both lie, for the message.
         names: What the data set calls the two splits, likewise.
 
     Raises:
         DataError: If one of both lacks a class that the other has, if there is but one class, or none of the core four.
     """
-    for name, lacking, other in ((names[0], training, held_out), (names[1], held_out, training)):
+    for name, lacking, other in ((names[0], training, validation), (names[1], validation, training)):
         missing = [label for i, label in enumerate(FER7.labels) if not np.any(lacking == i) and np.any(other == i)]
         if missing:
             raise DataError(

@@ -114,7 +114,13 @@ class Dataset:
             raise DataError(f"folder {self.path} holds classes ({names}) but no splits; move them into {split}, ...")
         if folders := self._split_folders:
             there = ", ".join(folder_names(folders[0].parent))
-            raise DataError(f"{self.path} has no folder {split}; it has {there}: rename one, or take another split")
+            if split is Split.VALIDATION and Split.TRAIN in self._parts:
+                # Validating on test would leave nothing to measure by.
+                own = self._parts[Split.TRAIN].name
+                another = f"move a tenth of {own} there, of every class, and never pictures of one person to both"
+            else:
+                another = "or take another split"
+            raise DataError(f"{self.path} has no folder {split}; it has {there}: rename one if it is meant, {another}")
         raise DataError(f"no split {split} in {self.path}; it has {', '.join(self.splits.values())}")
 
     @property

@@ -131,7 +131,7 @@ def has_duplicate(faces: LabelledFaces, others: LabelledFaces) -> NDArray[np.boo
     return found
 
 
-def training_rows_to_keep(train: LabelledFaces, held_out: LabelledFaces) -> tuple[NDArray[np.bool_], LeftOut]:
+def training_rows_to_keep(train: LabelledFaces, validation: LabelledFaces) -> tuple[NDArray[np.bool_], LeftOut]:
     """Which training faces may be trained on, and how many were left out for which reason.
 
     Left out are exact and near duplicates of any held-out face, flat faces and those which FER+ voters call no face.
@@ -142,12 +142,12 @@ def training_rows_to_keep(train: LabelledFaces, held_out: LabelledFaces) -> tupl
     gray = train.gray()
     is_exact, is_near, is_conflicting = (np.zeros(len(train), dtype=np.bool_) for _ in range(3))
     for mask, found in (
-        (is_exact, _exact(train.crops, held_out.crops)),
-        (is_near, _near(gray, held_out.gray())),
+        (is_exact, _exact(train.crops, validation.crops)),
+        (is_near, _near(gray, validation.gray())),
     ):
         for pairs in found:
             mask[pairs.first] = True
-            is_conflicting[pairs.first[train.fer7[pairs.first] != held_out.fer7[pairs.second]]] = True
+            is_conflicting[pairs.first[train.fer7[pairs.first] != validation.fer7[pairs.second]]] = True
     is_flat, is_no_face = flat(gray), not_a_face(train.votes)
     keep = ~(is_exact | is_near | is_flat | is_no_face)
     return keep, LeftOut(

@@ -5,6 +5,7 @@ The Parquet form, with other names of labels and splits, serves other data sets,
 
 import csv
 import os
+import re
 from collections.abc import Iterator, Mapping
 from math import isqrt
 from pathlib import Path
@@ -128,6 +129,12 @@ def _votes(path: Path, usages: list[str]) -> NDArray[np.int64]:
         texts = [record[name] for name in names]
         if not all(text.isdecimal() for text in texts):
             raise DataError(f"row {row} of {path}: votes must be whole numbers; got {', '.join(texts)}")
+        number = re.fullmatch(r"fer(\d+)\.png", record.get("Image name", "").strip())
+        if number and int(number[1]) != row:
+            raise DataError(
+                f"row {row} of {path} is of image {number[0]}, which is that of row {int(number[1])} of FER2013; "
+                "both files must have the same rows in the same order"
+            )
         usage = record.get("Usage")
         if usage is not None and row < len(usages) and usage.strip().casefold() != usages[row].casefold():
             raise DataError(

@@ -12,14 +12,13 @@ from mien.data.class_mapping import fer7_position, listed, refuse_unreadable
 from mien.data.crops import Crop, Crops
 from mien.data.labelled_faces import NO_LABEL, VOTE_COLUMNS, LabelledFaces
 from mien.data.split import Split, find_split_named
-from mien.errors import DataError, PictureError, choose_from
+from mien.errors import DataError, PictureError, UnsupportedPicture, choose_from
 from mien.find import find_pictures
-from mien.images import SUFFIXES, read_picture
+from mien.formats import PICTURE_SUFFIXES
+from mien.images import read_picture
 
 LARGEST_PX = 256
 """What the longer side of a crop is reduced to where it has more; a thousand larger ones in color would fill memory."""
-
-_PICTURES_OF_OTHER_FORMATS = (".avif", ".heic", ".heif", ".jp2", ".jxl", ".pgm", ".ppm", ".tga")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,22 +166,16 @@ def _class_positions(folder: Path, classes: Mapping[str, str]) -> list[tuple[Pat
 def _pictures_in(class_folder: Path) -> list[Path]:
     found = []
     for picture in find_pictures([class_folder]):
+        if isinstance(picture, UnsupportedPicture):
+            raise DataError(str(picture)) from picture
         if isinstance(picture, PictureError):
             raise DataError(f"{picture}; remove the folder if its class is not wanted") from picture
         found.append(picture)
-    inside = (path for path in class_folder.rglob("*") if not _is_hidden(path.relative_to(class_folder)))
-    others = [path for path in inside if path.suffix.lower() in _PICTURES_OF_OTHER_FORMATS]
-    faults = [f"{path}: is of a format that is not read" for path in others]
-    refuse_unreadable(faults, len(found) + len(others), class_folder)
     return found
 
 
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
-
-
 def _refuse_stray(folder: Path) -> None:
-    stray = [path.name for path in _contents(folder) if path.name.lower().endswith(SUFFIXES) and path.is_file()]
+    stray = [path.name for path in _contents(folder) if path.name.lower().endswith(PICTURE_SUFFIXES) and path.is_file()]
     if stray:
         raise DataError(f"{folder} has pictures outside of a class, move them into the folder of one: {listed(stray)}")
 

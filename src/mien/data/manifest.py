@@ -11,16 +11,16 @@ from mien.expressions import FER7, FERPLUS8, ExpressionSet
 from mien.model.facts import LeftOut, Manifest
 
 
-def manifest(training: LabelledFaces, held_out: LabelledFaces, left_out: LeftOut) -> Manifest:
-    """The facts about `training` (after `left_out` was left out) and `held_out`."""
+def manifest(training: LabelledFaces, validation: LabelledFaces, left_out: LeftOut) -> Manifest:
+    """The facts about `training` (after `left_out` was left out) and `validation`."""
     majority = training.with_votes_from_labels().majority()
     return Manifest(
         source=training.source,
         training=len(training),
         with_votes=int(training.votes.any(axis=1).sum()),
-        held_out=len(held_out),
+        held_out=len(validation),
         training_sha256=fingerprint(training),
-        held_out_sha256=fingerprint(held_out),
+        held_out_sha256=fingerprint(validation),
         training_by_label=_counts(FER7, training.fer7),
         training_by_majority=_counts(FERPLUS8, majority),
         left_out=left_out,

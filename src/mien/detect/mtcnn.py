@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import product
 from math import inf, sqrt
 from typing import Any
 
@@ -36,7 +37,13 @@ LARGE_PROPOSAL_SCORE, LARGE_REFINED_SCORE, LARGE_FINAL_SCORE = 0.4, 0.7, 0.6
 WITHIN_LEVEL, BETWEEN_LEVELS, REFINED_OVERLAP, FINAL_OVERLAP = 0.5, 0.7, 0.7, 0.7
 CANDIDATES_PER_LEVEL = 1000
 CANDIDATES = 600
-CROPS_AT_ONCE = 64
+CROPS_AT_ONCE = 256
+
+TILE_PX = 512
+"""P-net is given longer levels in tiles of this side, which bounds the memory it takes; answers are the same."""
+
+REGION_PX = 1200
+"""The other networks are given parts of pictures with a larger area than the square of this, for the same reason."""
 
 
 class Mtcnn:
@@ -133,16 +140,29 @@ class Mtcnn:
         return square(apply_offsets(windows[kept], offsets[kept]))
 
     def _propose_at(self, scaled: ImageRgb, shape: tuple[int, ...]) -> tuple[Boxes, NDArray[Any], NDArray[Any]]:
-        offsets, scores = self._pnet.run(None, {"image": scaled})
         to_picture = np.array([shape[1] / scaled.shape[1], shape[0] / scaled.shape[0]])
         large = _are_large(WINDOW_PX * to_picture[0], shape)
-        rows, columns = np.nonzero(scores[0, 0] > np.where(large, LARGE_PROPOSAL_SCORE, PROPOSAL_SCORE))
-        scores, offsets = scores[0, 0, rows, columns], offsets[0, :, rows, columns]
+        least = LARGE_PROPOSAL_SCORE if large else PROPOSAL_SCORE
+        corners, scores, offsets = self._likely_windows(scaled, least)
         best = np.argsort(-scores, kind="stable")[:CANDIDATES_PER_LEVEL]
-        corners = np.stack([columns, rows], axis=1)[best] * STRIDE_PX - MARGIN_PX
-        windows = np.hstack([corners, corners + WINDOW_PX]) * np.tile(to_picture, 2)
+        windows = np.hstack([corners[best], corners[best] + WINDOW_PX]) * np.tile(to_picture, 2)
         kept = non_maximum_suppression(windows, scores[best], WITHIN_LEVEL)
         return windows[kept], scores[best][kept], offsets[best][kept]
+
+    def _likely_windows(self, scaled: ImageRgb, least: float) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """What P-net scores over `least`, from top to bottom: corners in pixels, scores and offsets."""
+        parts = []
+        tiles = list(product(_tiles(scaled.shape[0]), _tiles(scaled.shape[1])))
+        for number, ((top, rows), (left, columns)) in enumerate(tiles, start=1):
+            tile = np.ascontiguousarray(scaled[top : top + TILE_PX, left : left + TILE_PX])
+            offsets, scores = self._pnet.run(None, {"image": tile}, gives_back=number == len(tiles) > 1)
+            offsets, scores = offsets[0, :, rows, columns], scores[0, 0, rows, columns]
+            found = np.nonzero(scores > least)
+            first = np.array([left // STRIDE_PX + (columns.start or 0), top // STRIDE_PX + (rows.start or 0)])
+            parts.append((np.stack(found[::-1], axis=1) + first, scores[found], offsets[:, *found].T))
+        places, scores, offsets = (np.concatenate(part) for part in zip(*parts, strict=True))
+        order = np.lexsort(places.T)
+        return places[order] * STRIDE_PX - MARGIN_PX, scores[order], offsets[order]
 
     def refine(self, pictures: list[ImageRgb], boxes: Boxes) -> Boxes:
         """Second stage: those of the squares `boxes` that hold a face, moved closer to it, best first."""
@@ -175,15 +195,55 @@ def _side(shape: tuple[int, ...]) -> float:
     return sqrt(shape[0] * shape[1])
 
 
+def _tiles(side_px: int) -> list[tuple[int, slice]]:
+    """Where tiles of a level start along a side, and which of P-net's windows in each are to be taken.
+
+    Windows that reach over a border within the picture are those of the tile on its other side, which overlaps.
+    """
+    step = TILE_PX - (WINDOW_PX - MARGIN_PX)
+    starts = range(0, max(1, side_px - (WINDOW_PX - MARGIN_PX)), step)
+    last = starts[-1]
+    inner = (TILE_PX - WINDOW_PX + MARGIN_PX) // STRIDE_PX + 1
+    return [(start, slice(1 if start else 0, None if start == last else inner)) for start in starts]
+
+
 def _on_crops(session: Any, pictures: Sequence[ImageRgb], boxes: Boxes, crop_px: int) -> list[NDArray[np.float32]]:
     """What a network answers for square `boxes`, each cut from the octave where its side is 1 to 2 times `crop_px`."""
     sides = np.maximum(boxes[:, 2] - boxes[:, 0], 1.0)  # a regression may turn a box inside out
     halvings = np.clip(np.floor(np.log2(sides / crop_px)), 0, len(pictures) - 1).astype(int)
-    order = np.argsort(halvings, kind="stable")
-    parts = [
-        session.run(None, {"image": picture, "boxes": (boxes[halvings == n] / 2**n).astype(np.float32)})
-        for n, picture in enumerate(pictures)
-        if n == 0 or (halvings == n).any()
-    ]
-    back = np.argsort(order, kind="stable")
+    order: list[NDArray[np.intp]] = []
+    parts = []
+    for n, picture in enumerate(pictures):
+        for chosen in _near_another(picture, np.flatnonzero(halvings == n), boxes / 2**n):
+            part, inside = _part_around(picture, boxes[chosen] / 2**n)
+            parts.append(session.run(None, {"image": part, "boxes": inside.astype(np.float32)}))
+            order.append(chosen)
+    if not parts:
+        parts.append(session.run(None, {"image": pictures[-1], "boxes": np.zeros((0, 4), np.float32)}))
+        order.append(np.zeros(0, np.intp))
+    back = np.argsort(np.concatenate(order), kind="stable")
     return [np.concatenate(outputs)[back] for outputs in zip(*parts, strict=True)]
+
+
+def _near_another(picture: ImageRgb, chosen: NDArray[np.intp], boxes: Boxes) -> list[NDArray[np.intp]]:
+    """The boxes chosen in groups that a network is given at once: in a large picture, those of one region."""
+    if _side(picture.shape) <= REGION_PX:
+        groups = [chosen] if len(chosen) else []
+    else:
+        places = (boxes[chosen, :2] // REGION_PX).astype(int)
+        _, which = np.unique(places, axis=0, return_inverse=True)
+        groups = [chosen[which.ravel() == n] for n in range(which.max(initial=-1) + 1)]
+    return [group[start : start + CROPS_AT_ONCE] for group in groups for start in range(0, len(group), CROPS_AT_ONCE)]
+
+
+def _part_around(picture: ImageRgb, boxes: Boxes) -> tuple[ImageRgb, Boxes]:
+    """The part of a large picture that holds `boxes`, and the boxes in its pixels; of another, the whole."""
+    if _side(picture.shape) <= REGION_PX:
+        return picture, boxes
+    height, width = picture.shape[:2]
+    margin = 2  # more than is looked at between pixels
+    left, top = (max(0, int(low) - margin) for low in np.floor(boxes[:, :2].min(axis=0)))
+    right, bottom = (int(high) + margin for high in np.ceil(boxes[:, 2:].max(axis=0)))
+    left, top = min(left, width - 1), min(top, height - 1)
+    part = picture[top : max(bottom, top + 1), left : max(right, left + 1)]
+    return np.ascontiguousarray(part), boxes - np.array([left, top, left, top])

@@ -45,34 +45,34 @@ class Comparison:
 
 
 def compare(
-    protocol: Protocol, truth: NDArray[np.int64], first: Floats, second: Floats, *, draws: int = DRAWS
+    protocol: Protocol, target: NDArray[np.int64], first: Floats, second: Floats, *, draws: int = DRAWS
 ) -> Comparison:
     """Compares two classifiers on the same images.
 
     Args:
         protocol: What the figures mean.
-        truth: int64 of shape (N,), class positions; N is at least 1.
+        target: int64 of shape (N,), class positions; N is at least 1.
         first: float64 of shape (N, K), probabilities of the one.
         second: Likewise of the other.
         draws: Bootstrap draws of images, the same for both.
     """
-    right, also_right = first.argmax(axis=1) == truth, second.argmax(axis=1) == truth
+    right, also_right = first.argmax(axis=1) == target, second.argmax(axis=1) == target
     only_first, only_second = int((right & ~also_right).sum()), int((also_right & ~right).sum())
     return Comparison(
         protocol=protocol.code,
         name=protocol.name,
-        images=len(truth),
+        images=len(target),
         both_right=int((right & also_right).sum()),
         only_first_right=only_first,
         only_second_right=only_second,
         p_value=mcnemar_p_value(only_first, only_second),
-        differences=_differences(truth, first, second, draws),
+        differences=_differences(target, first, second, draws),
     )
 
 
-def _differences(truth: NDArray[np.int64], first: Floats, second: Floats, draws: int) -> dict[str, Estimate]:
+def _differences(target: NDArray[np.int64], first: Floats, second: Floats, draws: int) -> dict[str, Estimate]:
     classes = first.shape[1]
-    sums = np.hstack([per_image_sums(truth, given, None) for given in (first, second)])
+    sums = np.hstack([per_image_sums(target, given, None) for given in (first, second)])
     drawn = resampled_sums(sums, draws, np.random.default_rng(SEED))
     one, other = (statistics_of(part, classes) for part in np.split(drawn, 2, axis=1))
     point_one, point_other = (

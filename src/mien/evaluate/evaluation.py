@@ -308,7 +308,7 @@ def _measured(protocol: Protocol, faces: LabelledFaces, given: Probabilities, su
     counted = faces[chosen]
     return measure(
         protocol.expressions.labels,
-        protocol.truth(counted),
+        protocol.target(counted),
         given[protocol.expressions.name][chosen],
         protocol.votes(counted) if protocol.votes else None,
         # By default every result has the same draws, so that these are not what makes two results differ.
@@ -333,7 +333,7 @@ def _analysis(said: Predictions, faces: LabelledFaces, result: Result, landmarks
         images=len(counted),
         confusions=confusions(protocol.expressions.labels, np.array(result.metrics.confusion.value)),
         certainty=certainty_of(said, faces, protocol),
-        slices=slices(counted, given.argmax(axis=1) == protocol.truth(counted), landmarks[counts]),
+        slices=slices(counted, given.argmax(axis=1) == protocol.target(counted), landmarks[counts]),
     )
 
 
@@ -351,7 +351,7 @@ def _comparisons(
     compared = []
     for protocol in shared:
         chosen, name = protocol.counts(faces), protocol.expressions.name
-        compared.append(compare(protocol, protocol.truth(faces[chosen]), given[name][chosen], others[name][chosen]))
+        compared.append(compare(protocol, protocol.target(faces[chosen]), given[name][chosen], others[name][chosen]))
     return tuple(compared)
 
 

@@ -77,7 +77,7 @@ class Statistics:
 
 def measure(
     labels: tuple[str, ...],
-    truth: NDArray[np.int64],
+    target: NDArray[np.int64],
     probabilities: Floats,
     votes: Floats | None = None,
     *,
@@ -91,20 +91,20 @@ def measure(
 
     Args:
         labels: K class names.
-        truth: int64 of shape (N,), class positions; N is at least 1.
+        target: int64 of shape (N,), class positions; N is at least 1.
         probabilities: float64 of shape (N, K); rows sum to 1.
         votes: float64 of shape (N, K), shares of votes by class; rows sum to 1. None where nobody voted.
         bootstrap: How images are drawn anew; often enough that a class of one image occurs in some draws.
     """
     classes = len(labels)
-    sums = per_image_sums(truth, probabilities, votes)
+    sums = per_image_sums(target, probabilities, votes)
     point = statistics_of(sums.sum(axis=0, keepdims=True), classes)
     drawn = statistics_of(resampled_sums(sums, bootstrap.draws, bootstrap.rng()), classes)
     error = estimates(point.calibration_error, drawn.calibration_error)[0]
     reach = max(error.high - error.value, 0)
     confusion = estimates(point.confusion, drawn.confusion)
     return Metrics(
-        n=len(truth),
+        n=len(target),
         labels=labels,
         accuracy=estimates(point.accuracy, drawn.accuracy)[0],
         balanced_accuracy=estimates(point.balanced_accuracy, drawn.balanced_accuracy)[0],
@@ -112,7 +112,7 @@ def measure(
         calibration_error=Estimate(error.value, max(error.value - reach, 0), error.value + reach),
         negative_log_likelihood=estimates(point.negative_log_likelihood, drawn.negative_log_likelihood)[0],
         kl_to_votes=None if votes is None else estimates(point.kl_to_votes, drawn.kl_to_votes)[0],
-        recall={labels[k]: estimates(point.recall[:, k], drawn.recall[:, k])[0] for k in np.unique(truth)},
+        recall={labels[k]: estimates(point.recall[:, k], drawn.recall[:, k])[0] for k in np.unique(target)},
         confusion=_matrix(confusion, classes),
     )
 
@@ -140,18 +140,18 @@ def calibration_bins(confidence: Floats) -> NDArray[np.int64]:
     return np.searchsorted(edges, confidence, side="right").astype(np.int64)
 
 
-def per_image_sums(truth: NDArray[np.int64], probabilities: Floats, votes: Floats | None) -> Floats:
+def per_image_sums(target: NDArray[np.int64], probabilities: Floats, votes: Floats | None) -> Floats:
     """What each image adds to the sums: K*K cells, calibration gaps by bin, loss and divergence; shape (N, M)."""
     images, classes = probabilities.shape
     every = np.arange(images)
     predicted = probabilities.argmax(axis=1)
     confidence = probabilities.max(axis=1)
     cells = np.zeros((images, classes * classes))
-    cells[every, truth * classes + predicted] = 1
+    cells[every, target * classes + predicted] = 1
     gaps = np.zeros((images, CALIBRATION_BINS))
-    gaps[every, calibration_bins(confidence)] = confidence - (predicted == truth)
+    gaps[every, calibration_bins(confidence)] = confidence - (predicted == target)
     log_probabilities = np.log(np.maximum(probabilities, _LEAST_PROBABILITY))
-    loss = -log_probabilities[every, truth]
+    loss = -log_probabilities[every, target]
     shares = np.zeros_like(probabilities) if votes is None else votes
     log_shares = np.log(np.where(shares > 0, shares, 1))
     divergence = (shares * (log_shares - log_probabilities)).sum(axis=1)

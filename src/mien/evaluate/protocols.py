@@ -35,19 +35,19 @@ class Protocol:
         code: Short name, such as `P1`.
         name: Expressions and truth, as in `core4/fer2013`.
         expressions: The classes; the prediction is the most probable of them.
-        truth: Class position of each face, or `NO_LABEL` where the protocol does not count it; shape (N,).
+        target: Class position of each face, or `NO_LABEL` where the protocol does not count it; shape (N,).
         votes: Shares of the FER+ votes by class, for the faces that count; shape (N, K). None if truth is no vote.
     """
 
     code: str
     name: str
     expressions: ExpressionSet
-    truth: Callable[[LabelledFaces], NDArray[np.int64]]
+    target: Callable[[LabelledFaces], NDArray[np.int64]]
     votes: Callable[[LabelledFaces], NDArray[np.float64]] | None = None
 
     def counts(self, faces: LabelledFaces) -> NDArray[np.bool_]:
         """Which faces this protocol measures; shape (N,)."""
-        return np.not_equal(self.truth(faces), NO_LABEL)
+        return np.not_equal(self.target(faces), NO_LABEL)
 
 
 def _core4_votes(faces: LabelledFaces) -> NDArray[np.float64]:
@@ -96,7 +96,7 @@ def label_protocol(expressions: ExpressionSet) -> Protocol:
         code=expressions.name,
         name=f"{expressions.name}/labels",
         expressions=expressions,
-        truth=partial(_labels_named, expressions.labels),
+        target=partial(_labels_named, expressions.labels),
     )
 
 
@@ -120,4 +120,4 @@ def targets(faces: LabelledFaces) -> dict[str, NDArray[np.int64]]:
     label is the truth for all.
     """
     faces = faces.with_votes_from_labels()
-    return {protocol.expressions.name: protocol.truth(faces) for protocol in _OF_SET}
+    return {protocol.expressions.name: protocol.target(faces) for protocol in _OF_SET}

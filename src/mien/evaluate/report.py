@@ -64,7 +64,7 @@ def sections(evaluation: Evaluation) -> tuple[Section, ...]:
     """All sections, in order; those of what was not asked for are left out."""
     plain = {result.protocol.code: result for result in evaluation.plain_results}
     parts = [
-        _figures(evaluation),
+        _metrics(evaluation),
         *(_protocol(analysis, plain[analysis.protocol]) for analysis in evaluation.analyses),
         _faces(evaluation.gallery),
         _robustness(evaluation.robustness),
@@ -124,7 +124,7 @@ def never_learned(images: Mapping[str, int]) -> str:
     return f"By its manifest, the model was trained on no face labelled {labels}; it is unlikely to predict it."
 
 
-def truth(evaluation: Evaluation) -> str:
+def targets_note(evaluation: Evaluation) -> str:
     """What is taken as right."""
     if evaluation.is_of_fer2013:
         return (
@@ -134,10 +134,10 @@ def truth(evaluation: Evaluation) -> str:
     return f"The truth is the labels of {evaluation.data}, not FER2013's."
 
 
-def _figures(evaluation: Evaluation) -> Section:
+def _metrics(evaluation: Evaluation) -> Section:
     words = (
         f"{title(evaluation)}. In per cent, NLL and KL in nats, with 95 % intervals. {first_upper(FLIP)} "
-        f"{truth(evaluation)} All further sections are of plain answers to all images."
+        f"{targets_note(evaluation)} All further sections are of plain answers to all images."
     )
     left_out = [f"{code} is not measured: {reason}." for code, reason in evaluation.not_measured.items()]
     made = f"Measured by mien {evaluation.version}; SHA-256 of the faces: {evaluation.data_sha256}."

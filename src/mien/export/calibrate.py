@@ -51,11 +51,11 @@ def calibrated(logits: Logits, faces: LabelledFaces, data: Manifest) -> Calibrat
     Raises:
         DataError: If no face has a truth for one of the answers.
     """
-    truths = targets(faces)
-    for name, truth in truths.items():
-        if not (truth != NO_LABEL).any():
+    target_of = targets(faces)
+    for name, target in target_of.items():
+        if not (target != NO_LABEL).any():
             raise DataError(f"cannot calibrate {name}: no held-out face has a truth for it; give faces of its classes")
-    temperature = {name: best_temperature(scores(logits, answer), truths[name]) for name, answer in ANSWERS.items()}
+    temperature = {name: best_temperature(scores(logits, answer), target_of[name]) for name, answer in ANSWERS.items()}
     fitted = {
         name: replace(
             answer,
@@ -65,7 +65,7 @@ def calibrated(logits: Logits, faces: LabelledFaces, data: Manifest) -> Calibrat
         )
         for name, answer in ANSWERS.items()
     }
-    return with_thresholds(fitted, CalibrationFaces.of(logits, truths))
+    return with_thresholds(fitted, CalibrationFaces.of(logits, target_of))
 
 
 def with_thresholds(fitted: Mapping[str, Answer], faces: CalibrationFaces) -> Calibration:
@@ -92,18 +92,18 @@ def training_prior(answer: Answer, data: Manifest) -> tuple[float, ...] | None:
     return tuple(round(count / sum(counts), 4) for count in counts) if sum(counts) else None
 
 
-def best_temperature(scores: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
-    """The temperature by which softmax of `scores`, of shape (N, K), gives `truth` its greatest likelihood.
+def best_temperature(scores: NDArray[np.float64], target: NDArray[np.int64]) -> float:
+    """The temperature by which softmax of `scores`, of shape (N, K), gives `target` its greatest likelihood.
 
     Rows without a truth (`NO_LABEL`) do not count. Where all the others are answered rightly, the likelihood grows
     without end as the temperature falls, and says nothing of it: then it is 1.
     """
-    counted = np.flatnonzero(truth != NO_LABEL)
-    if np.array_equal(scores[counted].argmax(axis=1), truth[counted]):
+    counted = np.flatnonzero(target != NO_LABEL)
+    if np.array_equal(scores[counted].argmax(axis=1), target[counted]):
         return 1.0
 
     def loss(log_temperature: float) -> float:
         given = softmax(scores[counted] / np.exp(log_temperature))
-        return float(-np.log(given[np.arange(len(counted)), truth[counted]] + 1e-12).mean())
+        return float(-np.log(given[np.arange(len(counted)), target[counted]] + 1e-12).mean())
 
     return round(float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x)), 4)

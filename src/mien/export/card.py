@@ -266,7 +266,7 @@ Protocols as in `docs/evaluation.md`, on {split}, without flip averaging, 95 % b
 {selected_on}**: hyperparameters were chosen and calibration was fitted there, so these figures flatter the model a
 little.
 
-{figures}
+{metrics}
 
 P2b are the default answers, `core4` by a balanced prior; P2 are the same as trained, and P1c these by FER2013's label.
 The other rows measure the answers meant for their truth (P1: `core4-fer2013`). Balanced accuracy is macro recall.
@@ -360,7 +360,7 @@ def card_text(metadata: ModelMetadata, sha256: str, size_mb: float) -> str:
         license=metadata.license,
         split=metrics.split,
         selected_on=metadata.selected_on,
-        figures=_figures(metrics.plain),
+        metrics=_metrics_table(metrics.plain),
         recall=_recall(metrics.plain),
         certainty=about_certainty(metrics.certainty, metadata.answers, f"{metadata.name}-card"),
         failures=about_failures(metrics.failures),
@@ -371,7 +371,7 @@ def card_text(metadata: ModelMetadata, sha256: str, size_mb: float) -> str:
     )
 
 
-def _figures(results: Sequence[ProtocolMetrics]) -> str:
+def _metrics_table(results: Sequence[ProtocolMetrics]) -> str:
     rows = [
         (
             f"{result.protocol} `{result.name}`",

@@ -35,9 +35,9 @@ from mien.stats import Estimate
 from mien.train.heads import ANSWERS, HEADS
 
 
-def _split_of(held_out: LabelledFaces) -> str:
+def _split_of(validation: LabelledFaces) -> str:
     """What the data set calls the split that a model is chosen and calibrated on."""
-    return held_out.splits[0] if len(held_out.splits) == 1 else Split.VALIDATION.value
+    return validation.splits[0] if len(validation.splits) == 1 else Split.VALIDATION.value
 
 
 RANGE_FACES = 128
@@ -59,7 +59,7 @@ class Export:
         precision: What weights and arithmetic are in.
         opset: Of ONNX.
         parity: The file beside the network.
-        results: The file's figures on the held-out faces.
+        results: The file's figures on the validation faces.
         certainty: By answer, how far it may be relied on.
         failures: The surest wrong answers.
     """
@@ -90,14 +90,14 @@ class ExportOptions:
     data_license: str = ""
 
 
-def export(source: Path, held_out: LabelledFaces, path: Path, options: ExportOptions = ExportOptions()) -> Export:
+def export(source: Path, validation: LabelledFaces, path: Path, options: ExportOptions = ExportOptions()) -> Export:
     """Writes one model file, in fp32 unless another precision is asked for; see `export_all`."""
-    return export_all(source, held_out, path, options)[0]
+    return export_all(source, validation, path, options)[0]
 
 
 def export_all(
     source: Path,
-    held_out: LabelledFaces,
+    validation: LabelledFaces,
     path: Path,
     options: ExportOptions = ExportOptions(),
     *,
@@ -109,7 +109,7 @@ def export_all(
 
     Args:
         source: The folder of a finished run; or a model file in float32, ending in .onnx, to export it again.
-        held_out: Faces to calibrate on (the part that `calibration_part` chooses) and to measure on (all).
+        validation: Faces to calibrate on (the part that `calibration_part` chooses) and to measure on (all).
         path: The file to write; its stem becomes the model's name. Where several precisions are asked for, the files in
             fp16 and int8 have theirs at the end of the name: `base-int8.onnx` for `base.onnx`.
         options: Precisions, framing, the data's license.
@@ -123,15 +123,15 @@ def export_all(
     paths = places(path, options.precisions)
     if "int8" in options.precisions and training is None:
         raise ConfigError("int8 needs faces that the network was trained on to take its ranges from; none are given")
-    ranges = None if training is None else _range_faces(training, held_out)
-    network = read_source(source, held_out, options.framing, options.data_license)
+    ranges = None if training is None else _range_faces(training, validation)
+    network = read_source(source, validation, options.framing, options.data_license)
     metadata = ModelMetadata(
         name=path.stem,
         input=network.input,
         heads={head.name: head.labels for head in HEADS},
         answers=ANSWERS,
         license=network.license,
-        selected_on=_split_of(held_out),
+        selected_on=_split_of(validation),
         training=network.training,
         layers=network.layers,
     )
@@ -143,7 +143,7 @@ def export_all(
                 _export(
                     _in_precision(network.graph, precision, ranges, metadata.input),
                     replace(metadata, name=place.stem, export=_stated(network.graph, precision, ranges)),
-                    held_out,
+                    validation,
                     network.logits,
                     Path(folder) / place.name,
                 )
@@ -169,15 +169,15 @@ def _stated(graph: onnx.ModelProto, precision: Precision, ranges: LabelledFaces 
     return ExportFacts(precision, opset_of(graph), len(ranges) if precision == "int8" and ranges is not None else None)
 
 
-def _range_faces(training: LabelledFaces, held_out: LabelledFaces) -> LabelledFaces:
+def _range_faces(training: LabelledFaces, validation: LabelledFaces) -> LabelledFaces:
     """Some faces of the training set, always the same, and as in training none that is held out."""
     chosen = np.random.default_rng(0).permutation(len(training))[:RANGE_FACES]
     faces = training[np.sort(chosen)]
-    return faces[training_rows_to_keep(faces, held_out)[0]]
+    return faces[training_rows_to_keep(faces, validation)[0]]
 
 
 def _export(
-    graph: onnx.ModelProto, metadata: ModelMetadata, held_out: LabelledFaces, original: Logits, draft: Path
+    graph: onnx.ModelProto, metadata: ModelMetadata, validation: LabelledFaces, original: Logits, draft: Path
 ) -> Export:
     """Checks, calibrates and measures the model in `draft`, and writes its card beside it."""
     facts, training = metadata.export, metadata.training
@@ -185,11 +185,11 @@ def _export(
         raise ValueError("metadata must say how the file is made and of which training")
     write_model(draft, graph, metadata)
     model = load_model(draft)
-    logits = model.logits(held_out.crops)
-    found = parity(logits, original, held_out, _run_alone(model, held_out[:_RUN_ALONE]))
+    logits = model.logits(validation.crops)
+    found = parity(logits, original, validation, _run_alone(model, validation[:_RUN_ALONE]))
     check_parity(found, facts.precision)
     metadata = replace(metadata, export=replace(facts, parity=found))
-    results, failures, metrics = _calibrate_and_measure(draft, graph, metadata, held_out, logits)
+    results, failures, metrics = _calibrate_and_measure(draft, graph, metadata, validation, logits)
     return Export(
         path=draft,
         card=write_card(draft),
@@ -202,12 +202,12 @@ def _export(
     )
 
 
-def recalibrate(path: Path, held_out: LabelledFaces) -> Path:
+def recalibrate(path: Path, validation: LabelledFaces) -> Path:
     """Calibrates and measures a written package anew, its weights untouched, and writes its card; returns the card.
 
     Args:
         path: A package that an export wrote.
-        held_out: The faces that its training was watched on.
+        validation: The faces that its training was watched on.
 
     Raises:
         ConfigError: If the faces are others.
@@ -217,30 +217,30 @@ def recalibrate(path: Path, held_out: LabelledFaces) -> Path:
     metadata = model.metadata
     if metadata.training is None:
         raise ModelError(f"{path} does not say of which training it is; export it again")
-    if fingerprint(held_out) != metadata.training.data.held_out_sha256:
-        raise ConfigError(f"the held-out faces are not those that {path} was watched on; name the data it is of")
-    _calibrate_and_measure(path, onnx.load(path), metadata, held_out, model.logits(held_out.crops))
+    if fingerprint(validation) != metadata.training.data.held_out_sha256:
+        raise ConfigError(f"the validation faces are not those that {path} was watched on; name the data it is of")
+    _calibrate_and_measure(path, onnx.load(path), metadata, validation, model.logits(validation.crops))
     return write_card(path)
 
 
 def _calibrate_and_measure(
-    draft: Path, graph: onnx.ModelProto, metadata: ModelMetadata, held_out: LabelledFaces, logits: Logits
+    draft: Path, graph: onnx.ModelProto, metadata: ModelMetadata, validation: LabelledFaces, logits: Logits
 ) -> tuple[tuple[Result, ...], tuple[Example, ...], ModelMetrics]:
     """Writes the model with its calibration and its metrics; gives these, and its surest wrong answers."""
     if metadata.training is None:
         raise ValueError("metadata must say of which training the model is")
-    part = calibration_part(held_out)
+    part = calibration_part(validation)
     logits = {name: values[part] for name, values in logits.items()}
-    calibration = calibrated(logits, held_out[part], metadata.training.data)
+    calibration = calibrated(logits, validation[part], metadata.training.data)
     metadata = replace(metadata, answers=calibration.answers)
     write_model(draft, graph, metadata, calibration.faces)
     classifier = MienClassifier(load_model(draft))
-    results = evaluate(classifier, held_out, EvaluationOptions(analyses=False)).results
-    failures = surest_failures(classifier, held_out)
+    results = evaluate(classifier, validation, EvaluationOptions(analyses=False)).results
+    failures = surest_failures(classifier, validation)
     metrics = ModelMetrics(
-        split=_split_of(held_out),
+        split=_split_of(validation),
         results=tuple(map(_recorded, results)),
-        certainty=certainty_by_answer(classifier, held_out[~part]),
+        certainty=certainty_by_answer(classifier, validation[~part]),
         failures=tuple(map(_recorded_failure, failures)),
     )
     write_model(draft, graph, replace(metadata, metrics=metrics), calibration.faces)

@@ -58,12 +58,12 @@ def facts_of(source: Path) -> TrainingFacts:
     return record.facts
 
 
-def read_source(source: Path, held_out: LabelledFaces, framing: Framing | None, data_license: str) -> Source:
+def read_source(source: Path, validation: LabelledFaces, framing: Framing | None, data_license: str) -> Source:
     """The network of a finished run, or of a model file in float32.
 
     Args:
         source: The run's folder, or the file.
-        held_out: Faces to compare it on.
+        validation: Faces to compare it on.
         framing: Where the crop lies around a detected face; None for `FRAMING`, or the file's own.
         data_license: License of the pictures trained on; empty if it is not stated, or as the file says.
 
@@ -72,7 +72,7 @@ def read_source(source: Path, held_out: LabelledFaces, framing: Framing | None, 
         ModelError: As for `facts_of`.
     """
     training = facts_of(source)
-    if fingerprint(held_out) != training.data.held_out_sha256:
+    if fingerprint(validation) != training.data.held_out_sha256:
         raise ConfigError(
             f"the held-out faces are not those that {source} was watched on; name the data it was trained on"
         )
@@ -82,14 +82,14 @@ def read_source(source: Path, held_out: LabelledFaces, framing: Framing | None, 
         metadata = model.metadata
         return Source(
             graph=onnx.load_from_string(model.file.content),
-            logits=model.logits(held_out.crops),
+            logits=model.logits(validation.crops),
             input=replace(metadata.input, framing=framing or metadata.input.framing),
             layers=metadata.layers,
             training=training,
             license=note if data_license else metadata.license,
         )
     network = trained_network(source, read_record(source))
-    logits = network_logits(network, fit_crops(held_out.crops, network.preprocessing))
+    logits = network_logits(network, fit_crops(validation.crops, network.preprocessing))
     network.network.merge()
     asked = replace(network.preprocessing, framing=framing or FRAMING)
     layers = network.network.layers(asked.height)

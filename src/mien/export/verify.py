@@ -91,8 +91,8 @@ def _accuracy(logits: Logits, faces: LabelledFaces) -> dict[str, float]:
     shares = {}
     for protocol in (each for each in measurable(faces) if each.expressions.name in ANSWERS):
         counts = protocol.counts(faces)
-        answers = scores(logits, ANSWERS[protocol.expressions.name])[counts].argmax(axis=1)
-        shares[protocol.code] = float((answers == protocol.truth(faces[counts])).mean())
+        predictions = scores(logits, ANSWERS[protocol.expressions.name])[counts].argmax(axis=1)
+        shares[protocol.code] = float((predictions == protocol.target(faces[counts])).mean())
     return shares
 
 

@@ -1,4 +1,4 @@
-"""The faces that a model's calibration rests on, as its file carries them: logits and truths, no pictures.
+"""The faces that a model's calibration rests on, as its file carries them: logits and targets, no pictures.
 
 With them the mark `uncertain` can be set for any prior and any risk at run time.
 """
@@ -29,18 +29,18 @@ class CalibrationFaces:
     Attributes:
         logits: By head, float32 of shape (N, K). Of each face and head they are less the greatest one, which changes no
             probability, and rounded to one of 256 steps.
-        truths: By answer, class positions or a number below 0 where a face has no truth, int64 of shape (N,).
+        targets: By answer, class positions or a number below 0 where a face has no target, int64 of shape (N,).
     """
 
     logits: Logits
-    truths: Mapping[str, NDArray[np.int64]]
+    targets: Mapping[str, NDArray[np.int64]]
 
     @classmethod
-    def of(cls, logits: Logits, truths: Mapping[str, NDArray[np.int64]]) -> "CalibrationFaces":
-        """Of these logits and truths, rounded as a file keeps them."""
+    def of(cls, logits: Logits, targets: Mapping[str, NDArray[np.int64]]) -> "CalibrationFaces":
+        """Of these logits and targets, rounded as a file keeps them."""
         steps = {head: _step(values) for head, values in logits.items()}
         rounded = {head: _values(_codes(values, steps[head]), steps[head]) for head, values in logits.items()}
-        return cls(rounded, {name: np.maximum(truth, -1).astype(np.int64) for name, truth in truths.items()})
+        return cls(rounded, {name: np.maximum(target, -1).astype(np.int64) for name, target in targets.items()})
 
     def to_text(self) -> str:
         """The text stored in the model file."""
@@ -48,18 +48,18 @@ class CalibrationFaces:
         for head, values in self.logits.items():
             step = _step(values)
             heads[head] = {"step": step, "labels": values.shape[1], "codes": _text(_codes(values, step))}
-        truths = {name: _text(truth.astype(np.int8)) for name, truth in self.truths.items()}
-        return json.dumps({"heads": heads, "truths": truths}, separators=(",", ":"))
+        targets = {name: _text(target.astype(np.int8)) for name, target in self.targets.items()}
+        return json.dumps({"heads": heads, "targets": targets}, separators=(",", ":"))
 
     def answer(self, name: str, answer: Answer) -> Answer:
         """The answer called `name` with the threshold that its prior and its risk ask for."""
-        truth = self.truths[name]
-        counted = truth >= 0
-        weight = class_weights(truth[counted], answer.prior)
+        target = self.targets[name]
+        counted = target >= 0
+        weight = class_weights(target[counted], answer.prior)
         if weight is None:
             return replace(answer, threshold=ALL_UNCERTAIN, coverage=0.0)
         given = probabilities(self.logits, answer)
-        backed, wrong = support(self.logits, given, answer), given.argmax(axis=1) != truth
+        backed, wrong = support(self.logits, given, answer), given.argmax(axis=1) != target
         found = certain_answers(backed[counted], wrong[counted], weight, answer.risk)
         return replace(answer, threshold=found.threshold, coverage=found.coverage)
 
@@ -73,17 +73,17 @@ def parse_calibration_faces(text: str, answers: Mapping[str, Answer], path: Path
     try:
         table: dict[str, Any] = json.loads(text)
         logits = {head: _read_logits(**kept) for head, kept in table["heads"].items()}
-        truths = {
-            name: np.frombuffer(b64decode(kept, validate=True), np.int8) for name, kept in table["truths"].items()
+        targets = {
+            name: np.frombuffer(b64decode(kept, validate=True), np.int8) for name, kept in table["targets"].items()
         }
-        faces = {*map(len, logits.values()), *map(len, truths.values())}
-        fits = all(truths[name].max(initial=-1) < len(answer.labels) for name, answer in answers.items())
+        faces = {*map(len, logits.values()), *map(len, targets.values())}
+        fits = all(targets[name].max(initial=-1) < len(answer.labels) for name, answer in answers.items())
         fits = fits and all(max(answer.positions) < logits[answer.head].shape[1] for answer in answers.values())
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
         raise ModelError(f"{path} has damaged calibration faces ({fault!r}); export it again") from fault
     if len(faces) != 1 or not fits:
         raise ModelError(f"{path} has calibration faces that do not fit its answers; export it again")
-    return CalibrationFaces(logits, {name: truth.astype(np.int64) for name, truth in truths.items()})
+    return CalibrationFaces(logits, {name: target.astype(np.int64) for name, target in targets.items()})
 
 
 def _read_logits(step: float, labels: int, codes: str) -> NDArray[np.float32]:

@@ -78,22 +78,22 @@ def certain_answers(support: Floats, wrong: NDArray[np.bool_], weight: Floats, r
     return Certain(float(falling[last[best]]), float(coverage[last[best]]))
 
 
-def class_weights(truth: NDArray[np.int64], shares: tuple[float, ...] | None) -> Floats | None:
+def class_weights(target: NDArray[np.int64], shares: tuple[float, ...] | None) -> Floats | None:
     """How many faces each stands for, so that each class has its share; of shape (N,).
 
     None where a class is to have a share of which there is no face.
 
     Args:
-        truth: Class positions, of shape (N,).
+        target: Class positions, of shape (N,).
         shares: Share of each class; None for the faces as they come.
     """
     if shares is None:
-        return np.ones(len(truth))
-    there = np.bincount(truth, minlength=len(shares))
+        return np.ones(len(target))
+    there = np.bincount(target, minlength=len(shares))
     wanted = np.array(shares)
     if (wanted[there == 0] > 0).any():
         return None
-    return np.asarray((wanted / np.maximum(there, 1) * len(truth))[truth])
+    return np.asarray((wanted / np.maximum(there, 1) * len(target))[target])
 
 
 def _last_passed(passed: NDArray[np.bool_], start: int) -> int:

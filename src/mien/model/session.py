@@ -3,13 +3,35 @@
 import ctypes
 import os
 from collections.abc import Mapping, Sequence
-from threading import Lock
+from functools import cache
+from threading import Lock, Semaphore
 from typing import Any
 from weakref import WeakSet
 
-from mien.errors import ArgumentError
+from mien.errors import ArgumentError, ModelError, first_line
 
 _SESSIONS: "WeakSet[Session]" = WeakSet()
+_PLACES: "WeakSet[Places]" = WeakSet()
+
+
+class Places:
+    """As many places as there are processors, one for each thread that computes; the others wait for one.
+
+    More at once would not be quicker, and each takes memory of its own. A forked process has all of its own free.
+    """
+
+    def __init__(self) -> None:
+        self._forked()
+        _PLACES.add(self)
+
+    def __enter__(self) -> None:
+        self._free.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._free.release()
+
+    def _forked(self) -> None:
+        self._free = Semaphore(os.cpu_count() or 1)
 
 
 class Session:
@@ -18,32 +40,47 @@ class Session:
     The threads of ONNX Runtime do not come along into a forked process: a session from before would wait for them
     without an end, even where it is only thrown away. There, the first use makes a new one.
 
+    Of several threads as many compute at once as there are processors, since ONNX Runtime keeps for the next run what
+    memory each has taken.
+
     Args:
         content: The bytes of an ONNX file.
         threads: Threads that one call may use, at most as many as there are processors; None leaves it to ONNX Runtime.
 
     Raises:
         ArgumentError: If `threads` is no whole number above 0.
-        Exception: Whatever ONNX Runtime raises for a file it cannot load.
+        ModelError: If memory runs out.
+        Exception: Whatever else ONNX Runtime raises for a file it cannot load.
     """
 
     def __init__(self, content: bytes, threads: int | None) -> None:
         self._content, self._threads = content, threads
-        self._lock = Lock()
-        self._session = _inference_session(content, threads)
+        self._lock, self._places = Lock(), Places()
+        try:
+            self._session = _inference_session(content, threads)
+        except Exception as fault:
+            if _is_no_memory(fault):
+                raise ModelError("memory ran out while a model was loaded; free some, or use fewer threads") from fault
+            raise
         _SESSIONS.add(self)
 
-    def run(self, outputs: Sequence[str] | None, inputs: Mapping[str, Any]) -> Any:
+    def run(self, outputs: Sequence[str] | None, inputs: Mapping[str, Any], *, gives_back: bool = False) -> Any:
         """The arrays of the outputs that are named, or of all.
+
+        Args:
+            outputs: Their names, or None.
+            inputs: Arrays by the names of inputs.
+            gives_back: Whether the memory kept by this run and those before is given back, which makes the next slower.
 
         Raises:
             MemoryError: If memory runs out.
             Exception: Whatever else ONNX Runtime raises for inputs it cannot take.
         """
         try:
-            return self._here().run(outputs, inputs)
+            with self._places:
+                return self._here().run(outputs, inputs, _giving_back() if gives_back else None)
         except Exception as fault:
-            if any(words in str(fault).lower() for words in _NO_MEMORY):  # its errors share no base class
+            if _is_no_memory(fault):
                 raise MemoryError("memory ran out in ONNX Runtime") from fault
             raise
 
@@ -74,10 +111,17 @@ class Session:
             self._session = None
 
 
-_NO_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate memory")
+_NO_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate memory", "pthread_create failed", "cannot allocate")
+
+
+def _is_no_memory(fault: Exception) -> bool:
+    """Whether an error of ONNX Runtime, whose errors share no base class, says that memory has run out."""
+    return isinstance(fault, MemoryError) or any(words in str(fault).lower() for words in _NO_MEMORY)
 
 
 def _after_fork() -> None:
+    for places in list(_PLACES):
+        places._forked()
     for session in list(_SESSIONS):
         session._forked()
 
@@ -93,7 +137,13 @@ def onnx_runtime() -> Any:
     variable that stops this is read when the package loads, so it is set here, unless somebody has set it already.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime  # noqa: PLC0415  see above
+    try:
+        import onnxruntime  # noqa: PLC0415  see above
+    except (ImportError, MemoryError) as fault:
+        # It is always installed, so that either there is no memory to load it, or it is not whole.
+        raise ModelError(
+            f"ONNX Runtime cannot be loaded ({first_line(fault)}); free memory, or install it anew"
+        ) from fault
 
     return onnxruntime
 
@@ -113,6 +163,13 @@ def _inference_session(content: bytes, threads: int | None) -> Any:
     # Waiting threads would otherwise keep their processors busy, to the loss of everything else on the machine.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+@cache
+def _giving_back() -> Any:
+    options = onnx_runtime().RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
 
 
 def providers() -> tuple[str, ...]:

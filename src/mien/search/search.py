@@ -19,7 +19,7 @@ from mien.search.config import SearchConfig
 from mien.search.report import Selection, write_outputs
 from mien.search.storage import counted, open_study, readable_faults, retry_stale
 from mien.search.trial import REASON, Objective, TrialFailed
-from mien.train.dataloaders import protocols_with_truth
+from mien.train.dataloaders import protocols_with_targets
 from mien.train.device import Machine
 
 _TRAINING_FACES_PER_VALIDATION_FACE = 10
@@ -152,7 +152,7 @@ def _parts(
         chosen = np.zeros(len(training), dtype=np.bool_)
         chosen[stratified(training.fer7, len(training) // _TRAINING_FACES_PER_VALIDATION_FACE)] = True
         training, validation = training[~chosen], training[chosen]
-    labelled = protocols_with_truth(validation)
+    labelled = protocols_with_targets(validation)
     if not set(config.protocols) & set(labelled):
         raise ConfigError(
             f"metric = {config.metric!r}: no validation face has a label for it; choose from {', '.join(labelled)}"

@@ -42,7 +42,7 @@ class RunResult:
         elapsed_s: Wall-clock seconds of the training.
         commit: Of the source that trained it; several, with commas between, where it was continued by another; None if
             it is not known.
-        origins: Checksums of the models and weights that it started from or was taught by, by their names in the
+        sources: Checksums of the models and weights that it started from or was taught by, by their names in the
             configuration.
     """
 
@@ -50,7 +50,7 @@ class RunResult:
     multiply_adds: int
     elapsed_s: float
     commit: str | None = None
-    origins: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 def keep_predictions(run: Path, faces: LabelledFaces) -> None:
@@ -71,7 +71,7 @@ def keep_predictions(run: Path, faces: LabelledFaces) -> None:
         multiply_adds=total_multiply_adds(layers),
         elapsed_s=record.elapsed_s,
         commit=record.commits,
-        origins=record.sources,
+        sources=record.sources,
     )
     content = BytesIO()
     np.savez_compressed(content, fer7=logits[FER7.name], ferplus8=logits[FERPLUS8.name])
@@ -114,7 +114,7 @@ def correct_and_loss(
         if expressions is None:
             continue
         counts = protocol.counts(faces)
-        raw, target = scores(logits, HEAD_ANSWERS[expressions.name])[counts], protocol.truth(faces)[counts]
+        raw, target = scores(logits, HEAD_ANSWERS[expressions.name])[counts], protocol.target(faces)[counts]
         probabilities = softmax(raw / best_temperature(raw, target))
         likelihood = probabilities[np.arange(len(target)), target]
         found[protocol.code] = (

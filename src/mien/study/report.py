@@ -99,8 +99,8 @@ def _changed_in_between(result: StudyResult) -> str:
     text = ""
     if len(result.commits) > 1:
         text += f" The source changed in between ({', '.join(result.commits)}); arms may differ because of that."
-    if result.changed_origins:
-        names = ", ".join(result.changed_origins)
+    if result.changed_sources:
+        names = ", ".join(result.changed_sources)
         text += f" Models that {names} started from or was taught by changed between seeds."
     return text
 

@@ -92,7 +92,7 @@ class StudyResult:
         planned: How many there will be.
         arms: Results by the arms' names, in the order of the study.
         commits: Of the source that trained them; where there are several, arms may differ because of that.
-        changed_origins: Arms whose seeds started from, or were taught by, models that changed in between.
+        changed_sources: Arms whose seeds started from, or were taught by, models that changed in between.
     """
 
     study: Study
@@ -103,7 +103,7 @@ class StudyResult:
     planned: int
     arms: dict[str, ArmResult]
     commits: tuple[str, ...]
-    changed_origins: tuple[str, ...]
+    changed_sources: tuple[str, ...]
 
 
 def gather(
@@ -155,8 +155,8 @@ def gather(
         planned=len(study.arms) * len(study.config.seeds),
         arms=arms,
         commits=tuple(commits),
-        changed_origins=tuple(
-            arm for arm in study.arms if len({tuple(found.origins.items()) for a, found in kept if a == arm}) > 1
+        changed_sources=tuple(
+            arm for arm in study.arms if len({tuple(found.sources.items()) for a, found in kept if a == arm}) > 1
         ),
     )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from mien.data.labelled_faces import LabelledFaces
 from mien.errors import ConfigError, DataError
 from mien.train.config import TrainingConfig
-from mien.train.dataloaders import protocols_with_truth
+from mien.train.dataloaders import protocols_with_targets
 from mien.train.device import Machine
 from mien.train.run_record import read_record, refuse_unfinished
 
@@ -30,7 +30,7 @@ def refuse_too_few(training: LabelledFaces, machine: Machine) -> None:
         )
 
 
-def refuse_mismatch(config: TrainingConfig, held_out: LabelledFaces, machine: Machine) -> None:
+def refuse_mismatch(config: TrainingConfig, validation: LabelledFaces, machine: Machine) -> None:
     """Raises `ConfigError` where a configuration asks for what these faces, processes or other runs cannot give."""
     if config.batch_size % machine.processes:
         raise ConfigError(
@@ -39,9 +39,9 @@ def refuse_mismatch(config: TrainingConfig, held_out: LabelledFaces, machine: Ma
         )
     monitored = config.early_stop.monitor
     kind = "nll_" if monitored.startswith("nll_") else ""
-    there = [kind + name for name in protocols_with_truth(held_out)]
+    there = [kind + name for name in protocols_with_targets(validation)]
     if config.early_stop.patience and monitored not in there:
-        votes = "" if held_out.votes.any() else ", for they have labels but no votes"
+        votes = "" if validation.votes.any() else ", for they have labels but no votes"
         raise ConfigError(
             f"early_stop.monitor = {monitored!r} is not measured on these held-out faces{votes}; "
             f"set it to one of {', '.join(there)}"

@@ -108,7 +108,7 @@ class LossConfig(Strict):
         ferplus8_weight: Weight of the cross-entropy with the distribution of the votes.
         label_smoothing: Share of FER2013's label that is spread evenly over all classes.
         outlier_votes: Whether single votes count; the published rule leaves them out.
-        majority_votes: Whether the majority alone is learnt, where there is one, instead of the votes' distribution.
+        majority_votes: Whether the majority alone is learned, where there is one, instead of the votes' distribution.
         flip_consistency: Weight of the difference of attention between a face and its mirror image; doubles the time.
     """
 
@@ -213,7 +213,7 @@ class OptimizerConfig(Strict):
 
 
 class DistillationConfig(Strict):
-    """Models whose mean answer is learnt beside the labels; see `mien.train.distillation`.
+    """Models whose mean answer is learned beside the labels; see `mien.train.distillation`.
 
     Attributes:
         teachers: Model files, or names of shipped models.
@@ -271,7 +271,7 @@ class TrainingConfig(Strict):
         start_from: Folder of a finished run with the same network, whose averaged weights are the first ones.
         network: Family and size of the network.
         loss: What the two heads learn, and by which weights.
-        distillation: Models whose mean answer is learnt beside the labels.
+        distillation: Models whose mean answer is learned beside the labels.
         augmentation: Random changes to training pictures.
         progressive: Smaller pictures in the first epochs.
         optimizer: How the weights are changed.

@@ -1,4 +1,4 @@
-"""Batches of training and held-out faces, shared out over the processes of a training."""
+"""Batches of training and validation faces, shared out over the processes of a training."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -68,7 +68,7 @@ def training_batches(faces: LabelledFaces, config: TrainingConfig, machine: Mach
 
     Args:
         faces: Faces to learn from.
-        config: The batches' size, over all processes together, their seed, and what is learnt beside the labels.
+        config: The batches' size, over all processes together, their seed, and what is learned beside the labels.
         machine: Whose share to give; None gives the whole batches.
     """
     machine = machine or Machine()
@@ -78,16 +78,18 @@ def training_batches(faces: LabelledFaces, config: TrainingConfig, machine: Mach
     return _load(share, faces, *distilled(targets, faces.gray(), config.distillation))
 
 
-def held_out_batches(faces: LabelledFaces, config: TrainingConfig, machine: Machine | None = None) -> Batches:
-    """This process's share of all faces in order, with the truths of `held_out_truths`."""
+def validation_batches(faces: LabelledFaces, config: TrainingConfig, machine: Machine | None = None) -> Batches:
+    """This process's share of all faces in order, with the `validation_targets`."""
     machine = machine or Machine()
     share = BatchesInOrder(len(faces), _VALIDATION_BATCH, rank=machine.rank, processes=machine.processes)
-    return _load(share, fitted(faces, config.network.channels), *map(torch.from_numpy, held_out_truths(faces).values()))
+    return _load(
+        share, fitted(faces, config.network.channels), *map(torch.from_numpy, validation_targets(faces).values())
+    )
 
 
-def held_out_truths(faces: LabelledFaces) -> dict[str, NDArray[np.int64]]:
+def validation_targets(faces: LabelledFaces) -> dict[str, NDArray[np.int64]]:
     """Class positions, or `NO_LABEL`, by protocol, in the order in which the network's validation takes them."""
-    return {protocol.code: protocol.truth(faces) for protocol in (P3, P4, P1, P2)}
+    return {protocol.code: protocol.target(faces) for protocol in (P3, P4, P1, P2)}
 
 
 def fitted(faces: LabelledFaces, channels: int) -> LabelledFaces:
@@ -109,9 +111,9 @@ def stacked(faces: LabelledFaces) -> NDArray[np.uint8]:
     return faces.crops.stacked
 
 
-def protocols_with_truth(faces: LabelledFaces) -> list[str]:
+def protocols_with_targets(faces: LabelledFaces) -> list[str]:
     """Names of the protocols by which any of the faces has a truth."""
-    return [name for name, truth in sorted(held_out_truths(faces).items()) if (truth != NO_LABEL).any()]
+    return [name for name, target in sorted(validation_targets(faces).items()) if (target != NO_LABEL).any()]
 
 
 def _load(share: Sampler[list[int]], faces: LabelledFaces, *labels: Tensor) -> Batches:

@@ -41,9 +41,21 @@ def distilled(targets: Sequence[Tensor], pixels: NDArray[np.uint8], config: Dist
         _refuse_other_heads(model)
     logits = [model.logits(view) for model in models for view in (pixels, np.ascontiguousarray(pixels[:, :, ::-1]))]
     return tuple(
-        _mixed(target, _mean_prediction(logits, head.name, config.temperature), config.weight)
+        mixed_targets(target, _mean_prediction(logits, head.name, config.temperature), config.weight)
         for target, head in zip(targets, HEADS, strict=True)
     )
+
+
+def mixed_targets(target: Tensor, taught: Tensor, weight: float) -> Tensor:
+    """Targets with `weight` of the teachers' predictions, which also fill up rows of a sum below 1.
+
+    Args:
+        target: float32 of shape (N, K): a distribution, zeros where there is no label, or a mixture of both.
+        taught: The teachers' distributions, of the same shape.
+        weight: Of the teachers' predictions, from 0 to 1.
+    """
+    own = (1 - weight) * target
+    return own + (1 - own.sum(dim=1, keepdim=True)) * taught
 
 
 def _refuse_other_heads(model: ExpressionModel) -> None:
@@ -79,8 +91,3 @@ def checksums(config: TrainingConfig) -> dict[str, str]:
 def _mean_prediction(logits: Sequence[Logits], head: str, temperature: float) -> Tensor:
     means = np.mean([softmax(each[head].astype(np.float64) / temperature) for each in logits], axis=0)
     return torch.from_numpy(means).float()
-
-
-def _mixed(target: Tensor, taught: Tensor, weight: float) -> Tensor:
-    own = torch.where(target.sum(dim=1, keepdim=True) > 0, 1 - weight, 0.0)
-    return own * target + (1 - own) * taught

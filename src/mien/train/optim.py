@@ -10,7 +10,11 @@ from torch.optim import SGD, AdamW, Optimizer
 from mien.train.config import OptimizerConfig
 
 _NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
-_ADAM_RMS = 0.2  # of a usual AdamW update; it lets Muon take the learning rates and weight decay of AdamW
+ADAM_RMS = 0.2
+"""Root mean square of a usual AdamW update; it lets Muon take the learning rates and weight decay of AdamW."""
+
+SECOND_MOMENTUM = 0.99
+"""Decay of AdamW's second moment."""
 
 
 def optimizer_of(network: nn.Module, config: OptimizerConfig) -> Optimizer:
@@ -27,7 +31,7 @@ def optimizer_of(network: nn.Module, config: OptimizerConfig) -> Optimizer:
     if config.method == "sgd":
         optimizer = SGD(groups, lr=rate, momentum=config.momentum, nesterov=config.momentum > 0)
     elif config.method == "adamw":
-        optimizer = AdamW(groups, lr=rate, betas=(config.momentum, 0.99))
+        optimizer = AdamW(groups, lr=rate, betas=(config.momentum, SECOND_MOMENTUM))
     else:
         optimizer = Muon(groups, lr=rate, momentum=config.momentum)
     return SharpnessAware(optimizer, config.sharpness_radius, network) if config.sharpness_radius else optimizer
@@ -47,7 +51,7 @@ class Muon(AdamW):
                 chosen = [weight for weight in group["params"] if (weight.ndim == 4) is orthogonal]
                 if chosen:
                     split.append(group | {"params": chosen, "orthogonal": orthogonal})
-        super().__init__(split, lr=lr, betas=(momentum, 0.99))
+        super().__init__(split, lr=lr, betas=(momentum, SECOND_MOMENTUM))
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -77,25 +81,25 @@ class Muon(AdamW):
         state["step"] += 1
         momentum = state["momentum_buffer"]
         momentum.lerp_(weight.grad, 1 - decay)
-        update: Tensor = orthogonalised(weight.grad.lerp(momentum, decay).flatten(1))
-        scale = _ADAM_RMS * max(update.shape) ** 0.5
+        update: Tensor = orthogonalized(weight.grad.lerp(momentum, decay).flatten(1))
+        scale = ADAM_RMS * max(update.shape) ** 0.5
         weight.mul_(1 - group["lr"] * group["weight_decay"])
         weight.add_(update.view(weight.shape), alpha=-group["lr"] * scale)
 
 
-def orthogonalised(matrix: Tensor) -> Tensor:
-    """The matrix with all singular values moved close to 1, by five Newton-Schulz steps in bfloat16."""
-    wide = matrix.bfloat16()
-    turned = wide.shape[0] > wide.shape[1]
+def orthogonalized(matrices: Tensor) -> Tensor:
+    """Matrices of shape (…, M, N), all singular values moved close to 1 by five Newton-Schulz steps in bfloat16."""
+    wide = matrices.bfloat16()
+    turned = wide.shape[-2] > wide.shape[-1]
     if turned:
-        wide = wide.T
-    wide = wide / (wide.norm() + 1e-7)
+        wide = wide.mT
+    wide = wide / (torch.linalg.vector_norm(wide, dim=(-2, -1), keepdim=True) + 1e-7)
     first, third, fifth = _NEWTON_SCHULZ
     for _ in range(5):
-        square = wide @ wide.T
+        square = wide @ wide.mT
         wide = first * wide + (third * square + fifth * square @ square) @ wide
-    result: Tensor = wide.T if turned else wide
-    return result.to(matrix.dtype)
+    result: Tensor = wide.mT if turned else wide
+    return result.to(matrices.dtype)
 
 
 class SharpnessAware(Optimizer):

@@ -25,7 +25,7 @@ from mien.settings import refuse_changes
 from mien.train.config import TrainingConfig, is_published
 from mien.train.device import Machine, Precision
 from mien.train.distillation import checksums
-from mien.train.trainer import CHECKPOINT, Reached, read_checkpoint
+from mien.train.trainer import CHECKPOINT, EpochRecord, read_checkpoint
 
 LOCK = "run.lock"
 
@@ -187,7 +187,7 @@ def resumed(stored: RunRecord, new: RunRecord, checkpoint: Path) -> RunRecord:
     Raises:
         ConfigError: If the checkpoint cannot be read or says nothing of the epochs done.
     """
-    reached = read_checkpoint(checkpoint)["callbacks"].get(Reached.__name__)
+    reached = read_checkpoint(checkpoint)["callbacks"].get(EpochRecord.__name__)
     if reached is None:
         raise ConfigError(f"{checkpoint} does not say how many epochs are done; train again in another folder")
     # A run that was killed has not written how long it took; its work ends with its last checkpoint.

@@ -1,11 +1,10 @@
 """Lightning's trainer for a run: what it logs, averages, saves, shows, and when it ends."""
 
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import torch
 from lightning import Callback, LightningModule, Trainer
@@ -21,7 +20,8 @@ from lightning.pytorch.plugins import TorchCheckpointIO
 from torch import Tensor, distributed
 from torch.nn.utils import parameters_to_vector
 
-from mien.errors import ConfigError, first_line
+from mien.errors import ConfigError, OutputError, first_line
+from mien.files import whole_file
 from mien.train.config import EarlyStopConfig, TrainingConfig
 from mien.train.device import Machine, Precision
 
@@ -37,7 +37,7 @@ _LOG = re.compile(r"logs-(\d+)")
 _PROTOCOL = re.compile(r"(nll_)?P\d")
 
 
-class Reached(Callback):
+class EpochRecord(Callback):
     """What the last finished epoch gave; it is saved with the weights, so that both are of the same epoch.
 
     Args:
@@ -79,7 +79,7 @@ class Reached(Callback):
         self.epochs, self.accuracy = state_dict["epochs"], state_dict["accuracy"]
 
 
-class Watching(Callback):
+class EpochCallback(Callback):
     """Tells somebody what each epoch gave, who may end the run there."""
 
     def __init__(self, watch: Watch) -> None:
@@ -119,6 +119,7 @@ def make_trainer(
         num_nodes=machine.nodes,
         strategy="ddp" if machine.processes > 1 else "auto",
         max_epochs=config.epochs,
+        default_root_dir=folder,
         precision=precision,
         callbacks=callbacks,
         plugins=[AtomicCheckpointIO()],
@@ -154,16 +155,39 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     """Replaces a checkpoint in one step; Lightning's own way can leave half of one where /tmp is another disk."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Called by the trainer; see its `CheckpointIO`."""
+        """Called by the trainer; see its `CheckpointIO`. Raises `OutputError` where it cannot be written."""
         del storage_options
-        # Not `mien.files.whole_file`: after a kill, the next save must overwrite the draft, which may be large.
-        draft = Path(f"{path}.draft")
-        draft.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        recorded: _Recorded | None = None
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(Path(path)) as file:
+                recorded = _Recorded(file)
+                torch.save(checkpoint, cast(IO[bytes], recorded))
+        except (OSError, RuntimeError) as fault:
+            error = recorded.error if recorded and recorded.error else fault
+            if not isinstance(error, OSError):
+                raise
+            raise OutputError(
+                f"cannot write {path}: {error.strerror or error}; make space, and resume from the last epoch before"
+            ) from fault
+
+
+class _Recorded:
+    """A file that keeps why it could not be written, which torch turns into words about its own insides."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.error = self.error or error
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

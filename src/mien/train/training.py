@@ -13,9 +13,10 @@ from lightning import Trainer
 from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import LabelledFaces
 from mien.data.manifest import manifest
+from mien.errors import OutputError
 from mien.train.checks import refuse_mismatch, refuse_place, refuse_too_few
 from mien.train.config import TrainingConfig
-from mien.train.dataloaders import Batches, fitted, held_out_batches, stacked, training_batches
+from mien.train.dataloaders import Batches, fitted, stacked, training_batches, validation_batches
 from mien.train.device import Machine
 from mien.train.module import ExpressionTraining, channels_last
 from mien.train.networks.pretrained import load_imagenet_weights, weights_file
@@ -28,7 +29,7 @@ from mien.train.run_record import (
     resumed,
     write_record,
 )
-from mien.train.trainer import CHECKPOINT, Progress, Reached, Watch, Watching, make_trainer
+from mien.train.trainer import CHECKPOINT, EpochCallback, EpochRecord, Progress, Watch, make_trainer
 
 _IGNORED_WARNINGS = (
     "Checkpoint directory .* exists and is not empty",  # it holds the run's facts, or what is resumed
@@ -82,19 +83,19 @@ class FitOptions:
 
 def fit(
     training: LabelledFaces,
-    held_out: LabelledFaces,
+    validation: LabelledFaces,
     config: TrainingConfig,
     folder: Path,
     options: FitOptions = FitOptions(),
 ) -> Run:
-    """Trains a network; what `training` repeats of `held_out` is left out first.
+    """Trains a network; what `training` repeats of `validation` is left out first.
 
     Where torchrun has started several processes, each calls this with the same arguments; they train one network, and
     the first of them writes the files.
 
     Args:
         training: Faces to learn from.
-        held_out: Faces to watch the training on; no weight depends on them.
+        validation: Faces to watch the training on; no weight depends on them.
         config: Everything that decides the result.
         folder: Receives the run; it is made if it does not exist.
         options: Whether to resume, how many threads, what to show.
@@ -104,15 +105,16 @@ def fit(
             there already and is not to be resumed, or another process trains there; if the configuration does not suit
             the data or the processes; or if the training diverges.
         DataError: If nothing is left to train on, or fewer faces than there are processes.
+        OutputError: If the run cannot be written, such as on a full disk; the last finished epoch can be resumed.
         KeyboardInterrupt: If it is interrupted; the last finished epoch can be resumed.
     """
     checkpoint, machine = folder / CHECKPOINT, Machine.found()
     refuse_place(checkpoint, resume=options.resume)
-    refuse_mismatch(config, held_out, machine)
-    keep, left_out = training_rows_to_keep(training, held_out)
+    refuse_mismatch(config, validation, machine)
+    keep, left_out = training_rows_to_keep(training, validation)
     training = training[keep]
     refuse_too_few(training, machine)
-    data = manifest(training, held_out, left_out)
+    data = manifest(training, validation, left_out)
     training = fitted(training, config.network.channels)
     record = new_record(config, stacked(training), data, machine)
     if options.resume:
@@ -124,7 +126,7 @@ def fit(
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     with alone_in(folder) if machine.is_first else nullcontext():
-        batches = training_batches(training, config, machine), held_out_batches(held_out, config, machine)
+        batches = training_batches(training, config, machine), validation_batches(validation, config, machine)
         return Run.of(folder, _trained(record, batches, folder, machine, options))
 
 
@@ -138,16 +140,16 @@ def _trained(
 
     if machine.is_first:
         write_record(folder, record)
-    reached = Reached(write_progress if machine.is_first else None)
-    watchers = [Watching(options.watch)] if options.watch else []
-    callbacks = [reached, *watchers, *([] if options.quiet else [Progress()])]
+    epoch_record = EpochRecord(write_progress if machine.is_first else None)
+    watchers = [EpochCallback(options.watch)] if options.watch else []
+    callbacks = [epoch_record, *watchers, *([] if options.quiet else [Progress()])]
     trainer = make_trainer(record.config, folder, machine, record.precision, callbacks)
     _run(trainer, _untrained(record), batches, resume_from=folder / CHECKPOINT if options.resume else None)
     done = replace(
         record,
-        epochs_done=reached.epochs,
-        stopped_early=reached.epochs < record.config.epochs,
-        accuracy=reached.accuracy,
+        epochs_done=epoch_record.epochs,
+        stopped_early=epoch_record.epochs < record.config.epochs,
+        accuracy=epoch_record.accuracy,
         elapsed_s=round(record.elapsed_s + time.time() - record.started_s, 1),
     )
     if machine.is_first:
@@ -182,3 +184,8 @@ def _run(
         except SystemExit as stopped:
             # Lightning ends the process when it is interrupted, which is for the caller to decide.
             raise KeyboardInterrupt from stopped
+        except OSError as fault:  # of a log; those of checkpoints are no OSError any more
+            place = fault.filename or trainer.default_root_dir
+            raise OutputError(
+                f"cannot write into {place}: {fault.strerror or fault}; make space, and resume"
+            ) from fault

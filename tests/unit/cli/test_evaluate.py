@@ -165,13 +165,13 @@ def test_protocols_that_the_model_has_no_answer_for_are_said(monkeypatch: pytest
     assert "votes" not in ran.stderr
 
 
-def test_images_that_the_model_has_learnt_from_are_said(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+def test_images_that_the_model_has_learned_from_are_said(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
     told = "trained on Training: the model has learned from these images"
-    learnt = EvenModel(training=trained())
+    learned = EvenModel(training=trained())
     other = EvenModel(training=trained(source="Ours"))
-    assert told in run(monkeypatch, data, "--split", "Training", model=learnt).stdout.replace("\n", " ")
+    assert told in run(monkeypatch, data, "--split", "Training", model=learned).stdout.replace("\n", " ")
     assert "trained on" not in run(monkeypatch, data, "--split", "Training", model=other).stdout
-    assert "trained on" not in run(monkeypatch, data, model=learnt).stdout
+    assert "trained on" not in run(monkeypatch, data, model=learned).stdout
 
 
 def test_the_model_may_be_named_before_the_data(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
@@ -254,10 +254,10 @@ def test_splits_go_by_many_names(monkeypatch: pytest.MonkeyPatch, data: Path, na
     assert json.loads(out.read_text("utf-8"))["results"][0]["n"] == n
 
 
-def test_labels_the_model_never_learnt_are_said(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
-    learnt = trained(training_by_label={"happy": 9, "sad": 0, "fear": 0})
+def test_labels_the_model_never_learned_are_said(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+    learned = trained(training_by_label={"happy": 9, "sad": 0, "fear": 0})
     out = data.with_name("report.md")
-    ran = run(monkeypatch, data, "--protocol", "P1", "--markdown", out, model=EvenModel(training=learnt))
+    ran = run(monkeypatch, data, "--protocol", "P1", "--markdown", out, model=EvenModel(training=learned))
     told = "the model was trained on no face labelled sad (4 images here)"
     assert told in ran.stdout
     assert told in out.read_text("utf-8")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.cli import main
-from mien.errors import PictureError, UnknownModel
+from mien.errors import PictureError, PictureTooLarge, UnknownModel
 from mien.expressions import expression_set
 from mien.images import read_picture
 from mien.results import Box, Face, PictureResult, Prediction
@@ -256,7 +256,7 @@ def test_annotated_copies_are_written_beside_one_another(run: Run, tmp_path: Pat
     for name in ("in/a.png", "in/deep/a.png", "in/deep/b.gif"):
         picture(tmp_path / name)
     assert run("in", "--annotate", "out").status == 0
-    made = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
+    made = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("[!.]*.*"))
     assert made == ["a.png", "deep/a.png", "deep/b.gif.png"]
 
 
@@ -275,6 +275,81 @@ def test_annotated_copies_are_replaced_by_those_of_a_later_run(run: Run, tmp_pat
     assert run("in", "--annotate", "out").status == 0
     with Image.open(tmp_path / "out/a.png") as copy:
         assert copy.size == (60, 40)
+
+
+def test_copies_of_an_earlier_run_are_no_pictures_of_a_later_one(run: Run, tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    picture(tmp_path / "b/c.png")
+    for _ in range(3):
+        ran = run(".", "--annotate", "marked")
+        assert (ran.status, ran.err) == (0, "2 pictures, 2 faces\n")
+        assert [record["source"] for record in ran.records] == ["a.png", "b/c.png"]
+    for named in ("marked", "marked/a.png", "marked/*"):
+        ran = run(named, "--annotate", "marked")
+        assert (ran.status, ran.out) == (1, "")
+        assert "marked holds pictures that are to be read" in ran.err
+
+
+def test_a_folder_with_pictures_of_ones_own_is_never_taken_for_copies(run: Run, tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    before = picture(tmp_path / "own/a.png", 10).read_bytes()
+    for _ in range(2):
+        ran = run(".", "--annotate", "own")
+        assert (ran.status, ran.out) == (1, "")
+        assert "own holds pictures that are to be read" in ran.err
+    assert (tmp_path / "own/a.png").read_bytes() == before
+
+
+def test_what_a_phone_leaves_is_read_or_named(run: Run, tmp_path: Path) -> None:
+    picture(tmp_path / "phone/1.jpg")
+    for name, brand in (("2.HEIC", b"heic"), ("3.avif", b"avif")):
+        (tmp_path / "phone" / name).write_bytes(b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0mif1" + brand + bytes(200))
+    (tmp_path / "phone/4.MOV").write_bytes(bytes(100))
+    ran = run("phone")
+    assert ran.status == 1
+    assert [record["error"] is None for record in ran.records] == [True, False, False]
+    assert sorted(line.split(": ")[1] for line in ran.err.splitlines()[:-1]) == [
+        f"phone/{name}" for name in ("2.HEIC", "3.avif", "4.MOV")
+    ]
+    assert ran.err.endswith("1 picture, 1 face; 3 could not be read\n")
+
+
+class Full(io.StringIO):
+    """A stream onto a full disk, or into a pipe whose reader has gone."""
+
+    def write(self, text: str = "") -> int:
+        del text
+        raise OSError(28, "No space left on device")
+
+    flush = write  # type: ignore[assignment]
+
+
+def test_results_come_also_where_complaints_cannot_be_written(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.jpg").write_text("no picture")
+    picture(tmp_path / "b.png")
+    monkeypatch.setattr(sys, "stderr", Full())
+    ran = run("a.jpg", "none.jpg", "b.png")
+    assert (ran.status, len(ran.records)) == (1, 2)
+    monkeypatch.setattr(sys, "stderr", Full())
+    assert run("b.png", "--model", "nosuch").status == 1
+
+
+def test_memory_that_runs_out_is_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture(tmp_path / "a.png")
+    monkeypatch.setattr(FakeRecognizer, "recognize_many", Mock(side_effect=MemoryError))
+    ran = run("a.png")
+    assert (ran.status, ran.err) == (1, "mien: error: memory ran out; free some, or ask for less at once\n")
+
+
+def test_a_copy_there_is_no_memory_for_is_said(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.png", "b.png"):
+        picture(tmp_path / name)
+    monkeypatch.setattr("mien.drawing.annotate", Mock(side_effect=PictureTooLarge("memory ran out; make it smaller")))
+    ran = run("a.png", "b.png", "--annotate", "out")
+    assert (ran.status, len(ran.records)) == (1, 2)
+    assert ran.err.splitlines()[0] == "mien: out/a.png: cannot be drawn: memory ran out; make it smaller"
 
 
 def test_a_copy_that_fails_is_said_and_counted_and_its_faces_are_written(run: Run, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_an_unknown_class_names_the_nearest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("training", "held_out", "message"),
+    ("training", "validation", "message"),
     [
         (
             ("happy", "sad", "fear"),
@@ -49,9 +49,9 @@ def test_an_unknown_class_names_the_nearest() -> None:
         (("angry", "fear"), ("angry", "fear"), "none of happy, sad, surprise, neutral.*its classes are angry, fear"),
     ],
 )
-def test_classes_that_cannot_be_learnt(training: tuple[str, ...], held_out: tuple[str, ...], message: str) -> None:
+def test_classes_that_cannot_be_learned(training: tuple[str, ...], validation: tuple[str, ...], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        check_classes(positions(*training), positions(*held_out), PLACE, ("Training", "val"))
+        check_classes(positions(*training), positions(*validation), PLACE, ("Training", "val"))
 
 
 def test_two_classes_are_enough() -> None:

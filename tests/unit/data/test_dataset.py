@@ -1,6 +1,7 @@
 """Reading FER2013 from files made here, in each of its forms and with each of its faults."""
 
 import io
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -52,7 +53,13 @@ def csv_lines() -> list[str]:
 
 def ferplus_lines() -> list[str]:
     head = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
-    return [head, *(f"{usage},fer.png,{','.join(map(str, row))}" for usage, row in zip(USAGES, VOTES, strict=True))]
+    return [
+        head,
+        *(
+            f"{usage},fer{number:07}.png,{','.join(map(str, row))}"
+            for number, (usage, row) in enumerate(zip(USAGES, VOTES, strict=True))
+        ),
+    ]
 
 
 def write_csv(folder: Path, lines: list[str], ferplus: list[str] | None = None) -> Path:
@@ -230,8 +237,13 @@ CSV_FAULTS: dict[str, tuple[list[str], list[str] | None, str]] = {
     "no usage": (replaced(csv_lines(), 2, "PublicTest", ""), None, "row 2 of .*no split ''"),
     "votes of others": (
         csv_lines(),
-        [ferplus_lines()[0], *reversed(ferplus_lines()[1:])],
+        [ferplus_lines()[0], *reversed([re.sub(r"fer\d+.png", "", line) for line in ferplus_lines()[1:]])],
         "row 0 of .*fer2013new.csv is of 'PrivateTest', that of the faces beside it of 'Training'",
+    ),
+    "votes of other images of the same split": (
+        csv_lines(),
+        [ferplus_lines()[number] for number in (0, 2, 1, 3, 4)],
+        r"row 0 of .*fer2013new.csv is of image fer0000001\.png, which is that of row 1 of FER2013; both files must",
     ),
     "rows of votes lack": (csv_lines(), ferplus_lines()[:-1], "a row for each of the 4 faces; got 3 rows"),
     "votes lack a column": (csv_lines(), ["Usage,neutral"], "fer2013new.csv has no column happiness"),

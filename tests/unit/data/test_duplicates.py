@@ -118,12 +118,12 @@ def test_has_duplicate_marks_exact_and_near_ones() -> None:
 
 
 def test_training_rows_to_keep_counts_every_reason() -> None:
-    held_out = labelled(pictures(10, 3), [0, 1, 2])
+    validation = labelled(pictures(10, 3), [0, 1, 2])
     fresh = pictures(11, 4)
     fresh[3] = 0
-    copies = np.stack([held_out.gray()[0], noisy(held_out.gray()[1], 2), noisy(held_out.gray()[2], 2)])
+    copies = np.stack([validation.gray()[0], noisy(validation.gray()[1], 2), noisy(validation.gray()[2], 2)])
     train = labelled(np.concatenate([fresh, copies]), [3, 3, 3, 3, 5, 1, 6], no_face=(1, 4))
-    keep, left_out = training_rows_to_keep(train, held_out)
+    keep, left_out = training_rows_to_keep(train, validation)
     assert keep.tolist() == [True, False, True, False, False, False, False]
     assert left_out == LeftOut(total=7, exact=1, near=2, conflicting=2, flat=1, not_a_face=2, kept=2)
 

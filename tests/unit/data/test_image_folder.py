@@ -84,9 +84,9 @@ def test_own_names_synonyms_and_classes_left_out(folder: Path) -> None:
         picture(folder / split / "contempt" / "0.png")
     classes = {"joy": "happy", "contempt": ""}
     assert labels(folder, Split.TEST, classes) == ["happy", "sad", "neutral", "surprise"]
-    training, held_out = open_dataset(folder, classes, name="Faces of ours").read_for_training()
-    assert (len(training), len(held_out)) == (12, 8)
-    assert training.source == held_out.source == "Faces of ours"
+    training, validation = open_dataset(folder, classes, name="Faces of ours").read_for_training()
+    assert (len(training), len(validation)) == (12, 8)
+    assert training.source == validation.source == "Faces of ours"
 
 
 def test_fewer_than_four_classes_can_be_trained_on(folder: Path) -> None:
@@ -129,7 +129,7 @@ FAULTS: dict[str, tuple[Change, str]] = {
     ),
     "typo in a split": (
         lambda f: (f / "validation").rename(f / "validaton"),
-        "no folder validation; it has test, train, validaton: rename one",
+        "no folder validation; it has test, train, validaton: rename one if it is meant, move a tenth of train",
     ),
     "two folders of a split": (
         lambda f: shutil.copytree(f / "validation", f / "val"),
@@ -145,8 +145,12 @@ FAULTS: dict[str, tuple[Change, str]] = {
         r"^2 of 12 pictures in .*train cannot be read; fix or remove them: .*1.png: is empty.*; .*2.png: cannot be",
     ),
     "pictures of another format": (
-        lambda f: (f / "train" / "happy" / "a.HEIC").write_bytes(b"x"),
-        r"^1 of 4 pictures in .*a.HEIC: is of a format that is not read",
+        lambda f: (f / "train" / "happy" / "a.JXL").write_bytes(b"\xff\x0a"),
+        r"^1 of 13 pictures in .*a.JXL: is not a picture of a known format .*, but JPEG XL",
+    ),
+    "videos": (
+        lambda f: (f / "train" / "happy" / "a.MOV").write_bytes(b"x"),
+        r"a.MOV: is left out, for it is a video; take pictures from it",
     ),
     "pictures beside Parquet": (
         lambda f: (f / "train.parquet").write_bytes(b"x"),

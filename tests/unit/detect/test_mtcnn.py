@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.detect import load_detector
+from mien.detect import load_detector, mtcnn
 from mien.detect.mtcnn import MARGIN_PX, REFINE_PX, Mtcnn, _on_crops
 from mien.detect.pyramid import octaves
 from mien.preprocess import Preprocessing, crop_face
@@ -170,3 +170,36 @@ def test_landmarks_of_crops(detector, astronaut):
     where = [getattr(face.landmarks, part.name) for part in fields(face.landmarks)]
     np.testing.assert_allclose(corner + found[0] * side / 48, where, atol=side / 16)
     assert detector.landmarks_of_crops(np.zeros((0, 48, 48), dtype=np.uint8)).shape == (0, 5, 2)
+
+
+@pytest.mark.parametrize("size", [(300, 200), (301, 203), (97, 411), (64, 64), (65, 70), (13, 400)])
+def test_tiles_of_a_level_give_what_the_whole_gives(detector, astronaut, size, monkeypatch):
+    scaled = np.asarray(Image.fromarray(astronaut).resize(size))
+    monkeypatch.setattr(mtcnn, "TILE_PX", 1000)
+    whole = detector._likely_windows(scaled, 0.1)
+    assert len(whole[0]) > 0 or min(size) < 20
+    for tile_px in (64, 90):
+        monkeypatch.setattr(mtcnn, "TILE_PX", tile_px)
+        for one, other in zip(detector._likely_windows(scaled, 0.1), whole, strict=True):
+            assert one == pytest.approx(other, abs=1e-5)
+
+
+def test_regions_of_a_large_picture_give_what_the_whole_gives(detector, examples, monkeypatch):
+    group = np.asarray(Image.open(examples / "group.jpg").convert("RGB"))
+    whole = detector(group)
+    monkeypatch.setattr(mtcnn, "REGION_PX", 100)
+    monkeypatch.setattr(mtcnn, "TILE_PX", 80)
+    parts = detector(group)
+    assert len(parts) == len(whole) == 8
+    for one, other in zip(parts, whole, strict=True):
+        assert one.score == pytest.approx(other.score, abs=1e-4)
+        assert (one.box.left, one.box.bottom) == pytest.approx((other.box.left, other.box.bottom), abs=0.01)
+
+
+def test_boxes_beyond_a_large_picture_are_looked_at_as_in_the_whole(detector, astronaut, monkeypatch):
+    boxes = np.array([[-40, -40, 8, 8], [505, 500, 553, 548], [600, 700, 640, 740], [100, 100, 148, 148.0]])
+    pictures = octaves(astronaut, REFINE_PX)
+    whole = _on_crops(detector._rnet, pictures, boxes, REFINE_PX)
+    monkeypatch.setattr(mtcnn, "REGION_PX", 64)
+    for one, other in zip(_on_crops(detector._rnet, pictures, boxes, REFINE_PX), whole, strict=True):
+        assert one == pytest.approx(other, abs=1e-5)

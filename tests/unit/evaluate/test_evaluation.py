@@ -215,7 +215,7 @@ def test_the_mark_of_the_product_is_measured_and_agrees_with_its_certainty() -> 
     found = evaluate(MienClassifier(model), FACES, EvaluationOptions(protocols=(P2, P3), find_landmarks=nothing_found))
     for protocol, analysis in zip((P2, P3), found.analyses, strict=True):
         predicted = model.predict(FACES.gray(), protocol.expressions.name)
-        counts, truth = protocol.counts(FACES), protocol.truth(FACES)
+        counts, truth = protocol.counts(FACES), protocol.target(FACES)
         uncertain = np.array([each.uncertain for each in predicted])
         right = np.array([each.expression for each in predicted]) == np.array(protocol.expressions.labels)[truth]
         mark = analysis.certainty.mark

@@ -29,10 +29,10 @@ FOUR = faces(
 
 
 def test_truths_of_four_faces() -> None:
-    assert P1.truth(FOUR).tolist() == [CORE4.index("sad"), NO_LABEL, NO_LABEL, CORE4.index("happy")]
-    assert P2.truth(FOUR).tolist() == [CORE4.index("neutral"), NO_LABEL, CORE4.index("surprise"), NO_LABEL]
-    assert P3.truth(FOUR).tolist() == [FER7.index(label) for label in ("sad", "angry", "fear", "happy")]
-    assert P4.truth(FOUR).tolist() == [*map(FERPLUS8.index, ("neutral", "anger", "surprise")), NO_LABEL]
+    assert P1.target(FOUR).tolist() == [CORE4.index("sad"), NO_LABEL, NO_LABEL, CORE4.index("happy")]
+    assert P2.target(FOUR).tolist() == [CORE4.index("neutral"), NO_LABEL, CORE4.index("surprise"), NO_LABEL]
+    assert P3.target(FOUR).tolist() == [FER7.index(label) for label in ("sad", "angry", "fear", "happy")]
+    assert P4.target(FOUR).tolist() == [*map(FERPLUS8.index, ("neutral", "anger", "surprise")), NO_LABEL]
     assert [p.counts(FOUR).sum() for p in PROTOCOLS] == [2, 2, 2, 4, 3]
 
 
@@ -67,7 +67,7 @@ def test_without_votes_only_fer2013_labels_can_be_measured() -> None:
 def test_counts_of_public_test(shared_data: Path) -> None:
     public = open_dataset(shared_data / "fer2013").read(Split.VALIDATION)
     assert [int(p.counts(public).sum()) for p in PROTOCOLS] == [2570, 2570, 2958, 3589, 3396]
-    one, two = P1.truth(public), P2.truth(public)
+    one, two = P1.target(public), P2.target(public)
     both = P1.counts(public) & P2.counts(public)
     assert both.sum() == 2427
     assert (one != two)[both].sum() == 529

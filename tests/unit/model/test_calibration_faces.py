@@ -20,22 +20,22 @@ FILE = Path("some.onnx")
 
 
 def faces(number: int = 400, *, sharpness: float = 8, seed: int = 0) -> CalibrationFaces:
-    """Faces whose truth is often what the logits say; of the sharpness, the more so."""
+    """Faces whose target is often what the logits say; of the sharpness, the more so."""
     rng = np.random.default_rng(seed)
-    truth = rng.choice(3, number, p=[0.6, 0.2, 0.2])
+    target = rng.choice(3, number, p=[0.6, 0.2, 0.2])
     logits = rng.normal(0, 1, (number, 3)).astype(np.float32)
-    logits[np.arange(number), truth] += sharpness
-    two = np.array([0, -1, 1])[truth]
-    return CalibrationFaces.of({"mood": logits}, {"mood": truth, "two": two})
+    logits[np.arange(number), target] += sharpness
+    two = np.array([0, -1, 1])[target]
+    return CalibrationFaces.of({"mood": logits}, {"mood": target, "two": two})
 
 
 def test_what_is_written_is_read() -> None:
     one = faces()
     read = parse_calibration_faces(one.to_text(), ANSWERS, FILE)
     np.testing.assert_array_equal(read.logits["mood"], one.logits["mood"])
-    assert read.truths.keys() == one.truths.keys()
-    for name, truth in one.truths.items():
-        np.testing.assert_array_equal(read.truths[name], truth)
+    assert read.targets.keys() == one.targets.keys()
+    for name, target in one.targets.items():
+        np.testing.assert_array_equal(read.targets[name], target)
     assert read.to_text() == one.to_text()
 
 
@@ -61,9 +61,9 @@ def test_a_sharp_model_is_certain_of_nearly_all_and_a_blind_one_of_none() -> Non
 
 def test_faces_without_a_truth_count_for_nothing() -> None:
     one = faces(sharpness=2)
-    counted = one.truths["two"] >= 0
+    counted = one.targets["two"] >= 0
     assert not counted.all()
-    alone = CalibrationFaces({"mood": one.logits["mood"][counted]}, {"two": one.truths["two"][counted]})
+    alone = CalibrationFaces({"mood": one.logits["mood"][counted]}, {"two": one.targets["two"][counted]})
     assert one.answer("two", ANSWERS["two"]) == alone.answer("two", ANSWERS["two"])
 
 
@@ -74,19 +74,19 @@ def test_each_prior_has_a_threshold_of_its_own_that_keeps_the_risk_under_it() ->
         answer = one.answer("two", replace(ANSWERS["two"], prior=prior))
         thresholds.add(answer.threshold)
         given = probabilities(one.logits, answer)
-        truth = one.truths["two"]
-        certain = (support(one.logits, given, answer) >= answer.threshold) & (truth >= 0)
-        share = np.array(prior or np.bincount(truth[truth >= 0]) / (truth >= 0).sum())
-        weight = (share / np.bincount(truth[truth >= 0]))[truth[certain]]
+        target = one.targets["two"]
+        certain = (support(one.logits, given, answer) >= answer.threshold) & (target >= 0)
+        share = np.array(prior or np.bincount(target[target >= 0]) / (target >= 0).sum())
+        weight = (share / np.bincount(target[target >= 0]))[target[certain]]
         assert answer.coverage > 0.2
-        assert np.average(given.argmax(axis=1)[certain] != truth[certain], weights=weight) < answer.risk
+        assert np.average(given.argmax(axis=1)[certain] != target[certain], weights=weight) < answer.risk
     assert len(thresholds) == 3
 
 
 def test_a_prior_for_a_class_without_a_face_can_promise_nothing() -> None:
     one = faces()
-    truth = np.where(one.truths["two"] == 1, -1, one.truths["two"])
-    lacking = CalibrationFaces(one.logits, {"two": truth})
+    target = np.where(one.targets["two"] == 1, -1, one.targets["two"])
+    lacking = CalibrationFaces(one.logits, {"two": target})
     balanced = replace(ANSWERS["two"], prior=(0.5, 0.5))
     assert lacking.answer("two", balanced).threshold == ALL_UNCERTAIN
 
@@ -102,12 +102,12 @@ def changed(**parts: Any) -> str:
         "[]",
         "null",
         changed(heads={}),
-        changed(truths={}),
+        changed(targets={}),
         changed(heads={"mood": {"step": 0.1, "labels": 3, "codes": "AAAA"}}),
         changed(heads={"mood": {"step": 0.1, "labels": 3, "codes": "A*"}}),
         changed(heads={"mood": {"step": "x", "labels": 3, "codes": "AAAA"}}),
         changed(heads={"mood": {"step": 0.1, "codes": "AAAA"}}),
-        changed(truths={"mood": "AAAAAAAAAAAAAA==", "two": "CQkJCQkJCQkJCQ=="}),
+        changed(targets={"mood": "AAAAAAAAAAAAAA==", "two": "CQkJCQkJCQkJCQ=="}),
     ],
 )
 def test_what_is_damaged_or_does_not_fit_is_refused(text: str) -> None:

@@ -94,13 +94,13 @@ def test_the_risk_is_kept_as_often_as_promised(weights: tuple[float, float]) -> 
 
 
 def test_weights_give_each_class_its_share() -> None:
-    truth = np.array([0, 0, 0, 1])
-    weight = class_weights(truth, (0.5, 0.5))
+    target = np.array([0, 0, 0, 1])
+    weight = class_weights(target, (0.5, 0.5))
     assert weight is not None
     assert weight.tolist() == pytest.approx([2 / 3, 2 / 3, 2 / 3, 2])
-    assert class_weights(truth, None) == pytest.approx(np.ones(4))
-    assert class_weights(truth, (0.5, 0.25, 0.25)) is None
-    assert class_weights(truth, (0.25, 0.75, 0.0)) is not None
+    assert class_weights(target, None) == pytest.approx(np.ones(4))
+    assert class_weights(target, (0.5, 0.25, 0.25)) is None
+    assert class_weights(target, (0.25, 0.75, 0.0)) is not None
 
 
 @pytest.mark.parametrize("risk", [0, 1, -0.1, 1.5, float("nan"), True, "0.05", None])

@@ -50,7 +50,7 @@ def result(tmp_path: Path) -> StudyResult:
         planned=4,
         arms={"one": arm(0.7), "two": arm(0.75, {"P2": better})},
         commits=("abc",),
-        changed_origins=(),
+        changed_sources=(),
     )
 
 
@@ -66,7 +66,7 @@ def test_the_page_has_both_tables_and_the_verdict(result: StudyResult) -> None:
 def test_what_changed_in_between_and_what_failed_is_said(result: StudyResult) -> None:
     broken = replace(arm(0), seeds=(), accuracy={}, negative_log_likelihood={}, by_seed={}, run=None, failed="no face")
     changed = replace(
-        result, commits=("abc", "def"), changed_origins=("two",), arms={"one": arm(0.7), "two": broken}, finished=2
+        result, commits=("abc", "def"), changed_sources=("two",), arms={"one": arm(0.7), "two": broken}, finished=2
     )
     text = markdown(changed)
     assert "The source changed in between (abc, def)" in text

@@ -106,11 +106,11 @@ def test_arms_whose_seeds_started_from_other_models_are_named(tmp_path: Path) ->
     )
     teachers = {("one", 1): "a", ("one", 2): "a", ("two", 1): "a", ("two", 2): "b"}
     runs = {
-        (arm, seed, None): keep(tmp_path / f"{arm}-{seed}", 50, origins={"teacher": teacher}, commit=teacher)
+        (arm, seed, None): keep(tmp_path / f"{arm}-{seed}", 50, sources={"teacher": teacher}, commit=teacher)
         for (arm, seed), teacher in teachers.items()
     }
     found = gather(load_study(str(tmp_path / "toy.toml")), FACES, runs, {})
-    assert found.changed_origins == ("two",)
+    assert found.changed_sources == ("two",)
     assert found.commits == ("a", "b")
 
 

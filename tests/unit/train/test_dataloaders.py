@@ -5,7 +5,13 @@ from drawn_faces import drawn_faces
 from mien.model.calibration import softmax
 from mien.model.package import load_model
 from mien.train.config import DistillationConfig, TrainingConfig
-from mien.train.dataloaders import BatchesInOrder, ShuffledBatches, held_out_batches, held_out_truths, training_batches
+from mien.train.dataloaders import (
+    BatchesInOrder,
+    ShuffledBatches,
+    training_batches,
+    validation_batches,
+    validation_targets,
+)
 from mien.train.device import Machine
 
 
@@ -35,10 +41,10 @@ def test_one_process_gets_whole_batches_in_order() -> None:
 
 def test_held_out_faces_come_with_their_truths() -> None:
     faces = drawn_faces(9, seed=0)
-    pixels, *truths = next(iter(held_out_batches(faces, TrainingConfig(), Machine(processes=2, rank=1))))
+    pixels, *targets = next(iter(validation_batches(faces, TrainingConfig(), Machine(processes=2, rank=1))))
     np.testing.assert_array_equal(pixels[:, 0], faces.gray()[1::2])
-    for given, truth in zip(truths, held_out_truths(faces).values(), strict=True):
-        np.testing.assert_array_equal(given, truth[1::2])
+    for given, target in zip(targets, validation_targets(faces).values(), strict=True):
+        np.testing.assert_array_equal(given, target[1::2])
 
 
 def test_training_faces_come_with_soft_targets() -> None:

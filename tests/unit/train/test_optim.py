@@ -6,7 +6,7 @@ from torch import nn
 
 from mien.train.config import NetworkConfig, OptimizerConfig
 from mien.train.networks.expression import ExpressionNetwork
-from mien.train.optim import Muon, SharpnessAware, optimizer_of, orthogonalised
+from mien.train.optim import Muon, SharpnessAware, optimizer_of, orthogonalized
 
 METHODS = [
     {"method": "sgd", "peak_learning_rate": 0.05},
@@ -55,11 +55,18 @@ def test_a_restored_optimizer_goes_on_as_if_it_had_not_stopped(method: dict[str,
 
 
 @pytest.mark.parametrize("shape", [(8, 30), (30, 8)])
-def test_orthogonalised_has_singular_values_near_one(shape: tuple[int, int]) -> None:
+def test_orthogonalized_has_singular_values_near_one(shape: tuple[int, int]) -> None:
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    values = torch.linalg.svdvals(orthogonalised(matrix))
+    values = torch.linalg.svdvals(orthogonalized(matrix))
     assert float(values.min()) > 0.5
     assert float(values.max()) < 1.3
+
+
+def test_matrices_made_orthogonal_together_are_those_made_so_alone() -> None:
+    matrices = torch.randn((5, 8, 30), generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(
+        orthogonalized(matrices), torch.stack([*map(orthogonalized, matrices)]), atol=5e-3, rtol=0
+    )
 
 
 def test_muon_makes_only_convolutions_orthogonal_and_decays_no_bias() -> None:

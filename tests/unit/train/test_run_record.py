@@ -75,7 +75,7 @@ def test_a_run_that_goes_on_keeps_what_it_was_and_lists_both_starts(tmp_path: Pa
     first = replace(start, commit="0123456789ab", torch="1.0", mien="0.0.1")
     stored = replace(new, starts=(first,), started_s=1000.0, elapsed_s=5.0, precision="bf16-mixed")
     checkpoint = tmp_path / "last.ckpt"
-    torch.save({"state_dict": {}, "callbacks": {"Reached": {"epochs": 7, "accuracy": {"P1": 0.5}}}}, checkpoint)
+    torch.save({"state_dict": {}, "callbacks": {"EpochRecord": {"epochs": 7, "accuracy": {"P1": 0.5}}}}, checkpoint)
     os.utime(checkpoint, (1060, 1060))
     record = resumed(stored, new, checkpoint)
     assert record.starts == (first, replace(start, after_epoch=7))

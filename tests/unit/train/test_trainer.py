@@ -1,11 +1,14 @@
+import signal
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import torch
 from lightning import LightningModule, Trainer
 from torch.optim.swa_utils import AveragedModel
 
+from mien.errors import OutputError
 from mien.train.config import TrainingConfig
 from mien.train.device import Machine
 from mien.train.trainer import AtomicCheckpointIO, Progress, _Averaging, _moving_average, make_trainer
@@ -29,12 +32,32 @@ def test_a_checkpoint_stays_whole_where_the_next_is_cut_off(tmp_path: Path, monk
 
     with monkeypatch.context() as patch:
         patch.setattr(torch, "save", torn)
-        with pytest.raises(OSError, match="no space"):
+        with pytest.raises(OutputError, match=r"cannot write .*last\.ckpt: no space left on device; make space, and"):
             files.save_checkpoint({"epoch": 2}, path)
     assert path.read_bytes() == whole
     files.save_checkpoint({"epoch": 2}, path)
     assert files.load_checkpoint(path, weights_only=True) == {"epoch": 2}
     assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_a_full_disk_is_said_with_the_file_and_leaves_no_draft(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    files, path = AtomicCheckpointIO(), tmp_path / "last.ckpt"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[0][1]))
+    try:
+        with pytest.raises(OutputError, match=r"cannot write .*last\.ckpt: File too large; make space"):
+            files.save_checkpoint({"weights": torch.zeros(1_000_000)}, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before[0])
+        signal.signal(signal.SIGXFSZ, before[1])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_faults_of_a_checkpoint_are_not_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "save", Mock(side_effect=RuntimeError("something else")))
+    with pytest.raises(RuntimeError, match="something else"):
+        AtomicCheckpointIO().save_checkpoint({}, tmp_path / "last.ckpt")
 
 
 def test_no_start_takes_the_log_of_another(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ _FIRST = ({"sad", "neutral"}, {"sadness", "neutral"})  # the pair that people, t
 
 
 @dataclass(frozen=True, slots=True)
-class ClassFigures:
+class ClassMetrics:
     """How one class fares.
 
     Attributes:
@@ -72,7 +72,7 @@ class Confusions:
         wrongly_happy: What is called happy and is not, by falling number of images.
     """
 
-    classes: tuple[ClassFigures, ...]
+    classes: tuple[ClassMetrics, ...]
     pairs: tuple[ConfusedPair, ...]
     wrongly_happy: tuple[Confusion, ...]
 
@@ -90,7 +90,7 @@ def confusions(labels: Sequence[str], counts: NDArray[np.int64]) -> Confusions:
     ways = [] if happy is None else [_way(labels, counts, position, happy) for position in range(size)]
     called_happy = [way for way in ways if way and way.images]
     return Confusions(
-        classes=tuple(_figures(label, counts, position) for position, label in enumerate(labels)),
+        classes=tuple(_class_metrics(label, counts, position) for position, label in enumerate(labels)),
         pairs=tuple(sorted(pairs, key=lambda pair: (not _comes_first(pair), -pair.images))),
         wrongly_happy=tuple(sorted(called_happy, key=lambda way: -way.images)),
     )
@@ -101,11 +101,11 @@ def happy_position(labels: Sequence[str]) -> int | None:
     return next((position for position, label in enumerate(labels) if label in _HAPPY), None)
 
 
-def _figures(label: str, counts: NDArray[np.int64], position: int) -> ClassFigures:
+def _class_metrics(label: str, counts: NDArray[np.int64], position: int) -> ClassMetrics:
     hits, images, called = (
         int(n) for n in (counts[position, position], counts[position].sum(), counts[:, position].sum())
     )
-    return ClassFigures(
+    return ClassMetrics(
         label,
         images,
         called,

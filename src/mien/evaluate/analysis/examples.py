@@ -177,21 +177,21 @@ class _Ranked:
 
     def __init__(self, given: Floats, faces: LabelledFaces, protocol: Protocol) -> None:
         self._given, self._faces, self._labels = given, faces, protocol.expressions.labels
-        self._truth = protocol.truth(faces)
+        self._target = protocol.target(faces)
         self.answer = given.argmax(axis=1)
         counted, confidence = np.flatnonzero(protocol.counts(faces)), given.max(axis=1)
         self.by_confidence = counted[np.argsort(-confidence[counted], kind="stable")]
-        is_right = self._truth[self.by_confidence] == self.answer[self.by_confidence]
+        is_right = self._target[self.by_confidence] == self.answer[self.by_confidence]
         self.right, self.wrong = self.by_confidence[is_right], self.by_confidence[~is_right]
 
     def example(self, position: int) -> Example:
-        given, answer, truth = self._given[position], int(self.answer[position]), int(self._truth[position])
+        given, answer, target = self._given[position], int(self.answer[position]), int(self._target[position])
         return Example(
             row=int(self._faces.rows[position]),
-            truth=self._labels[truth],
+            truth=self._labels[target],
             answer=self._labels[answer],
             confidence=float(given[answer]),
-            truth_probability=float(given[truth]),
+            truth_probability=float(given[target]),
             file=None if self._faces.files is None else str(self._faces.files[position]),
         )
 

@@ -194,11 +194,11 @@ def robustness(
     counted = np.flatnonzero(protocol.counts(faces))
     chosen = np.sort(np.random.default_rng(seed).choice(counted, min(most, len(counted)), replace=False))
     measured = faces[chosen]
-    truth = protocol.truth(measured)
+    target = protocol.target(measured)
 
     def accuracy(crops: Crops) -> Estimate:
         given = checked(classifier.predict(crops), len(crops), [protocol.expressions])[protocol.expressions.name]
-        return Estimate.of_proportion(int((given.argmax(axis=1) == truth).sum()), len(truth))
+        return Estimate.of_proportion(int((given.argmax(axis=1) == target).sum()), len(target))
 
     def worse(corruption: Corruption, severity: int, own_seed: int) -> Estimate:
         return accuracy(corruption(measured.crops, severity, rng=np.random.default_rng([own_seed, severity])))

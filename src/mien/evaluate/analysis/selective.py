@@ -130,10 +130,10 @@ class Answered:
     support: Floats
 
     @classmethod
-    def of(cls, probabilities: Floats, truth: NDArray[np.int64], support: Floats | None = None) -> "Answered":
+    def of(cls, probabilities: Floats, target: NDArray[np.int64], support: Floats | None = None) -> "Answered":
         """Of probabilities of shape (N, K) and class positions of shape (N,); by default ranked by confidence."""
         confidence = probabilities.max(axis=1)
-        right = probabilities.argmax(axis=1) == truth
+        right = probabilities.argmax(axis=1) == target
         return cls(confidence, right, confidence if support is None else support)
 
 
@@ -195,7 +195,7 @@ def mark_of(said: Predictions, faces: LabelledFaces, protocol: Protocol) -> Unce
 def _answered(said: Predictions, faces: LabelledFaces, protocol: Protocol) -> Answered:
     name, counts = protocol.expressions.name, protocol.counts(faces)
     supported = _supported(said, protocol)[counts]
-    return Answered.of(said.probabilities[name][counts], protocol.truth(faces)[counts], supported)
+    return Answered.of(said.probabilities[name][counts], protocol.target(faces)[counts], supported)
 
 
 def _outside_support(said: Predictions, faces: LabelledFaces, protocol: Protocol) -> dict[str, Floats]:

@@ -101,9 +101,9 @@ def _belongs_to(call: _Call, before: Layer, *, alone: bool) -> bool:
 
 def _layer(call: _Call, inputs: tuple[int, ...]) -> Layer:
     block, part = _block_and_part(call.place)
-    learnt = [each for each in call.arguments[1:] if isinstance(each, Tensor)] if call.name in _WEIGHTED else []
+    weights = [each for each in call.arguments[1:] if isinstance(each, Tensor)] if call.name in _WEIGHTED else []
     if call.name == "batch_norm":
-        learnt = learnt[-2:]  # scale and shift, and not the statistics
+        weights = weights[-2:]  # scale and shift, and not the statistics
     outputs = torch.Size(call.shape).numel()
     return Layer(
         block=block,
@@ -111,8 +111,8 @@ def _layer(call: _Call, inputs: tuple[int, ...]) -> Layer:
         operation=_operation(call),
         activation="",
         shape=call.shape,
-        weights=sum(each.numel() for each in learnt),
-        multiply_adds=outputs * learnt[0][0].numel() if call.name in ("conv2d", "linear") else 0,
+        weights=sum(each.numel() for each in weights),
+        multiply_adds=outputs * weights[0][0].numel() if call.name in ("conv2d", "linear") else 0,
         inputs=inputs,
     )
 
