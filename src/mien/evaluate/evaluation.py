@@ -26,7 +26,7 @@ from mien.evaluate.classifiers import Classifier, Predictions, Probabilities, ch
 from mien.evaluate.comparison import Comparison, compare
 from mien.evaluate.metrics import CALIBRATION_BINS, Metrics, measure
 from mien.evaluate.protocols import P2, P2B, PROTOCOLS, Protocol, protocols_for
-from mien.expressions import ExpressionSet
+from mien.expressions import CORE4, ExpressionSet
 from mien.results import to_jsonable
 from mien.stats import DRAWS, SEED
 
@@ -269,6 +269,8 @@ def _protocols(
 
 def _why_not(protocol: Protocol, classifier: Classifier, faces: LabelledFaces) -> str:
     if protocol.counts(faces).any():
+        if protocol is P2B and CORE4.name in classifier.labels:
+            return f"{classifier.name} does not say how frequent each expression was in its training"
         return f"{classifier.name} gives no probabilities for {protocol.expressions.name}"
     return "no FER+ votes in this data" if protocol.votes and not faces.votes.any() else "no face has a truth for it"
 

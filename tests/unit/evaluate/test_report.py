@@ -162,7 +162,8 @@ def test_markdown_has_the_same_words_and_tables(evaluation: Evaluation) -> None:
 
 
 def test_notes_say_the_rest_in_a_sentence_each(evaluation: Evaluation) -> None:
-    compared, worse, same = notes(evaluation)
+    precision, compared, worse, same = notes(evaluation)
+    assert precision.startswith("P2, precision: happy ")
     assert compared.startswith("P2: <b>theirs</b> less <b>theirs</b>: +0.0 (+0.0 to +0.0) points of accuracy, n = 40")
     assert worse.startswith("P2, 4 faces: ")
     assert same.startswith("Invariance: greatest difference 0 over ")

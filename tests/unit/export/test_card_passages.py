@@ -9,11 +9,12 @@ import pytest
 from mien.errors import MissingExtra
 from mien.export.card import about_certainty, about_export, about_failures, write_plots
 from mien.model.facts import Certainty, ExportFacts, Failure, Parity
+from mien.model.risk import ALL_UNCERTAIN
 from mien.stats import Estimate
 from mien.train.heads import ANSWERS
 
 EXPORT = ExportFacts("fp32", 18, None, Parity(0.1413, 0.021, 0.0, {"core4": 0.9941}, {"P2": 0.8877}, {"P2": 0.8888}))
-CORE = replace(ANSWERS["core4"], threshold=0.6008)
+CORE = replace(ANSWERS["core4"], threshold=0.6008, training_prior=(0.4, 0.1, 0.1, 0.4), prior=(0.25,) * 4)
 
 
 def share(value: float) -> Estimate:
@@ -65,10 +66,16 @@ def test_risks_stand_under_their_coverage() -> None:
     assert shown["at 90 %"] == "7.2 %"
     assert shown["all answered"] == "10.0 %"
     assert shown["ECE"] == "1.6 % (1.8 %)"
-    assert "| `core4` | 0.60 | 88.4 % (5.0-15.0) | 6.7 % (5.0-15.0) |" in text
+    assert "| `core4` | balanced | 5 % | 0.60 | 88.4 % (5.0-15.0) | 6.7 % (5.0-15.0) |" in text
     assert "| `core4` | anger | 177 | 86.4 % (5.0-15.0) |" in text
     assert "(some-card/calibration.svg)" in text
     assert "(some-card/risk-coverage.svg)" in text
+
+
+def test_answers_that_are_all_uncertain_are_wrong_in_no_share() -> None:
+    none = replace(CERTAINTY["core4"], certain=Estimate(0, 0, 0.01), certain_wrong=Estimate(1, 0, 1))
+    text = about_certainty({"core4": none}, {"core4": replace(CORE, threshold=ALL_UNCERTAIN)}, "some-card")
+    assert "| `core4` | balanced | 5 % | all uncertain | 0.0 % (0.0-1.0) | n/a |" in text
 
 
 def test_what_is_not_there_is_said() -> None:
