@@ -296,7 +296,7 @@ class Recognizer:
         """A prediction for each crop, uncertain where the crop does not show an upright face."""
         if not crops:
             return ()
-        predictions = self.model.predict(np.stack(crops), self.expressions.name)
+        predictions = self.model.predict(np.stack(crops), self.answer)
         doubts = self._face_check.doubts(crops)
         return tuple(
             each if doubt is None else each.doubted(doubt) for each, doubt in zip(predictions, doubts, strict=True)

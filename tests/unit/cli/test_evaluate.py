@@ -158,7 +158,7 @@ def test_missing_votes_are_said(monkeypatch: pytest.MonkeyPatch, data: Path) -> 
     data.with_name("fer2013new.csv").unlink()
     ran = run(monkeypatch, data)
     assert ran.exit_code == 0
-    assert "mien: no FER+ votes in this data: P2, P4 not measured" in ran.stderr
+    assert "mien: no FER+ votes in this data: P2, P2b, P4 not measured" in ran.stderr
     assert "P2" not in ran.stdout
 
 

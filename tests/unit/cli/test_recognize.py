@@ -154,10 +154,10 @@ def answering(monkeypatch: pytest.MonkeyPatch, *answers: tuple[Face, ...] | Base
     ],
 )
 def test_prior_and_risk_are_handed_on(
-    monkeypatch: pytest.MonkeyPatch, pictures: Path, asked: list[str], prior: object, risk: float | None
+    run: Run, tmp_path: Path, asked: list[str], prior: object, risk: float | None
 ) -> None:
-    ran = run(monkeypatch, str(pictures / "a.png"), *asked)
-    assert ran.exit_code == 0, ran.output
+    picture(tmp_path / "a.png")
+    assert run("a.png", *asked).status == 0
     assert (FAKES[-1].prior, FAKES[-1].risk) == (prior, risk)
 
 

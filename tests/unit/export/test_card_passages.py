@@ -75,7 +75,7 @@ def test_risks_stand_under_their_coverage() -> None:
 def test_answers_that_are_all_uncertain_are_wrong_in_no_share() -> None:
     none = replace(CERTAINTY["core4"], certain=Estimate(0, 0, 0.01), certain_wrong=Estimate(1, 0, 1))
     text = about_certainty({"core4": none}, {"core4": replace(CORE, threshold=ALL_UNCERTAIN)}, "some-card")
-    assert "| `core4` | balanced | 5 % | all uncertain | 0.0 % (0.0-1.0) | n/a |" in text
+    assert "| `core4` | balanced | 5 % | all uncertain | 0.0 % (0.0-1.0) | - |" in text
 
 
 def test_what_is_not_there_is_said() -> None:
