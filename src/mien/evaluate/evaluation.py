@@ -191,7 +191,7 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """All but the pictures, and how it was measured, ready for JSON."""
         head = ("version", "model", "data", "split", "data_sha256", "selected_on", "trained_on", "caution")
-        found = ("analyses", "leakage", "marks", "not_measured", "robustness", "against", "comparisons", "invariance")
+        found = ("analyses", "leakage", "not_measured", "robustness", "against", "comparisons", "invariance")
         return {
             **{name: getattr(self, name) for name in head},
             "interval": {"level": 0.95, "bootstrap_draws": DRAWS, "seed": SEED},
