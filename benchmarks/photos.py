@@ -62,7 +62,7 @@ def measured(model: str, photos: list[tuple[Path, int]]) -> dict[str, Any]:
         "macro_recall": to_jsonable(metrics.balanced_accuracy, 7),
         "calibration_error": to_jsonable(metrics.calibration_error, 7),
         "recall": to_jsonable(metrics.recall, 7),
-        "confusion": [[round(cell.value) for cell in row] for row in metrics.confusion],
+        "confusion": metrics.confusion.value,
         "certain": int(sure.sum()),
         "accuracy_of_certain": round(float((probabilities.argmax(axis=1) == target)[sure].mean()), 4),
     }

@@ -45,7 +45,7 @@ def measured(model: str, faces: Any) -> dict[str, Any]:
     evaluation = evaluate(load_classifier(model), faces, EvaluationOptions(analyses=False))
     results = [
         {"protocol": result.protocol.code, "flip_averaged": result.flip_averaged, "n": result.metrics.n}
-        | {name: to_jsonable(getattr(result.metrics, name), 4) for name in _KEPT}
+        | {name: to_jsonable(getattr(result.metrics, name), 7) for name in _KEPT}
         for result in evaluation.results
     ]
     precision = export.precision if export else None

@@ -27,7 +27,7 @@ from mien.expressions import ExpressionSet
 from mien.images import MAX_PIXELS, Picture, check_max_pixels, read_picture, shown
 from mien.model import load_model, shipped_models
 from mien.model.priors import Prior
-from mien.model.session import Places
+from mien.model.session import Places, give_back_memory
 from mien.preprocess import crop_face, fit_crop
 from mien.results import Detection, Face, PictureResult, Prediction
 
@@ -39,6 +39,9 @@ FACES_AT_ONCE = 64
 
 PICTURES_AT_ONCE = 32
 """So many pictures may wait for one another; only the crops of their faces are kept."""
+
+LARGE_PICTURE = 4_000_000
+"""With more pixels, memory that a picture took is given back to the system."""
 
 WAIT_S = 0.5
 """After this time, pictures wait no longer for the faces of others."""
@@ -251,6 +254,9 @@ class Recognizer:
                 f"{_name(picture)}: memory ran out while its faces were looked for; make it smaller"
             ) from error
         height, width = image_rgb.shape[:2]
+        del image_rgb
+        if height * width > LARGE_PICTURE:
+            give_back_memory()
         result = PictureResult(_source(picture), width, height, elapsed_s=perf_counter() - started_s)
         return _Seen(result, tuple(each.detection for each in found), [each.crop for each in found])
 

@@ -59,7 +59,7 @@ SCHEMA: dict[str, Any] = {
                         "landmarks": _or_null(
                             _record(
                                 dict.fromkeys(("left_eye", "right_eye", "nose", "mouth_left", "mouth_right"), _POINT),
-                                about="x and y in pixels; left and right as the viewer sees them.",
+                                about="x and y in pixels; left and right as who sees it upright sees them.",
                             )
                         ),
                         "detection_score": {**_SHARE, "description": "The detector's confidence that it is a face."},

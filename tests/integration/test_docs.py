@@ -2,10 +2,14 @@
 
 import doctest
 import importlib
+import json
 import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from mien.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(ROOT.glob("docs/**/*.md"))
@@ -51,3 +55,34 @@ def test_docstring_examples_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_links_lead_somewhere(page: Path) -> None:
     missing = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()]
     assert missing == []
+
+
+def printed(*arguments: str) -> str:
+    done = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["recognize", *arguments])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_readme_shows_what_the_demo_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    shown = re.findall(
+        r"^Picture  .*?(?=^3 pictures, 10 faces$)", (ROOT / "README.md").read_text("utf-8"), re.M | re.S
+    )[0]
+    given = printed(*sorted(str(path) for path in Path("examples").glob("*.jpg")), "--format", "table")
+    # Another processor may round a probability the other way.
+    here, there = ([int(share) for share in re.findall(r"(\d+)%", text)] for text in (shown, given))
+    assert there == pytest.approx(here, abs=1)
+    here, there = ([line.split() for line in re.sub(r"\d+%|─+", "", text).splitlines()] for text in (shown, given))
+    assert [line for line in there if line] == [line for line in here if line]
+
+
+def test_the_page_on_recognition_shows_a_record_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    page = (ROOT / "docs" / "recognize.md").read_text("utf-8")
+    shown = json.loads(re.findall(r"^```json\n(.*?)^```", page, re.M | re.S)[0])
+    given = json.loads(printed("examples/grace_hopper.jpg", "--format", "jsonl"))
+    probabilities = [record["faces"][0].pop("probabilities") for record in (shown, given)]
+    assert probabilities[0] == pytest.approx(probabilities[1], abs=0.005)
+    for record in (shown, given):
+        del record["faces"][0]["confidence"], record["faces"][0]["support"]
+    assert shown == given

@@ -53,7 +53,7 @@ def test_stops_and_says_so(run: Run) -> None:
 
 
 def test_is_exported_with_the_epochs_it_had(run: Run, tmp_path: Path) -> None:
-    # One face is too few to calibrate on, so the run is said to have been watched on more.
+    # One face is too few to calibrate on, so the run is said to have been validated on more.
     faces = drawn_faces(80, seed=1)
     copy = shutil.copytree(run.folder, tmp_path / "run")
     change_record(copy, data=replace(read_record(copy).data, held_out_sha256=fingerprint(faces)))

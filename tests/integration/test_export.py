@@ -37,7 +37,7 @@ ALL_PRECISIONS = ExportOptions(precisions=("fp32", "fp16", "int8"))
 
 
 def test_export_takes_the_held_out_faces_of_the_run_alone(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"the held-out faces are not those that .* was watched on"):
+    with pytest.raises(ConfigError, match=r"the validation faces are not those that .* was validated on"):
         export(run.folder, drawn_faces(80, seed=2), tmp_path / "other.onnx")
     assert not list(tmp_path.iterdir())
 

@@ -23,7 +23,7 @@ HEIGHT, WIDTH = 32, 48
 GREENISH, REDDISH = (20, 220, 60), (200, 40, 90)
 
 
-def two_colours() -> NDArray[np.uint8]:
+def two_colors() -> NDArray[np.uint8]:
     """Reddish, with a greenish upper left quarter, so that every turn and mirroring looks different."""
     pixels = np.empty((HEIGHT, WIDTH, 3), np.uint8)
     pixels[:] = REDDISH
@@ -31,7 +31,7 @@ def two_colours() -> NDArray[np.uint8]:
     return pixels
 
 
-PIXELS = two_colours()
+PIXELS = two_colors()
 RGB = Image.fromarray(PIXELS)
 GRAY = np.asarray(RGB.convert("L"))
 
@@ -80,7 +80,7 @@ MODES_OF = {
 
 
 @pytest.mark.parametrize(("format_", "mode"), [(f, mode) for f, modes in MODES_OF.items() for mode in modes])
-def test_every_format_and_mode_keeps_its_colours(format_: str, mode: str) -> None:
+def test_every_format_and_mode_keeps_its_colors(format_: str, mode: str) -> None:
     options = {"compression": "tiff_lzw"} if format_ == "TIFF" else {}  # Pillow 11.0 reads no YCbCr without compression
     pixels = read_picture(encoded(in_mode(mode), format_, **options))
     assert pixels.shape == (HEIGHT, WIDTH, 3)
@@ -202,7 +202,7 @@ def test_alpha_is_laid_on_white() -> None:
     assert np.array_equal(read_picture(encoded(Image.fromarray(rgba), "PNG")), expected)
 
 
-def test_a_transparent_colour_of_a_palette_is_laid_on_white() -> None:
+def test_a_transparent_color_of_a_palette_is_laid_on_white() -> None:
     image = RGB.quantize(4)
     data = encoded(image, "PNG", transparency=image.getpixel((0, 0)))
     pixels = read_picture(data)

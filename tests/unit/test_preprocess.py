@@ -36,9 +36,9 @@ def level_face(box: Box) -> Detection:
 
 def pattern(side: int) -> np.ndarray:
     """An RGB picture with no two alike regions."""
-    grey = np.add.outer(np.arange(side) * 150 // side, np.arange(side) * 100 // side).astype(np.uint8)
-    grey[side // 4 : side // 2, side // 4 : side // 3] = 255
-    return np.repeat(grey[:, :, None], 3, axis=2)
+    gray = np.add.outer(np.arange(side) * 150 // side, np.arange(side) * 100 // side).astype(np.uint8)
+    gray[side // 4 : side // 2, side // 4 : side // 3] = 255
+    return np.repeat(gray[:, :, None], 3, axis=2)
 
 
 def test_crop_of_a_whole_square_is_area_resampling() -> None:
@@ -114,8 +114,8 @@ def test_any_box_gives_a_crop_of_the_size(left: float, top: float, side: float, 
 
 
 def test_fit_crop_leaves_a_crop_of_the_right_size_alone() -> None:
-    grey = pattern(48)
-    np.testing.assert_array_equal(fit_crop(grey, PLAIN), grey[:, :, 0])
+    gray = pattern(48)
+    np.testing.assert_array_equal(fit_crop(gray, PLAIN), gray[:, :, 0])
 
 
 def test_fit_crop_resamples_by_area() -> None:
@@ -124,7 +124,7 @@ def test_fit_crop_resamples_by_area() -> None:
     np.testing.assert_allclose(fit_crop(image_rgb, PLAIN), blocks, atol=1)
 
 
-def test_model_input_is_normalised_single_precision() -> None:
+def test_model_input_is_normalized_single_precision() -> None:
     crops = np.array([[[0, 128], [192, 255]]], dtype=np.uint8)
     faces = model_input(crops, Preprocessing(2, 2, "gray", (128.0,), (64.0,)))
     assert faces.dtype == np.float32
@@ -132,7 +132,7 @@ def test_model_input_is_normalised_single_precision() -> None:
     np.testing.assert_allclose(faces[0, 0], [[-2, 0], [1, 127 / 64]])
 
 
-def test_tensors_and_arrays_are_normalised_alike() -> None:
+def test_tensors_and_arrays_are_normalized_alike() -> None:
     torch = pytest.importorskip("torch", reason="the extra train is not installed")
 
     values = np.linspace(0, 255, 48 * 48, dtype=np.float32).reshape(1, 1, 48, 48)

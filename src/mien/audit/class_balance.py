@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.image_quality import MEASURES, light
+from mien.data.image_quality import MEASURES, measure_quality
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces
 from mien.expressions import FER7
 from mien.images import picture_size
@@ -121,7 +121,7 @@ def composition(faces: LabelledFaces, gray: NDArray[np.uint8], folder: Path | No
         gray: The same as pictures of one size, uint8 of shape (N, H, W).
         folder: Holds the files of the faces, where they have any.
     """
-    measures = light(gray)
+    measures = measure_quality(gray)
     labels = {label: faces.fer7 == position for position, label in enumerate(FER7.labels)}
     if np.any(faces.fer7 == NO_LABEL):
         labels[UNLABELLED] = faces.fer7 == NO_LABEL

@@ -10,7 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from mien.data.crops import Crops
-from mien.data.duplicates import NEAR_DUPLICATE, Pairs, exact_duplicates, flat, near_duplicates, standardised
+from mien.data.duplicates import NEAR_DUPLICATE, Pairs, exact_duplicates, flat, near_duplicates, standardized
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces, Reference
 from mien.results import to_jsonable
 
@@ -158,7 +158,7 @@ def _correlations(pixels: NDArray[np.uint8], pairs: Pairs) -> NDArray[np.float64
     parts = [np.empty(0)]
     for start in range(0, len(pairs), _AT_ONCE):
         chosen = slice(start, start + _AT_ONCE)
-        first, second = (standardised(pixels[side[chosen]]) for side in (pairs.first, pairs.second))
+        first, second = (standardized(pixels[side[chosen]]) for side in (pairs.first, pairs.second))
         parts.append(np.einsum("ij,ij->i", first, second).astype(np.float64))
     return np.concatenate(parts).round(_DECIMALS)
 

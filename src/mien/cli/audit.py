@@ -86,7 +86,6 @@ def audit(
         raise MissingExtra.for_feature("the audit", "evaluate", missing) from missing
 
     from mien.model.package import load_model
-    from mien.results import to_jsonable
 
     require_matplotlib("the audit")
     if unseen and model is None:
@@ -94,7 +93,7 @@ def audit(
     check_outputs((html, json_file), source)
     splits = tuple(split_named(name) for name in dict.fromkeys(split or ()))
     loaded = load_model(model) if model else None
-    classes = class_names(class_ or (), to_jsonable(loaded.metadata.training) or {} if loaded else {})
+    classes = class_names(class_ or (), loaded.metadata.training if loaded else None)
     with Console(stderr=True).status("Reading faces") as status:
         dataset = open_dataset(source, classes)
         never_seen = [split_named(name) for name in unseen or ()]

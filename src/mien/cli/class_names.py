@@ -1,25 +1,25 @@
 """The option `--class NAME=LABEL`: what a data set's own class names mean."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from mien.data.class_mapping import LEFT_OUT
 from mien.errors import DataError, choose_from
 from mien.expressions import FER7
+from mien.model.facts import TrainingFacts
 
 
-def class_names(given: Sequence[str], training: Mapping[str, Any]) -> dict[str, str]:
+def class_names(given: Sequence[str], training: TrainingFacts | None) -> dict[str, str]:
     """A data set's own class names and the label of `FER7` each means, or `LEFT_OUT`.
 
     Args:
         given: Each as `joy=happy`, or as `joy=` to leave the class out.
-        training: What a model says of its training, whose names are taken where none are given; may be empty.
+        training: That of a model, whose names are taken where none are given.
 
     Raises:
         DataError: If one is not in this form or names no label.
     """
     if not given:
-        return dict(training.get("config", {}).get("data", {}).get("classes", {}))
+        return dict(training.config.get("data", {}).get("classes", {})) if training else {}
     names = {}
     for text in given:
         name, equals, label = text.partition("=")

@@ -96,7 +96,6 @@ def evaluate(
     from mien.evaluate import evaluate as measure
     from mien.evaluate.protocols import protocols_named
     from mien.report.plots import require_matplotlib
-    from mien.results import to_jsonable
 
     model, data = _model_and_data(given, model)
     files = {"json": json_file, "markdown": markdown_file, "html": html_file}
@@ -105,7 +104,7 @@ def evaluate(
         require_matplotlib()
     part = split_named(split)
     classifier, other = _loaded(model, against, prior=prior_of(prior), risk=risk)
-    classes = class_names(class_ or (), to_jsonable(classifier.training) or {})
+    classes = class_names(class_ or (), classifier.training)
     if robustness is None:
         robustness = ROBUSTNESS if html_file and not classifier.is_recorded else 0
     with Console(stderr=True).status("Reading faces") as status:

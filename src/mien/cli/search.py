@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.logs import quiet_lightning
+from mien.cli.train import quiet_lightning
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.logs import quiet_lightning
+from mien.cli.train import quiet_lightning
 
 
 def study(

@@ -1,11 +1,10 @@
 """`mien train`: one training run, from labelled faces to a checkpoint."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from mien.cli.logs import quiet_lightning
 
 
 def train(
@@ -19,7 +18,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last finished epoch.")] = False,
     threads: Annotated[int | None, typer.Option(help="Processor threads to use.", min=1, show_default="all")] = None,
 ) -> None:
-    """Train a network on a data set's training split, watched on the validation split; then see `mien export`."""
+    """Train a network on a data set's training split and measure it on validation; then see `mien export`."""
     from rich.console import Console
 
     from mien.errors import MissingExtra
@@ -31,6 +30,7 @@ def train(
     except ImportError as missing:
         raise MissingExtra.for_feature("training", "train", missing) from missing
     from mien.data.dataset import open_dataset
+    from mien.data.split import Split
     from mien.report.format import percent_sign
 
     quiet_lightning()
@@ -45,6 +45,15 @@ def train(
         return
     if run.epochs < settings.epochs:
         typer.echo(f"Stopped early after {run.epochs} of {settings.epochs} epochs, by {settings.early_stop.monitor}.")
+    measured_on = dataset.splits[Split.VALIDATION]
     shares = ", ".join(f"{name} {percent_sign(share)}" for name, share in sorted(run.accuracy.items()))
-    typer.echo(f"{run.folder}: trained in {run.elapsed_s / 60:.0f} min; PublicTest, each from its own head: {shares}")
+    typer.echo(
+        f"{run.folder}: trained in {run.elapsed_s / 60:.0f} min; {measured_on}, each from its own head: {shares}"
+    )
     typer.echo(f"Next: mien export {run.folder} --data {data} --output {config.stem}.onnx")
+
+
+def quiet_lightning() -> None:
+    """Keeps what Lightning says of itself, and of devices that are not there, from between the command's own lines."""
+    for part in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(part).setLevel(logging.WARNING)

@@ -57,7 +57,7 @@ def refuse_unreadable(faults: Sequence[str], total: int, place: Path) -> None:
 def check_classes(
     training: NDArray[np.int64], validation: NDArray[np.int64], place: Path, names: tuple[str, str]
 ) -> None:
-    """Checks that a network can learn and be watched on the classes there are.
+    """Checks that a network can learn and be validated on the classes there are.
 
     Args:
         training: Class positions in `FER7` of the faces to learn from.

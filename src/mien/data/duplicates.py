@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,7 +99,7 @@ def _near(
             likely = bound >= threshold - _SLACK
             rows = np.flatnonzero(likely.any(axis=1)) + start_a
             columns = np.flatnonzero(likely.any(axis=0)) + start_b
-            correlation = standardised(pixels_a[rows]) @ standardised(pixels_b[columns]).T
+            correlation = standardized(pixels_a[rows]) @ standardized(pixels_b[columns]).T
             row, column = np.nonzero(correlation >= threshold)
             yield Pairs(rows[row].astype(np.int64), columns[column].astype(np.int64))
 
@@ -110,7 +109,7 @@ def _together(parts: Iterable[Pairs]) -> Pairs:
     return Pairs(np.concatenate([part.first for part in every]), np.concatenate([part.second for part in every]))
 
 
-def standardised(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def standardized(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Rows of zero mean and unit length, so that a dot product is a correlation; a face of one gray level is zero.
 
     Takes uint8 of shape (N, H, W), gives float32 of shape (N, H * W).
@@ -121,14 +120,6 @@ def standardised(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     np.divide(rows, length, out=rows, where=length > 0)
     return rows
-
-
-def has_duplicate(faces: LabelledFaces, others: LabelledFaces) -> NDArray[np.bool_]:
-    """Which of N faces have an exact or near duplicate among `others`; shape (N,)."""
-    found = np.zeros(len(faces), dtype=np.bool_)
-    for pairs in chain(_exact(faces.crops, others.crops), _near(faces.gray(), others.gray())):
-        found[pairs.first] = True
-    return found
 
 
 def training_rows_to_keep(train: LabelledFaces, validation: LabelledFaces) -> tuple[NDArray[np.bool_], LeftOut]:
@@ -164,7 +155,7 @@ def training_rows_to_keep(train: LabelledFaces, validation: LabelledFaces) -> tu
 def _coarse(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """A few numbers for each face, whose dot products are never below the correlations; pixels as (N, H, W).
 
-    They are the standardised face's part in the space of tiles of even brightness, and the length of its other part:
+    They are the standardized face's part in the space of tiles of even brightness, and the length of its other part:
     by Cauchy and Schwarz, the product of two such lengths is never below the dot product of the parts themselves.
     """
     _, height, width = pixels.shape
@@ -172,7 +163,7 @@ def _coarse(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         raise ValueError(f"sides must be divisible by {_TILE}; got {width}x{height}")
     blocks = [np.empty((0, height * width // _TILE**2 + 1), dtype=np.float32)]
     for start in range(0, len(pixels), _BLOCK):
-        rows = standardised(pixels[start : start + _BLOCK])
+        rows = standardized(pixels[start : start + _BLOCK])
         tiles = rows.reshape(-1, height // _TILE, _TILE, width // _TILE, _TILE).sum(axis=(2, 4)) / _TILE
         tiles = tiles.reshape(len(rows), -1)
         rest = np.sqrt(np.maximum(1 - (tiles**2).sum(axis=1), 0))

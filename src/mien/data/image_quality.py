@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 MEASURES = ("brightness", "contrast", "sharpness")
 
 
-def light(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+def measure_quality(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     """`MEASURES` of each face, in gray levels.
 
     Brightness is the mean of a face's gray levels, contrast their standard deviation, sharpness that of its discrete

@@ -1,4 +1,4 @@
-"""What a model was trained and watched on: counts, hashes and rules, saved with the model."""
+"""What a model was trained and validated on: counts, hashes and rules, saved with the model."""
 
 from hashlib import sha256
 

@@ -2,7 +2,7 @@
 
 A network that tells expressions answers whatever it is shown, also a wall, noise or a face upside down, and often with
 much confidence. The detector's stages were trained on what is no face, too. Which score and thresholds, and what they
-cost, is in docs/decisions/0013-nothing-to-see.md.
+cost, is in docs/decisions/0014-nothing-to-see.md.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ FACE_EVIDENCE = -2.5
 CLEAR_EVIDENCE = 5.0
 """With more evidence a crop shows an upright face, and is not looked at turned; turned faces do not reach it."""
 
-TURNED_EVIDENCE = 2.5
+TURNED_EVIDENCE = 3.5
 """A crop that has so much more evidence when it is turned shows a face that is not upright."""
 
 _INPUT = Preprocessing(SIDE_PX, SIDE_PX, "gray", (0.0,), (1.0,))

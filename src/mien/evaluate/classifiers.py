@@ -72,6 +72,10 @@ class Classifier(Protocol):
         """The split it was chosen on, if it says so."""
 
     @property
+    def sha256(self) -> str | None:
+        """Of its file, by which it is known whatever it is called; None if it has none."""
+
+    @property
     def is_recorded(self) -> bool:
         """Whether it only repeats predictions made before, so that it cannot be asked about other pictures."""
 
@@ -112,6 +116,7 @@ class CropClassifier:
     labels: Mapping[str, tuple[str, ...]]
     training: TrainingFacts | None = None
     selected_on: str | None = None
+    sha256: str | None = None
     is_recorded = False
 
     def predict(self, crops: Crops, *, batch: int | None = None) -> Probabilities:
@@ -173,6 +178,7 @@ class MienClassifier(CropClassifier):
         self.labels = {name: answer.labels for name, answer in self._answers.items()}
         self.training = model.metadata.training
         self.selected_on = model.metadata.selected_on
+        self.sha256 = model.file.sha256
 
     def predict(self, crops: Crops, *, batch: int | None = None) -> Probabilities:
         """As `Classifier.predict`; the network runs once for all answers, and fits the crops to its input."""

@@ -39,6 +39,7 @@ class RecordedPredictions:
     is_recorded = True
     training: TrainingFacts | None = None
     selected_on: str | None = None
+    sha256: str | None = None
 
     def __init__(self, name: str, expressions: ExpressionSet, by_key: Mapping[Key, NDArray[np.float64]]) -> None:
         self.name = name

@@ -124,6 +124,7 @@ class Evaluation:
 
     Attributes:
         model: What the classifier is called.
+        model_sha256: Hash of its file; None if it has none.
         data: Name of the data set; empty if it is not known.
         split: What the data call the split.
         data_sha256: Hash of the faces, as in a model's manifest.
@@ -144,6 +145,7 @@ class Evaluation:
     """
 
     model: str
+    model_sha256: str | None
     data: str
     split: str
     data_sha256: str
@@ -190,7 +192,17 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """All but the pictures, and how it was measured, ready for JSON."""
-        head = ("version", "model", "data", "split", "data_sha256", "selected_on", "trained_on", "caution")
+        head = (
+            "version",
+            "model",
+            "model_sha256",
+            "data",
+            "split",
+            "data_sha256",
+            "selected_on",
+            "trained_on",
+            "caution",
+        )
         found = ("analyses", "leakage", "not_measured", "robustness", "against", "comparisons", "invariance")
         return {
             **{name: getattr(self, name) for name in head},
@@ -231,6 +243,7 @@ def evaluate(
     own = _is_own_data(classifier, faces)
     return Evaluation(
         model=classifier.name,
+        model_sha256=classifier.sha256,
         data=faces.source,
         split=_split_name(faces, options),
         data_sha256=fingerprint(faces),

@@ -1,5 +1,6 @@
 """Any ONNX file that turns faces into scores of expressions, with a TOML file that describes it."""
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -130,6 +131,7 @@ class OnnxClassifier(CropClassifier):
     def __init__(self, name: str, content: bytes, description: Description, *, threads: int | None = None) -> None:
         self.name = name
         self._content, self._description = content, description
+        self.sha256 = sha256(content).hexdigest()
         if description.expressions is None:
             self._set = ExpressionSet(name, tuple(label for label in description.classes if label))
         else:

@@ -140,7 +140,9 @@ def _metrics(evaluation: Evaluation) -> Section:
         f"{targets_note(evaluation)} All further sections are of plain answers to all images."
     )
     left_out = [f"{code} is not measured: {reason}." for code, reason in evaluation.not_measured.items()]
-    made = f"Measured by mien {evaluation.version}; SHA-256 of the faces: {evaluation.data_sha256}."
+    hashes = {"model": evaluation.model_sha256, "faces": evaluation.data_sha256}
+    known = ", ".join(f"of the {what}: {value}" for what, value in hashes.items() if value)
+    made = f"Measured by mien {evaluation.version}; SHA-256 {known}."
     return Section("Figures", (Text(words), *_results(evaluation), Items((*left_out, made))))
 
 

@@ -51,7 +51,7 @@ def in_fp16(graph: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def in_int8(graph: onnx.ModelProto, faces: NDArray[np.float32]) -> onnx.ModelProto:
-    """The graph statically quantised: weights by channel, activations by the range that `faces` give them.
+    """The graph statically quantized: weights by channel, activations by the range that `faces` give them.
 
     Weights get 7 of the 8 bits: processors without VNNI add products of 8 bits in 16, which would overflow, so that
     answers would depend on the processor. The two heads, which are small and come last, stay in float32. Source of the
@@ -63,7 +63,7 @@ def in_int8(graph: onnx.ModelProto, faces: NDArray[np.float32]) -> onnx.ModelPro
         faces: Normalized faces of shape (N, channels, height, width), of those that the network was trained on.
 
     Raises:
-        ModelError: If the graph has something that cannot be quantised.
+        ModelError: If the graph has something that cannot be quantized.
     """
     onnx_runtime()  # loaded there first, so that it is set up as everywhere else
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static  # noqa: PLC0415
@@ -72,13 +72,13 @@ def in_int8(graph: onnx.ModelProto, faces: NDArray[np.float32]) -> onnx.ModelPro
     logits = {output.name for output in graph.graph.output}
     heads = [node.name for node in graph.graph.node if logits.intersection(node.output)]
     with TemporaryDirectory() as folder:
-        given, prepared, quantised = (Path(folder) / f"{stage}.onnx" for stage in ("given", "prepared", "quantised"))
-        onnx.save(graph, given)  # given the graph itself, the quantiser would change it
+        given, prepared, quantized = (Path(folder) / f"{stage}.onnx" for stage in ("given", "prepared", "quantized"))
+        onnx.save(graph, given)  # given the graph itself, the quantizer would change it
         try:
             quant_pre_process(given, prepared, skip_symbolic_shape=True)
             quantize_static(
                 prepared,
-                quantised,
+                quantized,
                 _Calibration(faces),
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
@@ -90,13 +90,13 @@ def in_int8(graph: onnx.ModelProto, faces: NDArray[np.float32]) -> onnx.ModelPro
             )
         except (RuntimeError, ValueError, TypeError, KeyError, NotImplementedError) as fault:
             raise ModelError(
-                f"the network cannot be quantised ({first_line(fault)}); export it as fp32 or fp16"
+                f"the network cannot be quantized ({first_line(fault)}); export it as fp32 or fp16"
             ) from fault
-        return onnx.load(quantised)
+        return onnx.load(quantized)
 
 
 class _Calibration:
-    """Batches of faces in the form in which ONNX Runtime's quantiser asks for them."""
+    """Batches of faces in the form in which ONNX Runtime's quantizer asks for them."""
 
     def __init__(self, faces: NDArray[np.float32]) -> None:
         self._batches: Iterator[NDArray[np.float32]] = (

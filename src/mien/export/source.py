@@ -74,7 +74,7 @@ def read_source(source: Path, validation: LabelledFaces, framing: Framing | None
     training = facts_of(source)
     if fingerprint(validation) != training.data.held_out_sha256:
         raise ConfigError(
-            f"the held-out faces are not those that {source} was watched on; name the data it was trained on"
+            f"the validation faces are not those that {source} was validated on; name the data it was trained on"
         )
     note = license_note(training.data, training.config["network"], data_license)
     if _is_file(source):

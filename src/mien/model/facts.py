@@ -40,9 +40,9 @@ class Manifest:
         source: Name of the data set; empty if it is not known.
         training: Faces trained on.
         with_votes: How many of these have FER+ votes; where none has, the labels stood in for them.
-        held_out: Faces that training was watched on.
+        held_out: Faces that training was validated on.
         training_sha256: Hash of the pixels, labels and votes trained on, in order.
-        held_out_sha256: Likewise for the faces watched.
+        held_out_sha256: Likewise for the faces validated on.
         training_by_label: Faces trained on by label.
         training_by_majority: Faces trained on by the majority of their votes, those that have one.
         left_out: What was left out of training, by reason.
@@ -94,7 +94,7 @@ class TrainingFacts:
 
     Attributes:
         config: The run's configuration, as its TOML file has it with every default.
-        data: What it was trained and watched on.
+        data: What it was trained and validated on.
         sources: SHA-256 of each model whose predictions it learned from and of the weights it started from, by the
             names that the configuration has.
         epochs_done: Fewer than configured where it was stopped early.

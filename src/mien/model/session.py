@@ -3,6 +3,7 @@
 import ctypes
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from threading import Lock, Semaphore
 from typing import Any
@@ -111,6 +112,15 @@ class Session:
             self._session = None
 
 
+def give_back_memory() -> None:
+    """Lets the C library give freed memory back to the system, of which it keeps some for each thread.
+
+    What Pillow takes for a large picture comes in parts that are small enough to be kept. Only glibc has this.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 _NO_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate memory", "pthread_create failed", "cannot allocate")
 
 
@@ -162,7 +172,8 @@ def _inference_session(content: bytes, threads: int | None) -> Any:
     options.inter_op_num_threads = 1
     # Waiting threads would otherwise keep their processors busy, to the loss of everything else on the machine.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    # Without the fallback, which would try the same again and print about it on standard output.
+    return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
 
 
 @cache

@@ -3,7 +3,7 @@
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from zipfile import BadZipFile
@@ -20,6 +20,7 @@ from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8, ExpressionSet
 from mien.files import replace_file
 from mien.model.calibration import Logits, scores, softmax
 from mien.model.layers import total_multiply_adds, total_weights
+from mien.results import to_jsonable
 from mien.train.config import FACE_PX, LossConfig
 from mien.train.dataloaders import fitted, stacked
 from mien.train.heads import ANSWERS as HEAD_ANSWERS
@@ -76,7 +77,7 @@ def keep_predictions(run: Path, faces: LabelledFaces) -> None:
     content = BytesIO()
     np.savez_compressed(content, fer7=logits[FER7.name], ferplus8=logits[FERPLUS8.name])
     replace_file(run / PREDICTIONS, content.getvalue())
-    replace_file(run / RESULT, json.dumps(asdict(result)) + "\n")  # last: where it is, all else is complete
+    replace_file(run / RESULT, json.dumps(to_jsonable(result)) + "\n")  # last: where it is, all else is complete
 
 
 def kept_result(run: Path) -> RunResult | None:

@@ -84,7 +84,7 @@ class RunRecord:
     Attributes:
         config: Everything that decides its result, beside the data.
         input: What its network's input is made of; the framing is for the export to say.
-        data: What it is trained and watched on.
+        data: What it is trained and validated on.
         sources: SHA-256 of each model whose predictions it learns from and of the weights it starts from, by the names
             that the configuration has.
         starts: Each start of it, the first one first.
@@ -143,7 +143,7 @@ def new_record(config: TrainingConfig, crops: NDArray[np.uint8], data: Manifest,
     Args:
         config: Everything that decides its result.
         crops: The faces to learn from, uint8 of shape (N, H, W) or (N, H, W, 3).
-        data: What it is trained and watched on.
+        data: What it is trained and validated on.
         machine: What it trains on.
     """
     # A published network scales its input itself, as it was when others trained it.

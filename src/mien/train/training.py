@@ -48,7 +48,7 @@ class Run:
 
     Attributes:
         folder: Holds `last.ckpt`, `run.json` and, for each start, `logs-N` with CSV and TensorBoard logs.
-        accuracy: Share right on the held-out faces by protocol, from the last epoch's averaged weights.
+        accuracy: Share right on the validation faces by protocol, from the last epoch's averaged weights.
         elapsed_s: Wall-clock seconds of the training.
         epochs: How many epochs were trained; fewer than configured where it was stopped early.
     """

@@ -14,7 +14,6 @@ from mien.data.dataset import open_dataset
 from mien.data.duplicates import (
     exact_duplicates,
     flat,
-    has_duplicate,
     near_duplicates,
     training_rows_to_keep,
 )
@@ -62,7 +61,7 @@ def test_a_face_in_another_size_or_color_is_a_near_duplicate() -> None:
     others = Crops([large, np.stack([face] * 3, axis=-1), pictures(9, 1)[0]])
     seen = labelled(np.stack([face]), [0])
     faces = LabelledFaces(others, np.zeros(3, np.int64), np.zeros((3, 10), np.int64), np.arange(3))
-    assert has_duplicate(faces, seen).tolist() == [True, True, False]
+    assert pairs(near_duplicates(faces.gray(), seen.gray())) == [(0, 0), (1, 0)]
     assert pairs(exact_duplicates(others, seen.crops)) == []
 
 
@@ -108,13 +107,6 @@ def test_flat_is_next_to_no_contrast() -> None:
     faces[1, 0, 0] = 100  # a speck
     faces[2] = pictures(7, 1)[0]
     assert flat(faces).tolist() == [True, True, False]
-
-
-def test_has_duplicate_marks_exact_and_near_ones() -> None:
-    a = np.concatenate([pictures(8, 2), np.full((1, 48, 48), 9, dtype=np.uint8), pictures(9, 1)])
-    others = np.stack([noisy(a[1], 2), a[2], a[0]])
-    faces, seen = labelled(a, [0] * len(a)), labelled(others, [0] * len(others))
-    assert has_duplicate(faces, seen)[:4].tolist() == [True, True, True, False]
 
 
 def test_training_rows_to_keep_counts_every_reason() -> None:
@@ -172,4 +164,6 @@ def test_what_is_left_of_training_has_no_copy_in_public_test(
     assert left_out.total == 28709
     assert left_out.kept == keep.sum() == 28186
     assert (left_out.exact, left_out.near, left_out.flat, left_out.not_a_face) == (351, 33, 12, 150)
-    assert not has_duplicate(public_test, training[keep][:2000]).any()
+    kept = training[keep][:2000]
+    assert len(exact_duplicates(public_test.crops, kept.crops)) == 0
+    assert len(near_duplicates(public_test.gray(), kept.gray())) == 0

@@ -1,3 +1,4 @@
+import pickle
 from dataclasses import fields
 
 import numpy as np
@@ -7,6 +8,7 @@ from PIL import Image
 from mien.detect import load_detector, mtcnn
 from mien.detect.mtcnn import MARGIN_PX, REFINE_PX, Mtcnn, _on_crops
 from mien.detect.pyramid import octaves
+from mien.errors import ArgumentError, DetectorError
 from mien.preprocess import Preprocessing, crop_face
 from mien.results import Box
 
@@ -28,7 +30,7 @@ def resized(image, scale):
     return picture.resize((round(picture.width * scale), round(picture.height * scale)), Image.Resampling.BOX)
 
 
-def on_grey(face, *, size, at):
+def on_gray(face, *, size, at):
     canvas = Image.new("RGB", size, (128, 128, 128))
     canvas.paste(face, at)
     return np.asarray(canvas)
@@ -100,7 +102,7 @@ def test_a_face_that_fills_the_picture_is_found(detector, astronaut):
 
 def test_a_face_of_20_px_is_found(detector, astronaut):
     face = Image.fromarray(astronaut[30:210, 130:310]).resize((40, 40), Image.Resampling.BOX)
-    (found,) = detector(on_grey(face, size=(320, 240), at=(150, 90)))
+    (found,) = detector(on_gray(face, size=(320, 240), at=(150, 90)))
     assert 16 < found.box.width < 24
     assert overlap(found.box, (160.7, 97.0, 180.7, 122.0)) > 0.5
 
@@ -112,14 +114,32 @@ def test_a_large_picture_gives_the_same_face_in_its_own_pixels(detector, astrona
 
 
 def test_a_smallest_face_may_be_asked_for(astronaut):
-    scene = on_grey(resized(astronaut, 0.25), size=(1600, 1200), at=(500, 400))
+    scene = on_gray(resized(astronaut, 0.25), size=(1600, 1200), at=(500, 400))
     assert load_detector("mtcnn", threads=1)(scene) == ()
     assert len(Mtcnn(threads=1, min_face_px=20)(scene)) == 1
 
 
-def test_grey_picture(detector, astronaut):
-    grey = np.repeat(astronaut.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
-    assert len(detector(grey)) == 1
+@pytest.mark.parametrize("px", [19.9, 0, -1, float("nan"), float("inf")])
+def test_a_smallest_face_that_cannot_be_seen_is_refused(px):
+    with pytest.raises(DetectorError, match=f"min_face_px must be 20 or more; got {px:g}"):
+        Mtcnn(min_face_px=px)
+
+
+@pytest.mark.parametrize("options", [{"min_face_px": "40"}, {"min_face_px": True}, {"threads": "2"}, {"threads": 0}])
+def test_options_of_mtcnn_that_make_no_sense_are_refused(options):
+    with pytest.raises(ArgumentError, match=f"{next(iter(options))} must be a "):
+        Mtcnn(**options)
+
+
+def test_mtcnn_goes_through_pickle_with_its_options():
+    again = pickle.loads(pickle.dumps(Mtcnn(threads=1, min_face_px=40)))  # noqa: S301 - our own
+    assert repr(again) == "Mtcnn(min_face_px=40)"
+    assert repr(Mtcnn(threads=1)) == "Mtcnn()"
+
+
+def test_gray_picture(detector, astronaut):
+    gray = np.repeat(astronaut.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+    assert len(detector(gray)) == 1
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -61,7 +61,7 @@ def test_one_of_your_own_needs_a_name_labels_and_a_way_to_predict(tmp_path: Path
     assert given.probabilities["side"].shape == (6, 2)
     assert (given.support, given.thresholds) == ({}, {})
     assert own.with_threads(2) is own
-    assert (own.is_recorded, own.selected_on, own.training) == (False, None, None)
+    assert (own.is_recorded, own.selected_on, own.training, own.sha256) == (False, None, None, None)
     path = tmp_path / "face.png"
     Image.fromarray(faces.crops[0]).save(path)
     assert own.predict_files([path])["side"][0] == pytest.approx(given.probabilities["side"][0])
@@ -80,7 +80,7 @@ def test_a_model_of_ours_tells_support_and_thresholds_and_runs_once() -> None:
     ours, faces = MienClassifier(model, "ours"), drawn_faces(5, seed=2)
     said = ours.predict_faces(faces)
     assert asked == [5]
-    assert ours.name == "ours"
+    assert (ours.name, ours.sha256) == ("ours", model.file.sha256)
     known = [*(each.name for each in EXPRESSION_SETS), CORE4_BALANCED.name]
     assert list(said.probabilities) == known == list(ours.labels)
     for name, given in said.probabilities.items():

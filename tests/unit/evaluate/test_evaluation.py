@@ -260,6 +260,7 @@ def test_as_json_it_names_protocol_n_and_interval_of_every_figure() -> None:
     assert table["interval"] == {"level": 0.95, "bootstrap_draws": 2000, "seed": 2013}
     assert (table["model"], table["split"], table["caution"]) == ("given", "PublicTest", None)
     assert len(table["data_sha256"]) == 64
+    assert table["model_sha256"] is None
     first = table["results"][0]
     assert (first["protocol"], first["name"], first["flip_averaged"]) == ("P1", "core4/fer2013", False)
     assert table["results"][1]["flip_averaged"] is True

@@ -73,10 +73,10 @@ def weights_of(graph: onnx.ModelProto) -> int:
 def test_squeeze_and_excitation_in_int8_answers_nearly_as_its_network() -> None:
     module = made("residual-se")
     graph = to_onnx(module)
-    quantised = in_int8(graph, FACES[:, None].astype(np.float32) / 255)
+    quantized = in_int8(graph, FACES[:, None].astype(np.float32) / 255)
     expected = network_logits(module, FACES)["fer7"]
-    gap = np.abs(answers(quantised.SerializeToString()) - expected)
+    gap = np.abs(answers(quantized.SerializeToString()) - expected)
     assert 0 < gap.max() < 0.05 * np.ptp(expected)
     convolutions = [node for node in graph.graph.node if node.op_type == "Conv"]
-    narrow = [w for w in quantised.graph.initializer if w.data_type == TensorProto.INT8 and len(w.dims) == 4]
+    narrow = [w for w in quantized.graph.initializer if w.data_type == TensorProto.INT8 and len(w.dims) == 4]
     assert len(narrow) == len(convolutions)  # those of the squeeze, too

@@ -58,23 +58,23 @@ def test_fp16_stores_large_weights_in_half_the_bytes_and_answers_nearly_the_same
     assert graph.SerializeToString() == before
 
 
-def test_int8_quantises_convolutions_and_leaves_the_head(graph: onnx.ModelProto) -> None:
+def test_int8_quantizes_convolutions_and_leaves_the_head(graph: onnx.ModelProto) -> None:
     before = graph.SerializeToString()
-    quantised = in_int8(graph, FACES)
+    quantized = in_int8(graph, FACES)
     assert graph.SerializeToString() == before
-    assert TensorProto.INT8 in types(quantised)
-    stored = {weight.name: numpy_helper.to_array(weight) for weight in quantised.graph.initializer}
+    assert TensorProto.INT8 in types(quantized)
+    stored = {weight.name: numpy_helper.to_array(weight) for weight in quantized.graph.initializer}
     np.testing.assert_array_equal(stored["head"], numpy_helper.to_array(graph.graph.initializer[2]))
     (weights,) = (values for values in stored.values() if values.dtype == np.int8 and values.ndim == 4)
     assert np.abs(weights).max() <= 64  # 7 bits, so that no processor's sums overflow
-    np.testing.assert_allclose(run(quantised), run(graph), atol=0.1)
+    np.testing.assert_allclose(run(quantized), run(graph), atol=0.1)
 
 
 def test_int8_answers_do_not_depend_on_the_batch(graph: onnx.ModelProto) -> None:
-    quantised = in_int8(graph, FACES)
-    alone = np.concatenate([run(quantised, FACES[[face]]) for face in range(8)])
+    quantized = in_int8(graph, FACES)
+    alone = np.concatenate([run(quantized, FACES[[face]]) for face in range(8)])
     order = np.random.default_rng(2).permutation(len(FACES))
-    batch = run(quantised, FACES[order])[np.argsort(order)]
+    batch = run(quantized, FACES[order])[np.argsort(order)]
     np.testing.assert_allclose(alone, batch[:8], atol=1e-5)
 
 
@@ -83,8 +83,8 @@ def test_int8_is_the_same_each_time(graph: onnx.ModelProto) -> None:
     assert first == second
 
 
-def test_a_graph_that_cannot_be_quantised_is_told(graph: onnx.ModelProto) -> None:
-    with pytest.raises(ModelError, match=r"cannot be quantised .*; export it as fp32 or fp16"):
+def test_a_graph_that_cannot_be_quantized_is_told(graph: onnx.ModelProto) -> None:
+    with pytest.raises(ModelError, match=r"cannot be quantized .*; export it as fp32 or fp16"):
         in_int8(graph, FACES[:0])
 
 

@@ -11,7 +11,7 @@ import pytest
 from mien.errors import ArgumentError, ModelError
 from mien.model import load_model
 from mien.model import session as session_module
-from mien.model.session import intra_op_threads, new_session
+from mien.model.session import give_back_memory, intra_op_threads, new_session
 from mien.model.shipped import read_shipped
 from mien.recognizer import Recognizer
 
@@ -75,3 +75,16 @@ def test_memory_can_be_given_back() -> None:
     kept = session.run(None, {"image": image})
     given_back = session.run(None, {"image": image}, gives_back=True)
     assert all(np.array_equal(one, other) for one, other in zip(kept, given_back, strict=True))
+
+
+def test_giving_memory_back_is_tried_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    give_back_memory()
+    monkeypatch.setattr("ctypes.CDLL", Mock(side_effect=OSError))
+    give_back_memory()
+
+
+def test_nothing_is_printed_about_a_model_that_cannot_be_loaded(capfd: pytest.CaptureFixture[str]) -> None:
+    for content in (b"", b"words", read_shipped("mtcnn-pnet.onnx")[:5000]):
+        with pytest.raises(Exception, match=r"."):
+            new_session(content, threads=1)
+    assert capfd.readouterr() == ("", "")

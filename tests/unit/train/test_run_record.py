@@ -1,5 +1,7 @@
 import json
 import os
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from drawn_faces import drawn_faces
 from made_runs import record_of
 
 from mien.errors import ConfigError
+from mien.train import run_record
 from mien.train.config import TrainingConfig
 from mien.train.run_record import (
     RECORD,
@@ -18,6 +21,7 @@ from mien.train.run_record import (
     refuse_other_training,
     refuse_unfinished,
     resumed,
+    source_commit,
     write_record,
 )
 
@@ -104,3 +108,32 @@ def test_one_training_at_a_time(tmp_path: Path) -> None:
         pass
     with alone_in(folder):
         pass
+
+
+def git(folder: Path, *arguments: str) -> str:
+    who = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.org")
+    command = ["git", "-C", str(folder), *who, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the module in a repository that does not track it."""
+    git(tmp_path, "init", "--quiet")
+    copy = Path(shutil.copy(run_record.__file__, tmp_path))
+    monkeypatch.setattr(run_record, "_HERE", copy)
+    return copy
+
+
+def test_commit_of_the_repository_that_tracks_the_source(source: Path) -> None:
+    git(source.parent, "add", source.name)
+    git(source.parent, "commit", "--quiet", "--message", "Start")
+    head = git(source.parent, "rev-parse", "HEAD")
+    assert source_commit() == head[:12]
+    source.write_text("changed", "utf-8")
+    assert source_commit() == f"{head[:12]}-dirty"
+
+
+def test_commit_of_a_repository_that_only_holds_an_installation_is_none(source: Path) -> None:
+    git(source.parent, "commit", "--quiet", "--allow-empty", "--message", "Start")
+    assert source_commit() is None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.image_quality import light
+from mien.data.image_quality import measure_quality
 from mien.data.labelled_faces import LabelledFaces, without_outliers
 from mien.stats import Estimate
 
@@ -54,7 +54,7 @@ def slices(faces: LabelledFaces, right: NDArray[np.bool_], landmarks: Floats) ->
         right: Whether each is answered rightly, of shape (N,).
         landmarks: Five points of each in the order of `Landmarks`, of shape (N, 5, 2); NaN where none were found.
     """
-    brightness, _, sharpness = light(faces.gray()).T
+    brightness, _, sharpness = measure_quality(faces.gray()).T
     properties = {
         "brightness": ("mean gray level, 0 to 255", brightness),
         "sharpness": ("standard deviation of the Laplacian, in gray levels", sharpness),

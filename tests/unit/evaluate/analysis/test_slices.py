@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from drawn_faces import drawn_faces
 
-from mien.data.image_quality import light
 from mien.data.labelled_faces import LabelledFaces
 from mien.evaluate.analysis.slices import agreement, parts, slices, tilt, turn
 from mien.stats import Estimate
@@ -27,17 +26,7 @@ def test_equal_values_share_a_part() -> None:
     assert (low.images, high.images) == (3, 9)
 
 
-def test_properties_mean_what_they_say() -> None:
-    even = np.stack([np.full((48, 48), 10), np.full((48, 48), 250)]).astype(np.uint8)
-    assert light(even).tolist() == [[10, 0, 0], [250, 0, 0]]
-    edge = np.zeros((48, 48), dtype=np.uint8)
-    edge[:, 24:] = 200
-    soft = np.tile(np.linspace(0, 200, 48), (48, 1)).astype(np.uint8)
-    flat = np.full((48, 48), 99, dtype=np.uint8)
-    sharp, smooth, none = light(np.stack([edge, soft, flat]))[:, 2]
-    assert sharp > 10 * smooth > none == 0
-    # Two columns of 46 have a Laplacian of 200 and -200.
-    assert sharp == pytest.approx(200 * np.sqrt(2 / 46))
+def test_agreement_is_the_share_of_the_majority() -> None:
     votes = np.zeros((2, 10), dtype=np.int64)
     votes[0, :3] = (6, 3, 1)
     votes[1, 4] = 10

@@ -7,6 +7,7 @@ import sys
 from argparse import Namespace
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,18 @@ def measured(monkeypatch: pytest.MonkeyPatch, out: Path, name: str, *options: st
     figures = json.loads(out.read_text("utf-8"))
     assert figures["machine"].keys() == MACHINE
     return figures
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    options = ("--megapixels", "0.3", "--threads", "1", "2", "--forms", "jpeg", "array", "--min-face", "30")
+    figures = measured(monkeypatch, tmp_path / "memory.json", "memory", *options)
+    assert [(row["form"], row["threads"]) for row in figures["memory_mb"]] == [
+        (form, threads) for form in ("jpeg", "array") for threads in (1, 2)
+    ]
+    for row in figures["memory_mb"]:
+        assert 50 < row["loaded"] < 1000
+        assert row["after"] <= row["peak"] < 1000
 
 
 def test_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -207,3 +220,27 @@ def test_protocols_has_every_metric_plain_and_averaged_over_flips() -> None:
     assert ways == [(code, flip) for code in ("P1", "P1c", "P2", "P2b", "P3", "P4") for flip in (False, True)]
     assert all(0 <= row["accuracy"]["low"] <= row["accuracy"]["value"] <= 1 for row in found["results"])
     assert all(row["n"] == 40 for row in found["results"])
+
+
+def test_nothing_to_see_counts_certain_answers_by_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = import_module("nothing_to_see")
+    for name, few in (("DRAWN_OF_A_KIND", 3), ("PATCHES_A_PICTURE", 4), ("ANGLES_DEG", (0, 180))):
+        monkeypatch.setattr(script, name, few)
+    data, photos, faceless = tmp_path / "faces", tmp_path / "photos", tmp_path / "faceless"
+    voted = drawn_faces(12, seed=0)
+    monkeypatch.setattr(script, "open_dataset", lambda _: SimpleNamespace(read=lambda _: voted))
+    for folder in (photos, faceless):
+        folder.mkdir()
+    shutil.copy(BENCHMARKS.parent / "examples" / "grace_hopper.jpg", photos)
+    Image.fromarray(script.stripes(np.random.default_rng(0))).save(faceless / "stripes.png")
+    options = ("--fer2013", str(data), "--photos", str(photos), "--faceless", str(faceless), "--model", "tiny")
+    figures = measured(monkeypatch, tmp_path / "nothing.json", "nothing_to_see", *options)
+    crops = figures["crops"]
+    assert (crops["faces found in photos"]["n"], crops["patches"]["n"], crops["drawn, flat"]["n"]) == (1, 4, 3)
+    assert crops["faces found in photos"]["certain_checked"]["share"] == 1
+    assert crops["faces found in photos, turned by 180°"]["certain_checked"]["share"] == 0
+    assert crops["drawn, flat"]["no_face"] == 3
+    upright, upside_down = figures["photos_turned"]
+    assert upright["as_found"]["certain"] == upright["rotations"]["certain"] == 1
+    assert upside_down["as_found"]["certain"] == 0
+    assert upside_down["rotations"] == upright["rotations"]

@@ -5,33 +5,9 @@ import sys
 import numpy as np
 import pytest
 
-from mien import detect
-from mien.detect import load_detector
-from mien.detect.mtcnn import Mtcnn
 from mien.detect.yunet import YuNet, detections
 from mien.errors import ArgumentError, DetectorError, MissingExtra
-from mien.results import Box, Detection, Landmarks
-
-
-def test_an_unknown_name_names_the_nearest():
-    with pytest.raises(DetectorError, match=r"no face detector 'mtcn' \(did you mean 'mtcnn'\?\); choose from mtcnn"):
-        load_detector("mtcn")
-
-
-def test_none_sees_one_face_that_is_the_whole_picture():
-    (found,) = load_detector("none")(np.zeros((48, 40, 3), dtype=np.uint8))
-    assert found == Detection(Box(0, 0, 40, 48), score=1.0, is_crop=True)
-
-
-def test_classes_of_detectors_are_loaded_when_they_are_named():
-    assert detect.YuNet is YuNet
-    with pytest.raises(AttributeError, match="no attribute 'Retina'"):
-        detect.Retina  # noqa: B018
-
-
-def test_yunet_is_not_made_by_its_name():
-    with pytest.raises(DetectorError, match=r"needs a model file; give YuNet\(model=\.\.\.\) instead"):
-        load_detector("yunet")
+from mien.results import Box, Landmarks
 
 
 @pytest.mark.parametrize("model", [None, 7])
@@ -60,24 +36,6 @@ def test_yunet_without_opencv_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(MissingExtra, match=r"mien\[yunet\]"):
         YuNet(path)
-
-
-@pytest.mark.parametrize("px", [19.9, 0, -1, float("nan"), float("inf")])
-def test_a_smallest_face_that_cannot_be_seen_is_refused(px):
-    with pytest.raises(DetectorError, match=f"min_face_px must be 20 or more; got {px:g}"):
-        Mtcnn(min_face_px=px)
-
-
-@pytest.mark.parametrize("options", [{"min_face_px": "40"}, {"min_face_px": True}, {"threads": "2"}, {"threads": 0}])
-def test_options_of_mtcnn_that_make_no_sense_are_refused(options):
-    with pytest.raises(ArgumentError, match=f"{next(iter(options))} must be a "):
-        Mtcnn(**options)
-
-
-def test_mtcnn_goes_through_pickle_with_its_options():
-    again = pickle.loads(pickle.dumps(Mtcnn(threads=1, min_face_px=40)))  # noqa: S301 - our own
-    assert repr(again) == "Mtcnn(min_face_px=40)"
-    assert repr(Mtcnn(threads=1)) == "Mtcnn()"
 
 
 class FakeNetwork:

@@ -1,1 +1,0 @@
-"""A run: its folder, its facts, and the trainer."""
