@@ -185,6 +185,8 @@ def _run(
             # Lightning ends the process when it is interrupted, which is for the caller to decide.
             raise KeyboardInterrupt from stopped
         except OSError as fault:  # of a log; those of checkpoints are no OSError any more
+            if fault.errno is None:  # raised by a callback, not by the system
+                raise
             place = fault.filename or trainer.default_root_dir
             raise OutputError(
                 f"cannot write into {place}: {fault.strerror or fault}; make space, and resume"
