@@ -34,6 +34,9 @@ CORE4 = ExpressionSet("core4", ("happy", "sad", "surprise", "neutral"))
 CORE4_FER2013 = ExpressionSet("core4-fer2013", CORE4.labels)
 """The same four as FER2013's single label has them, which is another opinion on one face in five."""
 
+CORE4_BALANCED = ExpressionSet("core4-balanced", CORE4.labels)
+"""`CORE4` by a balanced prior: what evaluations call these probabilities, beside those of `CORE4` as trained."""
+
 FER7 = ExpressionSet("fer7", ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"))
 FERPLUS8 = ExpressionSet(
     "ferplus8",

@@ -26,6 +26,7 @@ from mien.errors import (
 from mien.expressions import ExpressionSet
 from mien.images import MAX_PIXELS, Picture, check_max_pixels, read_picture, shown
 from mien.model import load_model, shipped_models
+from mien.model.priors import Prior
 from mien.model.session import Places, give_back_memory
 from mien.preprocess import crop_face, fit_crop
 from mien.results import Detection, Face, PictureResult, Prediction
@@ -57,6 +58,12 @@ class Recognizer:
         expressions: The name of one of the model's answers, of which `model.metadata.answers` has all; None for its
             first. The shipped models have `core4` (happy, sad, surprise, neutral), which is the first, `core4-fer2013`
             (the same, as FER2013 labels them), `fer7` and `ferplus8`.
+        prior: How frequent each expression is among the faces to come: `balanced` (each as frequent), `training` (as in
+            the model's training data), or a share by expression, such as `{"happy": 0.6, "neutral": 0.4}`; None for the
+            model's own, which is `balanced` for `core4` of the shipped models and `training` for their other sets. What
+            a face is answered depends on no other face.
+        risk: The greatest share of wrong answers among those that are not `uncertain`, above 0 and below 1; None for
+            the model's own. On faces like those that the model was calibrated on it is kept with a probability of 95 %.
         detector: `mtcnn`, `none` (each picture is one face crop already), a detector with options of its own, such as
             `Mtcnn(min_face_px=40)` or `YuNet(model=...)`, or any other callable of that kind.
         threads: Threads that one call may use, at most as many as there are processors; None leaves it to ONNX Runtime.
@@ -73,6 +80,7 @@ class Recognizer:
     Attributes:
         model: The loaded expression model; its `file` and `metadata` tell where it comes from.
         expressions: The set of expressions that predictions are about.
+        answer: The model's answer of that name for the prior and the risk asked for.
         detector: What finds the faces.
         max_pixels: As given.
         rotations: The ways up that are tried, in degrees; 0 is the first.
@@ -83,6 +91,8 @@ class Recognizer:
         model: str | PathLike[str] = "base",
         *,
         expressions: str | None = None,
+        prior: Prior | None = None,
+        risk: float | None = None,
         detector: str | Detector = "mtcnn",
         threads: int | None = None,
         max_pixels: int = MAX_PIXELS,
@@ -96,7 +106,8 @@ class Recognizer:
         self.rotations = checked_rotations(rotations)
         self.model = load_model(fspath(model), threads=threads)
         name = self.model.metadata.default_answer if expressions is None else expressions
-        self.expressions = ExpressionSet(name, self.model.metadata.answer(name).labels)
+        self.answer = self.model.answer(name, prior=prior, risk=risk)
+        self.expressions = ExpressionSet(name, self.answer.labels)
         self.detector = load_detector(detector, threads=threads) if isinstance(detector, str) else detector
         self.max_pixels = max_pixels
         self._places = Places()
@@ -104,6 +115,7 @@ class Recognizer:
         # What makes it anew in another process, which may have another current folder.
         self._model_as_given = fspath(model) if fspath(model) in shipped_models() else self.model.file.path.absolute()
         self._detector_as_given, self._threads = detector, threads
+        self._prior_as_given, self._risk_as_given = prior, risk
 
     def recognize(self, picture: Picture) -> PictureResult:
         """All faces of a picture, from left to right.
@@ -201,6 +213,8 @@ class Recognizer:
             type(self),
             self._model_as_given,
             expressions=self.expressions.name,
+            prior=self._prior_as_given,
+            risk=self._risk_as_given,
             detector=self._detector_as_given,
             threads=self._threads,
             max_pixels=self.max_pixels,
@@ -288,7 +302,7 @@ class Recognizer:
         """A prediction for each crop, uncertain where the crop does not show an upright face."""
         if not crops:
             return ()
-        predictions = self.model.predict(np.stack(crops), self.expressions.name)
+        predictions = self.model.predict(np.stack(crops), self.answer)
         doubts = self._face_check.doubts(crops)
         return tuple(
             each if doubt is None else each.doubted(doubt) for each, doubt in zip(predictions, doubts, strict=True)

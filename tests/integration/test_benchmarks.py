@@ -217,7 +217,7 @@ def test_protocols_has_every_metric_plain_and_averaged_over_flips() -> None:
     found = import_module("protocols").measured("tiny", drawn_faces(40, seed=0))
     assert (found["model"], found["precision"]) == ("tiny", "int8")
     ways = [(row["protocol"], row["flip_averaged"]) for row in found["results"]]
-    assert ways == [(code, flip) for code in ("P1", "P1c", "P2", "P3", "P4") for flip in (False, True)]
+    assert ways == [(code, flip) for code in ("P1", "P1c", "P2", "P2b", "P3", "P4") for flip in (False, True)]
     assert all(0 <= row["accuracy"]["low"] <= row["accuracy"]["value"] <= 1 for row in found["results"])
     assert all(row["n"] == 40 for row in found["results"])
 

@@ -65,6 +65,7 @@ def printed(*arguments: str) -> str:
 
 def test_readme_shows_what_the_demo_prints(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("COLUMNS", "100")  # so wide that no cell is broken
     shown = re.findall(
         r"^Picture  .*?(?=^3 pictures, 10 faces$)", (ROOT / "README.md").read_text("utf-8"), re.M | re.S
     )[0]

@@ -59,7 +59,7 @@ def test_package_says_where_it_comes_from(package: Path) -> None:
     data = metadata.training.data
     assert data.training == data.left_out.kept
     assert data.left_out.total == 320
-    assert {result.protocol for result in metadata.metrics.results} == {"P1", "P1c", "P2", "P3", "P4"}
+    assert {result.protocol for result in metadata.metrics.results} == {"P1", "P1c", "P2", "P2b", "P3", "P4"}
     assert metadata.answers["core4"].training_prior == pytest.approx([0.25] * 4, abs=0.02)
     assert list(metadata.heads) == ["fer7", "ferplus8"]
 

@@ -8,6 +8,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from made_models import own_words, write_made
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -143,6 +144,12 @@ def test_no_detector_is_the_same_by_name_and_as_loaded(crop: Image.Image) -> Non
         ({"model": None}, ArgumentError, "a shipped model's name or a path; got None"),
         ({"expressions": "core5"}, UnknownExpressionSet, "no set of expressions .core5."),
         ({"rotations": (45,)}, ArgumentError, "some of 90, 180 and 270; got 45"),
+        ({"prior": "even"}, ArgumentError, "no prior 'even'; choose from balanced, training, or give a share for each"),
+        ({"prior": {"angry": 1}}, ArgumentError, "no expression for prior 'angry'; choose from happy, sad, surprise"),
+        ({"prior": {"happy": -1}}, ArgumentError, "must give happy a share of 0 or more; got -1"),
+        ({"prior": {"happy": 0}}, ArgumentError, "must give some expression a share above 0"),
+        ({"risk": 0}, ArgumentError, "risk must be a share above 0 and below 1, such as 0.05; got 0"),
+        ({"risk": float("nan")}, ArgumentError, "risk must be a share above 0 and below 1, such as 0.05; got nan"),
         ({"max_pixels": "9"}, ArgumentError, "max_pixels must be a whole number, 1 or more; got '9'"),
     ],
 )
@@ -291,6 +298,42 @@ def test_what_to_do_with_errors_is_one_of_two(recognizer: Recognizer) -> None:
             ArgumentError, match=r"no on_error 'yeild' \(did you mean 'yield'\?\); choose from raise, y"
         ):
             ask([], on_error="yeild")  # type: ignore[operator]
+
+
+def test_a_prior_changes_probabilities_as_it_says_and_nothing_else(examples: Path) -> None:
+    options = {"detector": "none", "threads": 1}
+    path = examples / "astronaut.jpg"
+    trained = Recognizer(prior="training", **options)  # type: ignore[arg-type]
+    (as_trained,) = trained.recognize(path)
+    ratio = np.array([0.7, 0.1, 0.1, 0.1]) / np.array(trained.answer.training_prior)
+    shares = {"happy": 7, "sad": 1, "surprise": 1, "neutral": 1}
+    (mostly_happy,) = Recognizer(prior=shares, **options).recognize(path)  # type: ignore[arg-type]
+    expected = np.array(as_trained.prediction.probabilities) * ratio
+    assert mostly_happy.prediction.probabilities == pytest.approx(expected / expected.sum())
+    (default,) = Recognizer(**options).recognize(path)  # type: ignore[arg-type]
+    assert Recognizer(prior="balanced", **options).recognize(path).faces == (default,)  # type: ignore[arg-type]
+
+
+def test_a_greater_risk_makes_more_certain_and_a_smaller_one_less() -> None:
+    thresholds = [Recognizer(detector="none", risk=risk).answer.threshold for risk in (0.001, 0.02, None, 0.1)]
+    assert thresholds == sorted(thresholds, reverse=True)
+    assert len(set(thresholds)) == 4
+    assert thresholds[0] > 1  # so that all are uncertain
+    default = Recognizer(detector="none", risk=0.05).answer
+    assert default == Recognizer(detector="none").answer
+
+
+def test_prior_and_risk_go_along_into_other_processes() -> None:
+    one = Recognizer("tiny", detector="none", prior={"happy": 0.5, "neutral": 0.5}, risk=0.1)
+    assert pickle.loads(pickle.dumps(one)).answer == one.answer  # noqa: S301 - our own bytes
+
+
+def test_a_file_without_calibration_faces_has_its_own_prior_and_risk_alone(tmp_path: Path) -> None:
+    path = write_made(tmp_path / "own.onnx", own_words())
+    assert Recognizer(path, detector="none", prior="training", risk=0.05).answer.threshold == 0
+    for options in ({"risk": 0.1}, {"prior": "balanced"}):
+        with pytest.raises(ArgumentError, match=r"own carries no calibration faces|does not say how frequent"):
+            Recognizer(path, detector="none", **options)  # type: ignore[arg-type]
 
 
 def test_recognizers_have_short_reprs() -> None:

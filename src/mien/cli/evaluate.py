@@ -1,11 +1,13 @@
 """`mien evaluate`: how often a model is right, by protocol, on labelled faces that you have."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.cli.priors import PRIOR_HELP, RISK_HELP, prior_of
 from mien.files import check_outputs, write_text
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
     from mien.evaluate import Classifier, Evaluation
     from mien.evaluate.evaluation import Result
+    from mien.model.priors import Prior
 
 GALLERY = 12  # faces of each kind
 ROBUSTNESS = 500  # faces made worse, each in 45 ways
@@ -39,7 +42,7 @@ def evaluate(
     protocol: Annotated[
         list[str] | None,
         typer.Option(
-            help="P1, P1c, P2, P3 or P4; may be repeated. Without it, all that the data has truth for.",
+            help="P1, P1c, P2, P2b, P3 or P4; may be repeated. Without it, all that the data has truth for.",
             show_default=False,
         ),
     ] = None,
@@ -65,6 +68,12 @@ def evaluate(
     markdown_file: Annotated[Path | None, typer.Option("--markdown", help="Write the report to this file.")] = None,
     html_file: Annotated[
         Path | None, typer.Option("--html", help="Write the report with drawings and faces to this file.")
+    ] = None,
+    prior: Annotated[
+        str | None, typer.Option(help=f"{PRIOR_HELP}. For P2 and P1c; P2b is balanced.", show_default="training")
+    ] = None,
+    risk: Annotated[
+        float | None, typer.Option(help=f"{RISK_HELP}.", metavar="SHARE", show_default="the model's own")
     ] = None,
     against: Annotated[str | None, typer.Option(help="Compare with this model, on the same images.")] = None,
     robustness: Annotated[
@@ -94,7 +103,7 @@ def evaluate(
     if html_file:
         require_matplotlib()
     part = split_named(split)
-    classifier, other = _loaded(model, against)
+    classifier, other = _loaded(model, against, prior=prior_of(prior), risk=risk)
     classes = class_names(class_ or (), classifier.training)
     if robustness is None:
         robustness = ROBUSTNESS if html_file and not classifier.is_recorded else 0
@@ -132,13 +141,16 @@ def _model_and_data(given: Sequence[str], model: str | None) -> tuple[str, Path]
     return (named[0] if named else model or "base"), Path(data)
 
 
-def _loaded(model: str, against: str | None) -> "tuple[Classifier, Classifier | None]":
+def _loaded(
+    model: str, against: str | None, *, prior: "Prior | None", risk: float | None
+) -> "tuple[Classifier, Classifier | None]":
     """The classifier and the one to compare it with, each under a name of its own."""
     from mien.evaluate import load_classifier
 
-    classifier, other = load_classifier(model), load_classifier(against) if against else None
+    load = partial(load_classifier, model, prior=prior, risk=risk)
+    classifier, other = load(), load_classifier(against) if against else None
     if against and other and other.name == classifier.name:  # two models that call themselves base, say
-        return load_classifier(model, name=model), load_classifier(against, name=against)
+        return load(name=model), load_classifier(against, name=against)
     return classifier, other
 
 

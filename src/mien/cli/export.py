@@ -126,9 +126,10 @@ def _print(exported: "Export") -> None:
     for result in exported.results:
         if not result.flip_averaged:
             accuracy, error, code = result.metrics.accuracy, result.metrics.calibration_error, result.protocol.code
+            network = f"; the network: {percent_sign(found.network_accuracy[code])}" if code in found.accuracy else ""
             typer.echo(
                 f"  {code} {result.protocol.name}: {share_sign(accuracy)}, n = {result.metrics.n}, "
-                f"ECE {percent_sign(error.value)}; the network: {percent_sign(found.network_accuracy[code])}"
+                f"ECE {percent_sign(error.value)}{network}"
             )
     for name, certainty in exported.certainty.items():
         typer.echo(

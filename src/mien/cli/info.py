@@ -15,6 +15,7 @@ from mien.errors import MienError, ModelError
 from mien.results import to_jsonable
 
 if TYPE_CHECKING:
+    from mien.model.calibration import Answer
     from mien.model.facts import ModelMetrics
     from mien.model.metadata import ModelMetadata
 
@@ -149,10 +150,23 @@ def _print_model(model: dict[str, Any]) -> None:
         _line("  graph", f"{facts.precision}, ONNX opset {facts.opset}, any number of faces at once")
     for name, answer in metadata.answers.items():
         _line(f"  set {name}", ", ".join(answer.labels))
+        _line("    by default", _terms(answer))
     _line("  license", metadata.license or "not stated")
     chosen = f", selected on {metadata.selected_on}" if metadata.selected_on else ""
     for name, figure in _metrics(metadata.metrics):
         _line(f"  {name}", figure + chosen)
+
+
+def _terms(answer: "Answer") -> str:
+    """By what prior an answer is given, and how many are certain at what risk, where nothing else is asked for."""
+    from mien.model.priors import prior_words
+    from mien.report.format import percent_sign
+
+    prior = f"prior {prior_words(answer.prior, answer.labels)}"
+    if answer.coverage is None:
+        return prior
+    certain = percent_sign(answer.coverage, 0) if answer.coverage else "none"
+    return f"{prior}; risk {percent_sign(answer.risk, 0)}: {certain} of the faces calibrated on are certain"
 
 
 def _metrics(metrics: "ModelMetrics | None") -> Iterator[tuple[str, str]]:

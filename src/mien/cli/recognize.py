@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from mien.cli.annotated_paths import STANDARD_INPUT, annotated_paths, make_copies_folder, without_copies
+from mien.cli.priors import PRIOR_HELP, RISK_HELP, prior_of
 from mien.cli.table import Table, printable
 from mien.errors import (
     ArgumentError,
@@ -75,6 +76,10 @@ def recognize(
             show_default=False,
         ),
     ] = None,
+    prior: Annotated[str | None, typer.Option(help=f"{PRIOR_HELP}.", show_default="the model's own")] = None,
+    risk: Annotated[
+        float | None, typer.Option(help=f"{RISK_HELP}.", metavar="SHARE", show_default="the model's own")
+    ] = None,
     model: Annotated[str, typer.Option(help="A shipped model's name, or the path of a model file.")] = "base",
     detector: Annotated[
         str, typer.Option(help="mtcnn, yunet (needs --yunet-model) or none (each picture is a face crop).")
@@ -122,7 +127,13 @@ def recognize(
     copies: Sequence[Path | None] = annotated_paths(pictures, annotate) if annotate else [None] * len(pictures)
     finder = _detector(detector, yunet_model=yunet_model, min_face=min_face, threads=threads)
     recognizer = Recognizer(
-        model, expressions=expressions, detector=finder, threads=threads, rotations=_rotations(rotations)
+        model,
+        expressions=expressions,
+        prior=prior_of(prior),
+        risk=risk,
+        detector=finder,
+        threads=threads,
+        rotations=_rotations(rotations),
     )
     if annotate and pictures:
         make_copies_folder(annotate)  # here, since without it every copy would fail

@@ -1,7 +1,7 @@
 """What can be evaluated: anything that gives probabilities of expressions for faces."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -10,11 +10,21 @@ from numpy.typing import NDArray
 
 from mien.data.labelled_faces import LabelledFaces
 from mien.errors import ModelError
-from mien.expressions import CORE4, CORE4_FER2013, EXPRESSION_SETS, FER7, FERPLUS8, ExpressionSet, core4_positions
+from mien.expressions import (
+    CORE4,
+    CORE4_BALANCED,
+    CORE4_FER2013,
+    EXPRESSION_SETS,
+    FER7,
+    FERPLUS8,
+    ExpressionSet,
+    core4_positions,
+)
 from mien.images import read_picture
-from mien.model.calibration import probabilities, support
+from mien.model.calibration import Answer, probabilities, support
 from mien.model.facts import TrainingFacts
 from mien.model.package import ExpressionModel, load_model
+from mien.model.priors import BALANCED, TRAINING, Prior, class_shares, prior_words
 from mien.preprocess import Crops
 from mien.recognizer import Recognizer
 
@@ -33,11 +43,13 @@ class Predictions:
         support: How much speaks for each most probable answer, 0 to 1, of shape (N,), by set; of the sets for which the
             classifier has something better than the probability itself.
         thresholds: The support under which the classifier marks an answer as uncertain, by set; empty if it marks none.
+        risks: The greatest share of wrong answers that it promises among those that it does not mark, likewise.
     """
 
     probabilities: Probabilities
     support: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    risks: Mapping[str, float] = field(default_factory=dict)
 
 
 class Classifier(Protocol):
@@ -129,15 +141,41 @@ class CropClassifier:
 class MienClassifier(CropClassifier):
     """A model of mien's own, with its calibration and its mark `uncertain`.
 
+    Where the training prior of `core4` is known, it is measured by that prior and, as `core4-balanced`, by a balanced
+    one. Every other answer is measured by its own.
+
     Args:
         model: The model.
         name: What to call it; the name of its file if None.
+        prior: A prior for the default answer, which is then part of the name.
+        risk: The greatest share of wrong answers among the certain ones; None for each answer's own.
+
+    Raises:
+        ArgumentError: If the prior or the risk is none, or the file carries no calibration faces for it.
     """
 
-    def __init__(self, model: ExpressionModel, name: str | None = None) -> None:
+    def __init__(
+        self,
+        model: ExpressionModel,
+        name: str | None = None,
+        *,
+        prior: Prior | None = None,
+        risk: float | None = None,
+    ) -> None:
         self.model = model
+        self._given_name, self._prior, self._risk = name, prior, risk
+        self._default = model.metadata.default_answer
+        self._answers = {each: model.answer(each, risk=risk) for each in model.metadata.answers}
+        core = self._answers.get(CORE4.name)
+        if core and core.labels == CORE4.labels and core.training_prior:
+            self._answers[CORE4.name] = self._core4(TRAINING)
+            self._answers[CORE4_BALANCED.name] = self._core4(BALANCED)
         self.name = name or model.file.name
-        self.labels = {name: answer.labels for name, answer in model.metadata.answers.items()}
+        if prior is not None:
+            asked = model.answer(self._default, prior=prior, risk=risk)
+            self._answers[self._default] = asked
+            self.name += f" (prior {prior_words(asked.prior, asked.labels)})"
+        self.labels = {name: answer.labels for name, answer in self._answers.items()}
         self.training = model.metadata.training
         self.selected_on = model.metadata.selected_on
         self.sha256 = model.file.sha256
@@ -145,25 +183,41 @@ class MienClassifier(CropClassifier):
     def predict(self, crops: Crops, *, batch: int | None = None) -> Probabilities:
         """As `Classifier.predict`; the network runs once for all answers, and fits the crops to its input."""
         logits = self.model.logits(crops, batch=batch or _BATCH)
-        return {name: probabilities(logits, answer) for name, answer in self.model.metadata.answers.items()}
+        return {name: probabilities(logits, answer) for name, answer in self._answers.items()}
 
     def predict_faces(self, faces: LabelledFaces) -> Predictions:
         """As `Classifier.predict_faces`, with support and thresholds."""
-        logits, answers = self.model.logits(faces.crops), self.model.metadata.answers
+        logits, answers = self.model.logits(faces.crops), self._answers
         given = {name: probabilities(logits, answer) for name, answer in answers.items()}
         supported = {name: support(logits, given[name], answer) for name, answer in answers.items()}
-        return Predictions(given, supported, {name: answer.threshold for name, answer in answers.items()})
+        # What is certain by which risk is known where thresholds rest on it.
+        promised = {name: answer.risk for name, answer in answers.items() if answer.coverage is not None}
+        return Predictions(given, supported, {name: answer.threshold for name, answer in answers.items()}, promised)
 
     def predict_files(self, paths: Sequence[Path]) -> Probabilities:
         """The default answers of `mien recognize` for picture files that are one face each."""
-        name = self.model.metadata.default_answer
-        recognizer = Recognizer(self.model.file.path, expressions=name, detector="none")
+        recognizer = Recognizer(self.model.file.path, prior=self._prior, risk=self._risk, detector="none")
         faces = [face for each in paths for face in recognizer.recognize(each)]
-        return {name: np.array([face.prediction.probabilities for face in faces])}
+        given = np.array([face.prediction.probabilities for face in faces])
+        measured = [name for name, answer in self._answers.items() if _same_answer(answer, recognizer.answer)]
+        return dict.fromkeys(measured, given)
 
     def with_threads(self, threads: int | None) -> "MienClassifier":
         """The same model, loaded anew."""
-        return MienClassifier(load_model(self.model.file.path, threads=threads), self.name)
+        model = load_model(self.model.file.path, threads=threads)
+        return MienClassifier(model, self._given_name, prior=self._prior, risk=self._risk)
+
+    def _core4(self, prior: Prior) -> Answer:
+        """`core4` by a prior; without calibration faces its mark is that of its own prior."""
+        if self.model.calibration_faces is not None:
+            return self.model.answer(CORE4.name, prior=prior, risk=self._risk)
+        own = self.model.metadata.answers[CORE4.name]
+        return replace(own, prior=class_shares(prior, own.labels, own.training_prior))
+
+
+def _same_answer(one: Answer, other: Answer) -> bool:
+    """Whether two answers give the same probabilities."""
+    return replace(one, threshold=0.0, coverage=None) == replace(other, threshold=0.0, coverage=None)
 
 
 def checked(given: Probabilities, faces: int, sets: Sequence[ExpressionSet]) -> dict[str, NDArray[np.float64]]:

@@ -20,13 +20,13 @@ from mien.evaluate.analysis.examples import Gallery, gallery
 from mien.evaluate.analysis.invariance import Invariance, invariance
 from mien.evaluate.analysis.leakage import Leakage, leakage
 from mien.evaluate.analysis.robustness import Robustness, robustness
-from mien.evaluate.analysis.selective import Certainty, certainty_of
+from mien.evaluate.analysis.selective import Certainty, UncertainMark, certainty_of, mark_of
 from mien.evaluate.analysis.slices import Slices, slices
 from mien.evaluate.classifiers import Classifier, Predictions, Probabilities, checked, mirrored
 from mien.evaluate.comparison import Comparison, compare
 from mien.evaluate.metrics import CALIBRATION_BINS, Metrics, measure
-from mien.evaluate.protocols import P2, PROTOCOLS, Protocol, protocols_for
-from mien.expressions import ExpressionSet
+from mien.evaluate.protocols import P2, P2B, PROTOCOLS, Protocol, protocols_for
+from mien.expressions import CORE4, ExpressionSet
 from mien.results import to_jsonable
 from mien.stats import DRAWS, SEED
 
@@ -134,6 +134,7 @@ class Evaluation:
             averaged over flips.
         analyses: What lies behind them, by protocol.
         leakage: Whether the images measured on are among those behind the model.
+        marks: What the classifier's own mark `uncertain` is worth, by code of each protocol that it marks answers of.
         not_measured: Why a protocol was not measured, by code, where none was asked for by name.
         robustness: Accuracy on pictures made worse.
         gallery: Faces to look at.
@@ -153,6 +154,7 @@ class Evaluation:
     results: tuple[Result, ...]
     analyses: tuple[Analysis, ...]
     leakage: Leakage
+    marks: Mapping[str, UncertainMark] = field(default_factory=dict)
     not_measured: Mapping[str, str] = field(default_factory=dict)
     robustness: Robustness | None = None
     gallery: Gallery | None = None
@@ -221,8 +223,8 @@ def evaluate(
     Args:
         classifier: What to measure.
         data: The images to measure it on, or a data set that has them.
-        options: By what to measure, and what else to find out. The gallery and robustness are by P2 where that is
-            measured, else by the first protocol.
+        options: By what to measure, and what else to find out. The gallery and robustness are by P2b where that is
+            measured, else by P2, else by the first protocol.
 
     Raises:
         DataError: If no image counts by one of the protocols asked for, or predictions made before lack a face.
@@ -237,7 +239,7 @@ def evaluate(
     averaged = None if classifier.is_recorded else _averaged(classifier, faces, given, sets)
     found, duplicated = leakage(faces, classifier.training.data if classifier.training else None, options.seen)
     results = _results(protocols, faces, (given, averaged), duplicated)
-    focus = P2 if P2 in protocols else protocols[0]
+    focus = next((each for each in (P2B, P2) if each in protocols), protocols[0])
     own = _is_own_data(classifier, faces)
     return Evaluation(
         model=classifier.name,
@@ -250,6 +252,7 @@ def evaluate(
         results=results,
         analyses=_analyses(said, faces, results, options) if options.analyses else (),
         leakage=found,
+        marks={p.code: mark for p in protocols if (mark := mark_of(said, faces, p))},
         not_measured=not_measured,
         robustness=robustness(classifier, faces, focus, most=options.robustness) if options.robustness else None,
         gallery=gallery(given[focus.expressions.name], classifier, faces, focus, each=options.gallery)
@@ -279,6 +282,8 @@ def _protocols(
 
 def _why_not(protocol: Protocol, classifier: Classifier, faces: LabelledFaces) -> str:
     if protocol.counts(faces).any():
+        if protocol is P2B and CORE4.name in classifier.labels:
+            return f"{classifier.name} does not say how frequent each expression was in its training"
         return f"{classifier.name} gives no probabilities for {protocol.expressions.name}"
     return "no FER+ votes in this data" if protocol.votes and not faces.votes.any() else "no face has a truth for it"
 

@@ -1,7 +1,8 @@
 """The protocols: which images count, and what is the truth. Every accuracy figure names one of them.
 
-P1 to P4 each measure the answers that are meant for their truth. P1c measures the default answers, which are meant for
-the consensus of ten people, against FER2013's label. Answers about labels of a model's own are measured against the
+P1 to P4 each measure the answers that are meant for their truth, by the prior that the model was trained with; P2b is
+P2 by a balanced prior. P1c measures P2's answers, which are meant for the consensus of ten people, against FER2013's
+label. Answers about labels of a model's own are measured against the
 data's labels of these names.
 """
 
@@ -14,7 +15,16 @@ from numpy.typing import NDArray
 
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces
 from mien.errors import MienError, choose_from
-from mien.expressions import CORE4, CORE4_FER2013, FER7, FER7_OF_NAME, FERPLUS8, ExpressionSet, core4_positions
+from mien.expressions import (
+    CORE4,
+    CORE4_BALANCED,
+    CORE4_FER2013,
+    FER7,
+    FER7_OF_NAME,
+    FERPLUS8,
+    ExpressionSet,
+    core4_positions,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +59,11 @@ def _core4_votes(faces: LabelledFaces) -> NDArray[np.float64]:
 P1 = Protocol("P1", "core4/fer2013", CORE4_FER2013, LabelledFaces.fer2013_core4)
 P1C = Protocol("P1c", "default/fer2013", CORE4, LabelledFaces.fer2013_core4)
 P2 = Protocol("P2", "core4/consensus", CORE4, LabelledFaces.consensus_core4, _core4_votes)
+P2B = Protocol("P2b", "core4/consensus, balanced", CORE4_BALANCED, LabelledFaces.consensus_core4, _core4_votes)
 P3 = Protocol("P3", "fer7/fer2013", FER7, lambda faces: faces.fer7)
 P4 = Protocol("P4", "ferplus8/majority", FERPLUS8, LabelledFaces.majority, LabelledFaces.vote_distribution)
 
-PROTOCOLS = (P1, P1C, P2, P3, P4)
+PROTOCOLS = (P1, P1C, P2, P2B, P3, P4)
 
 _OF_SET = (P2, P1, P3, P4)  # the protocol that measures each set against the truth it is meant for
 

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from mien.evaluate.analysis.confusions import Confusions, happy_position
+from mien.evaluate.analysis.confusions import Confusions, confusions, happy_position
 from mien.evaluate.analysis.examples import Gallery, Shown
 from mien.evaluate.analysis.invariance import Invariance
 from mien.evaluate.analysis.leakage import Duplicates
@@ -14,6 +14,7 @@ from mien.evaluate.analysis.selective import Certainty, UncertainMark
 from mien.evaluate.analysis.slices import Part, Slices
 from mien.evaluate.comparison import Comparison
 from mien.evaluate.evaluation import Analysis, Evaluation, Result
+from mien.evaluate.protocols import P2, P2B
 from mien.report import html, plots
 from mien.report import markdown as as_markdown
 from mien.report.document import Block, Card, Draw, Faces, Heading, Items, Plot, Section, Table, Text
@@ -79,6 +80,8 @@ def notes(evaluation: Evaluation) -> list[str]:
     found = evaluation.leakage
     lines = [never_learned(found.never_learned)] if found.never_learned else []
     lines += [nothing_left(evaluation.only_duplicates)] if evaluation.only_duplicates else []
+    lines += [_precision_note(result) for result in evaluation.plain_results if result.protocol in (P2, P2B)]
+    lines += [_mark_note(code, mark) for code, mark in evaluation.marks.items()]
     lines += [_comparison_note(evaluation, compared) for compared in evaluation.comparisons]
     if worse := evaluation.robustness:
         lines.append(
@@ -91,6 +94,20 @@ def notes(evaluation: Evaluation) -> list[str]:
             f"about {same.images} faces; {'within' if same.holds else 'OVER'} {same.tolerance:g}"
         )
     return lines
+
+
+def _precision_note(result: Result) -> str:
+    """Share of the answers of each class that are right."""
+    classes = confusions(result.metrics.labels, np.array(result.metrics.confusion.value)).classes
+    return f"{result.protocol.code}, precision: {', '.join(f'{c.label} {share_sign(c.precision)}' for c in classes)}"
+
+
+def _mark_note(code: str, mark: UncertainMark) -> str:
+    promised = f"; at most {percent_sign(mark.promised, 0)} are promised" if mark.promised is not None else ""
+    if not mark.certain.count:
+        return f"{code}: all answers are marked uncertain{promised}"
+    wrong = share_sign(mark.certain_accuracy.complement)
+    return f"{code}: {share_sign(mark.certain)} of the answers are not uncertain, of which {wrong} are wrong{promised}"
 
 
 def nothing_left(protocols: tuple[str, ...]) -> str:
@@ -111,8 +128,8 @@ def targets_note(evaluation: Evaluation) -> str:
     """What is taken as right."""
     if evaluation.is_of_fer2013:
         return (
-            "P1 and P1c take FER2013's label as the truth, P2 and P4 the majority of FER+'s voters, P3 FER2013's seven "
-            "labels."
+            "P1 and P1c take FER2013's label as the truth, P2, P2b and P4 the majority of FER+'s voters, P3 FER2013's "
+            "seven labels. P2b is P2 by a balanced prior, as if each expression were as frequent."
         )
     return f"The truth is the labels of {evaluation.data}, not FER2013's."
 
@@ -241,7 +258,8 @@ def _mark(mark: UncertainMark | None) -> tuple[Block, ...]:
             share(mark.uncertain_accuracy if mark.uncertain_accuracy.n else None),
         ),
     ]
-    caption = f"The mark uncertain: support under {mark.threshold:.2f}"
+    promised = f"; at most {percent_sign(mark.promised, 0)} of the others wrong" if mark.promised is not None else ""
+    caption = f"The mark uncertain: support under {mark.threshold:.2f}{promised}"
     tables = [Table(("Answers", "Images", "Of all %", "Accuracy %"), tuple(rows), caption)]
     if mark.uncertain_outside:
         outside = tuple((label, count(each.n), share(each)) for label, each in mark.uncertain_outside.items())

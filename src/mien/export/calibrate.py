@@ -1,7 +1,7 @@
 """Fits what turns logits into probabilities, on held-out faces that no weight depends on."""
 
-from dataclasses import replace
-from math import floor
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +10,12 @@ from scipy.optimize import minimize_scalar
 from mien.data.labelled_faces import NO_LABEL, LabelledFaces
 from mien.errors import DataError
 from mien.evaluate.protocols import targets
-from mien.expressions import FER7
-from mien.model.calibration import Answer, Logits, probabilities, scores, softmax, support
+from mien.expressions import CORE4, FER7
+from mien.model.calibration import Answer, Logits, scores, softmax
+from mien.model.calibration_faces import CalibrationFaces
 from mien.model.facts import Manifest
+from mien.model.priors import BALANCED, class_shares
 from mien.train.heads import ANSWERS
-
-COVERAGE = 0.9
-"""Share of the faces with a truth in a set whose answers are certain."""
 
 
 def calibration_part(faces: LabelledFaces) -> NDArray[np.bool_]:
@@ -24,11 +23,25 @@ def calibration_part(faces: LabelledFaces) -> NDArray[np.bool_]:
     return np.equal(faces.rows % 2, 0)
 
 
-def calibrated(logits: Logits, faces: LabelledFaces, data: Manifest) -> dict[str, Answer]:
-    """`ANSWERS` with their temperatures, thresholds of certainty and training priors.
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What turns a network's logits into answers.
+
+    Attributes:
+        answers: By name.
+        faces: What they rest on, to set the mark `uncertain` for another prior or risk.
+    """
+
+    answers: dict[str, Answer]
+    faces: CalibrationFaces
+
+
+def calibrated(logits: Logits, faces: LabelledFaces, data: Manifest) -> Calibration:
+    """`ANSWERS` with their temperatures, priors and thresholds of certainty.
 
     Temperatures minimize the negative log-likelihood of each answer's truth: the FER+ majority for `CORE4` and
-    `FERPLUS8`, the label for `CORE4_FER2013` and `FER7`. Where no face has votes, the label is the truth for all.
+    `FERPLUS8`, the label for `CORE4_FER2013` and `FER7`. Where no face has votes, the label is the truth for all. The
+    default answer is given by a balanced prior where that of the training is known, the others as trained.
 
     Args:
         logits: Logits of both heads for N faces.
@@ -44,17 +57,28 @@ def calibrated(logits: Logits, faces: LabelledFaces, data: Manifest) -> dict[str
             raise DataError(f"cannot calibrate {name}: no held-out face has a truth for it; give faces of its classes")
     temperature = {name: best_temperature(scores(logits, answer), target_of[name]) for name, answer in ANSWERS.items()}
     fitted = {
-        name: replace(answer, temperature=temperature[name], head_temperature=temperature[answer.head])
-        for name, answer in ANSWERS.items()
-    }
-    return {
         name: replace(
             answer,
-            threshold=_threshold(logits, target_of[name], answer),
+            temperature=temperature[name],
+            head_temperature=temperature[answer.head],
             training_prior=training_prior(answer, data),
         )
+        for name, answer in ANSWERS.items()
+    }
+    return with_thresholds(fitted, CalibrationFaces.of(logits, target_of))
+
+
+def with_thresholds(fitted: Mapping[str, Answer], faces: CalibrationFaces) -> Calibration:
+    """Answers by the priors and with the thresholds that they have where nothing else is asked for."""
+    answers = {
+        name: replace(answer, prior=_balanced(answer) if name == CORE4.name else None)
         for name, answer in fitted.items()
     }
+    return Calibration({name: faces.answer(name, answer) for name, answer in answers.items()}, faces)
+
+
+def _balanced(answer: Answer) -> tuple[float, ...] | None:
+    return class_shares(BALANCED, answer.labels, answer.training_prior) if answer.training_prior else None
 
 
 def training_prior(answer: Answer, data: Manifest) -> tuple[float, ...] | None:
@@ -83,10 +107,3 @@ def best_temperature(scores: NDArray[np.float64], target: NDArray[np.int64]) -> 
         return float(-np.log(given[np.arange(len(counted)), target[counted]] + 1e-12).mean())
 
     return round(float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x)), 4)
-
-
-def _threshold(logits: Logits, target: NDArray[np.int64], answer: Answer) -> float:
-    """The support that `COVERAGE` of the faces with a truth have."""
-    counted = support(logits, probabilities(logits, answer), answer)[target != NO_LABEL]
-    # Rounded down: where nearly all are near 1, rounding up would leave nearly none certain.
-    return floor(float(np.quantile(counted, 1 - COVERAGE)) * 1e4) / 1e4

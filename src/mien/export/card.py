@@ -10,6 +10,8 @@ from mien.model.calibration import Answer
 from mien.model.facts import Certainty, ExportFacts, Failure, Manifest, ProtocolMetrics, TrainingFacts
 from mien.model.metadata import ModelMetadata
 from mien.model.package import load_model
+from mien.model.priors import prior_words
+from mien.model.risk import ALL_UNCERTAIN
 from mien.report.format import percent_sign, share_sign
 from mien.report.markdown import table
 from mien.report.plots import Curve, reliability, require_matplotlib, risk_coverage
@@ -162,7 +164,7 @@ def about_certainty(certainty: Mapping[str, Certainty], answers: Mapping[str, An
 
     Args:
         certainty: By answer.
-        answers: The model's, for their thresholds.
+        answers: The model's, for their priors, risks and thresholds.
         plots: Name of the folder beside the card that has the plots.
     """
     if not certainty:
@@ -179,7 +181,14 @@ def about_certainty(certainty: Mapping[str, Certainty], answers: Mapping[str, An
         for name, c in certainty.items()
     ]
     marked = [
-        (f"`{name}`", f"{answers[name].threshold:.2f}", share_sign(c.certain), share_sign(c.certain_wrong))
+        (
+            f"`{name}`",
+            prior_words(answers[name].prior, answers[name].labels),
+            percent_sign(answers[name].risk, 0),
+            "all uncertain" if answers[name].threshold >= ALL_UNCERTAIN else f"{answers[name].threshold:.2f}",
+            share_sign(c.certain),
+            share_sign(c.certain_wrong if c.certain.value else None),
+        )
         for name, c in certainty.items()
     ]
     outside = [
@@ -189,16 +198,19 @@ def about_certainty(certainty: Mapping[str, Certainty], answers: Mapping[str, An
     ]
     at = tuple(f"at {coverage:.0%}".replace("%", " %") for coverage in _COVERAGES)
     parts = [
-        "Measured on the half of the held-out faces that calibration has not seen.",
+        "Measured on the half of the held-out faces that calibration has not seen, by the priors that the answers have "
+        "where no other is asked for.",
         f"![Share right by probability]({plots}/{CALIBRATION})",
         "ECE, in brackets what it would be if all probabilities were exactly right, since chance alone gives some; and "
         'wrong answers where only the best supported faces are answered: "at 90 %" leaves out a tenth of them.',
         table(("set", "n", "ECE", "all answered", *at, "AURC"), ranked),
         f"![Share of wrong answers by coverage]({plots}/{RISK})",
-        "An answer is marked **uncertain** where its support is under a threshold, chosen on the other half so that "
-        "90 % of the faces with a truth are certain there. Support is the probability; for the two core sets it is "
-        "multiplied by that of the face showing one of the four at all.",
-        table(("set", "threshold", "certain", "of these wrong"), marked),
+        "An answer is marked **uncertain** where its support is under a threshold: the least at which a share of wrong "
+        "answers above the promised risk could be ruled out with 95 % confidence on the other half. Support is the "
+        "probability; for the two core sets it is multiplied by that of the face showing one of the four at all. Other "
+        "priors and risks can be asked for; the promise is for faces like those of the data, none of them outside the "
+        "set.",
+        table(("set", "prior", "risk promised", "threshold", "certain", "of these wrong"), marked),
     ]
     if outside:
         parts.append("Faces that show none of the four have no right answer there and should be uncertain. They are:")
@@ -239,7 +251,8 @@ and agree.
 Input: one {color} face of {sides} pixels, framed as in FER2013. Two heads: FER2013's seven labels and
 FER+'s eight. The four core expressions (happy, sad, surprise, neutral) are a head narrowed to the four: FER+'s for
 `core4` (the default, meant for what most people see), FER2013's for `core4-fer2013` (meant for FER2013's own label).
-Probabilities are calibrated by temperature.
+Probabilities are calibrated by temperature. By default those of `core4` are given as if each of the four were as
+frequent (a balanced prior), those of the other sets as frequent as in the training data; `--prior` asks for others.
 
 {export}
 
@@ -255,10 +268,10 @@ little.
 
 {metrics}
 
-P1c are the default answers, `core4`, measured by FER2013's label; the other rows measure the answers meant for their
-truth (P1: `core4-fer2013`).
+P2b are the default answers, `core4` by a balanced prior; P2 are the same as trained, and P1c these by FER2013's label.
+The other rows measure the answers meant for their truth (P1: `core4-fer2013`). Balanced accuracy is macro recall.
 
-### Recall by class
+### Recall and precision by class
 {recall}
 
 ## How sure it is
@@ -372,9 +385,15 @@ def _metrics_table(results: Sequence[ProtocolMetrics]) -> str:
 
 def _recall(results: Sequence[ProtocolMetrics]) -> str:
     rows = [
-        (result.protocol, label, share_sign(result.recall[label]))
+        (result.protocol, label, share_sign(result.recall[label]), _precision(result, position))
         for result in results
-        for label in result.labels
+        for position, label in enumerate(result.labels)
         if label in result.recall
     ]
-    return table(("protocol", "class", "recall"), rows)
+    return table(("protocol", "class", "recall", "precision"), rows)
+
+
+def _precision(result: ProtocolMetrics, position: int) -> str:
+    """Share of the answers of one class that are right, with its score interval."""
+    called = sum(row[position] for row in result.confusion)
+    return share_sign(Estimate.of_proportion(result.confusion[position][position], called) if called else None)

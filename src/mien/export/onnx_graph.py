@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mien.errors import ModelError
 from mien.model.calibration import Logits
+from mien.model.calibration_faces import CALIBRATION_KEY, CalibrationFaces
 from mien.model.metadata import METADATA_KEY, ModelMetadata
 from mien.train.dataloaders import with_channels
 from mien.train.heads import HEADS
@@ -66,10 +67,15 @@ def opset_of(graph: onnx.ModelProto) -> int:
     return int(next(opset.version for opset in graph.opset_import if opset.domain in ("", "ai.onnx")))
 
 
-def write_model(path: Path, graph: onnx.ModelProto, metadata: ModelMetadata) -> None:
-    """Writes the file; the same graph and metadata give the same bytes."""
+def write_model(
+    path: Path, graph: onnx.ModelProto, metadata: ModelMetadata, faces: CalibrationFaces | None = None
+) -> None:
+    """Writes the file, with the faces its calibration rests on; the same of all gives the same bytes."""
     del graph.metadata_props[:]
-    onnx.helper.set_model_props(graph, {METADATA_KEY: metadata.to_json()})
+    texts = {METADATA_KEY: metadata.to_json()}
+    if faces is not None:
+        texts[CALIBRATION_KEY] = faces.to_text()
+    onnx.helper.set_model_props(graph, texts)
     onnx.checker.check_model(graph, full_check=True)
     path.write_bytes(graph.SerializeToString(deterministic=True))
 

@@ -10,13 +10,14 @@ import onnx
 
 from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import LabelledFaces
+from mien.data.manifest import fingerprint
 from mien.data.split import Split
-from mien.errors import ConfigError, OutputError
+from mien.errors import ConfigError, ModelError, OutputError
 from mien.evaluate.analysis import selective
 from mien.evaluate.analysis.examples import Example, surest_wrong
 from mien.evaluate.classifiers import MienClassifier
 from mien.evaluate.evaluation import EvaluationOptions, Result, evaluate
-from mien.evaluate.protocols import P1, P2, P3, P4
+from mien.evaluate.protocols import P1, P2, P2B, P3, P4, Protocol
 from mien.export.calibrate import calibrated, calibration_part
 from mien.export.card import plots_folder, write_card
 from mien.export.onnx_graph import opset_of, write_model
@@ -24,6 +25,7 @@ from mien.export.output_paths import places
 from mien.export.quantize import in_fp16, in_int8
 from mien.export.source import read_source
 from mien.export.verify import check_parity, parity
+from mien.expressions import CORE4, CORE4_BALANCED
 from mien.files import fault_and_remedy
 from mien.model.calibration import Logits
 from mien.model.facts import Certainty, ExportFacts, Failure, ModelMetrics, Parity, Precision, ProtocolMetrics
@@ -58,7 +60,7 @@ class Export:
         precision: What weights and arithmetic are in.
         opset: Of ONNX.
         parity: The file beside the network.
-        results: The file's figures on the held-out faces.
+        results: The file's figures on the validation faces.
         certainty: By answer, how far it may be relied on.
         failures: The surest wrong answers.
     """
@@ -188,20 +190,8 @@ def _export(
     logits = model.logits(validation.crops)
     found = parity(logits, original, validation, _run_alone(model, validation[:_RUN_ALONE]))
     check_parity(found, facts.precision)
-    part = calibration_part(validation)
-    answers = calibrated({name: values[part] for name, values in logits.items()}, validation[part], training.data)
-    metadata = replace(metadata, answers=answers, export=replace(facts, parity=found))
-    write_model(draft, graph, metadata)
-    classifier = MienClassifier(load_model(draft))
-    results = evaluate(classifier, validation, EvaluationOptions(analyses=False)).results
-    failures = surest_failures(classifier, validation)
-    metrics = ModelMetrics(
-        split=_split_of(validation),
-        results=tuple(map(_recorded, results)),
-        certainty=certainty_by_answer(classifier, validation[~part]),
-        failures=tuple(map(_recorded_failure, failures)),
-    )
-    write_model(draft, graph, replace(metadata, metrics=metrics))
+    metadata = replace(metadata, export=replace(facts, parity=found))
+    results, failures, metrics = _calibrate_and_measure(draft, graph, metadata, validation, logits)
     return Export(
         path=draft,
         card=write_card(draft),
@@ -212,6 +202,51 @@ def _export(
         certainty=metrics.certainty,
         failures=failures,
     )
+
+
+def recalibrate(path: Path, validation: LabelledFaces) -> Path:
+    """Calibrates and measures a written package anew, its weights untouched, and writes its card; returns the card.
+
+    Args:
+        path: A package that an export wrote.
+        validation: The faces that its training was watched on.
+
+    Raises:
+        ConfigError: If the faces are others.
+        ModelError: If it is no package, or does not say of which training it is.
+    """
+    model = load_model(path)
+    metadata = model.metadata
+    if metadata.training is None:
+        raise ModelError(f"{path} does not say of which training it is; export it again")
+    if fingerprint(validation) != metadata.training.data.held_out_sha256:
+        raise ConfigError(f"the validation faces are not those that {path} was watched on; name the data it is of")
+    _calibrate_and_measure(path, onnx.load(path), metadata, validation, model.logits(validation.crops))
+    return write_card(path)
+
+
+def _calibrate_and_measure(
+    draft: Path, graph: onnx.ModelProto, metadata: ModelMetadata, validation: LabelledFaces, logits: Logits
+) -> tuple[tuple[Result, ...], tuple[Example, ...], ModelMetrics]:
+    """Writes the model with its calibration and its metrics; gives these, and its surest wrong answers."""
+    if metadata.training is None:
+        raise ValueError("metadata must say of which training the model is")
+    part = calibration_part(validation)
+    logits = {name: values[part] for name, values in logits.items()}
+    calibration = calibrated(logits, validation[part], metadata.training.data)
+    metadata = replace(metadata, answers=calibration.answers)
+    write_model(draft, graph, metadata, calibration.faces)
+    classifier = MienClassifier(load_model(draft))
+    results = evaluate(classifier, validation, EvaluationOptions(analyses=False)).results
+    failures = surest_failures(classifier, validation)
+    metrics = ModelMetrics(
+        split=_split_of(validation),
+        results=tuple(map(_recorded, results)),
+        certainty=certainty_by_answer(classifier, validation[~part]),
+        failures=tuple(map(_recorded_failure, failures)),
+    )
+    write_model(draft, graph, replace(metadata, metrics=metrics), calibration.faces)
+    return results, failures, metrics
 
 
 def _recorded(result: Result) -> ProtocolMetrics:
@@ -263,17 +298,24 @@ def certainty_by_answer(classifier: MienClassifier, faces: LabelledFaces) -> dic
         faces: On none of which it was calibrated; where no face has votes, the label is the truth for all answers.
     """
     faces, said = faces.with_votes_from_labels(), classifier.predict_faces(faces)
+    measured = {CORE4.name: _default_protocol(classifier), **{each.expressions.name: each for each in (P1, P3, P4)}}
     return {
-        protocol.expressions.name: _recorded_certainty(selective.certainty_of(said, faces, protocol))
-        for protocol in (P2, P1, P3, P4)
+        name: _recorded_certainty(selective.certainty_of(said, faces, protocol))
+        for name, protocol in measured.items()
         if protocol.counts(faces).any()
     }
 
 
 def surest_failures(classifier: MienClassifier, faces: LabelledFaces) -> tuple[Example, ...]:
     """The surest of the default answers that are wrong; where no face has votes, the label is the truth."""
-    given = classifier.predict(faces.crops)[P2.expressions.name]
-    return surest_wrong(given, faces.with_votes_from_labels(), P2, LISTED)
+    protocol = _default_protocol(classifier)
+    given = classifier.predict(faces.crops)[protocol.expressions.name]
+    return surest_wrong(given, faces.with_votes_from_labels(), protocol, LISTED)
+
+
+def _default_protocol(classifier: MienClassifier) -> Protocol:
+    """What measures the default answers: by a balanced prior where the training's is known."""
+    return P2B if CORE4_BALANCED.name in classifier.labels else P2
 
 
 def _recorded_certainty(found: selective.Certainty) -> Certainty:

@@ -89,7 +89,7 @@ def check_parity(found: Parity, precision: Precision) -> None:
 def _accuracy(logits: Logits, faces: LabelledFaces) -> dict[str, float]:
     """Share right by each protocol; temperature changes no answer."""
     shares = {}
-    for protocol in measurable(faces):
+    for protocol in (each for each in measurable(faces) if each.expressions.name in ANSWERS):
         counts = protocol.counts(faces)
         predictions = scores(logits, ANSWERS[protocol.expressions.name])[counts].argmax(axis=1)
         shares[protocol.code] = float((predictions == protocol.target(faces[counts])).mean())

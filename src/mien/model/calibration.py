@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from mien.expressions import fer2013_name
 
+DEFAULT_RISK = 0.05
+"""The greatest share of wrong answers among the certain ones where nothing else is said."""
+
 Logits = Mapping[str, NDArray[np.float32]]
 """Logits of shape (N, K) by the name of the head."""
 
@@ -31,6 +34,9 @@ class Answer:
             expression is one of `labels` at all.
         threshold: The support (see `support`) under which a prediction is uncertain.
         training_prior: Share of each class among the labels that the model was trained on; None if it is not known.
+        prior: Share of each class that probabilities are given for; None for that of the training.
+        risk: The greatest share of wrong answers among the certain ones, which `threshold` is chosen for.
+        coverage: Share of the faces that calibration was fitted on whose answers are certain; None if it is not known.
 
     Raises:
         ValueError: If its parts do not fit together.
@@ -43,6 +49,9 @@ class Answer:
     head_temperature: float = 1.0
     threshold: float = 0.0
     training_prior: tuple[float, ...] | None = None
+    prior: tuple[float, ...] | None = None
+    risk: float = DEFAULT_RISK
+    coverage: float | None = None
 
     def __post_init__(self) -> None:
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
@@ -51,13 +60,14 @@ class Answer:
             raise ValueError(f"positions must be one for each label; got {self.positions} for {self.labels}")
         if not (self.temperature > 0 and self.head_temperature > 0):
             raise ValueError(f"temperatures must be above 0; got {self.temperature} and {self.head_temperature}")
-        prior = self.training_prior
-        if prior is not None and not (
-            len(prior) == len(self.labels)
-            and all(share >= 0 for share in prior)
-            and isclose(sum(prior), 1, abs_tol=1e-3)
+        for name in ("training_prior", "prior"):
+            _check_shares(name, getattr(self, name), len(self.labels))
+        if self.prior is not None and not any(
+            share * wanted for share, wanted in zip(self.training_prior or (), self.prior, strict=False)
         ):
-            raise ValueError(f"training_prior must have a share for each label, which sum to 1; got {prior}")
+            raise ValueError("prior needs a training_prior, and a share for a label that has one there")
+        if not 0 < self.risk < 1:
+            raise ValueError(f"risk must be above 0 and below 1; got {self.risk}")
 
 
 def whole_head(head: str, labels: Sequence[str]) -> Answer:
@@ -66,8 +76,13 @@ def whole_head(head: str, labels: Sequence[str]) -> Answer:
 
 
 def probabilities(logits: Logits, answer: Answer) -> NDArray[np.float64]:
-    """Calibrated probabilities of shape (N, K), in the order of the answer's labels."""
-    return softmax(scores(logits, answer) / answer.temperature)
+    """Calibrated probabilities of shape (N, K), in the order of the answer's labels.
+
+    Under another prior than that of the training each is multiplied by how much more frequent its class is by it, and
+    all are made to sum to 1. Source: Saerens et al., "Adjusting the outputs of a classifier to new a priori
+    probabilities", Neural Computation 14, 2002, section 2.2.
+    """
+    return softmax(scores(logits, answer) / answer.temperature + _log_ratio(answer))
 
 
 def support(logits: Logits, given: NDArray[np.float64], answer: Answer) -> NDArray[np.float64]:
@@ -75,6 +90,7 @@ def support(logits: Logits, given: NDArray[np.float64], answer: Answer) -> NDArr
 
     Where an answer has only some of its head's labels, it is the label's probability times that of the expression being
     one of them at all, so that an angry face has little support even where one of the core four clearly leads.
+    The latter is as the head has learned it, whatever the prior of the answer.
 
     Args:
         logits: Logits of all heads.
@@ -119,3 +135,20 @@ def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _of_head(logits: Logits, answer: Answer) -> NDArray[np.float64]:
     return softmax(logits[answer.head].astype(np.float64) / answer.head_temperature)
+
+
+def _log_ratio(answer: Answer) -> NDArray[np.float64]:
+    """Logarithm of how much more frequent each class is by the answer's prior than in training, of shape (K,)."""
+    if answer.prior is None or answer.training_prior is None:
+        return np.zeros(len(answer.labels))
+    prior, training = np.array(answer.prior), np.array(answer.training_prior)
+    ratio = np.divide(prior, training, out=np.zeros_like(prior), where=training > 0)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(ratio))
+
+
+def _check_shares(name: str, shares: tuple[float, ...] | None, classes: int) -> None:
+    if shares is not None and not (
+        len(shares) == classes and all(share >= 0 for share in shares) and isclose(sum(shares), 1, abs_tol=1e-3)
+    ):
+        raise ValueError(f"{name} must have a share for each label, which sum to 1; got {shares}")

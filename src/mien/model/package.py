@@ -4,7 +4,7 @@ A model is one ONNX file that describes itself: labels, input and calibration ar
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import MienError, ModelError, UnknownModel, choose_from
-from mien.model.calibration import others, probabilities, support
+from mien.errors import ArgumentError, MienError, ModelError, UnknownModel, choose_from
+from mien.model.calibration import Answer, others, probabilities, support
+from mien.model.calibration_faces import CALIBRATION_KEY, CalibrationFaces, parse_calibration_faces
 from mien.model.metadata import METADATA_KEY, ModelMetadata, parse_metadata
+from mien.model.priors import Prior, class_shares
+from mien.model.risk import checked_risk
 from mien.model.session import new_session
 from mien.model.shipped import read_shipped, shipped_checksums, shipped_path
 from mien.preprocess import Crops, model_input
@@ -46,6 +49,7 @@ class ExpressionModel:
     Attributes:
         file: The file it was loaded from.
         metadata: What the file says of itself.
+        calibration_faces: What its calibration rests on; None if the file does not carry it.
     """
 
     def __init__(self, file: ModelFile, *, threads: int | None = None) -> None:
@@ -58,7 +62,12 @@ class ExpressionModel:
             raise ModelError(
                 f"{file.path} is not an ONNX model that can be loaded, or a damaged one; fetch or export it again"
             ) from fault
-        self.metadata: ModelMetadata = parse_metadata(self._metadata_text(), file.path)
+        stored = self._stored_texts()
+        self.metadata: ModelMetadata = parse_metadata(stored[METADATA_KEY], file.path)
+        self.calibration_faces: CalibrationFaces | None = None
+        if CALIBRATION_KEY in stored:
+            text, answers = stored[CALIBRATION_KEY], self.metadata.answers
+            self.calibration_faces = parse_calibration_faces(text, answers, file.path)
         self._check_form()
 
     def prepare(self, crops: Crops) -> NDArray[np.float32]:
@@ -88,22 +97,49 @@ class ExpressionModel:
         parts = [self._run(part) for part in _batches(crops, batch)]
         return {head: np.concatenate([part[i] for part in parts]) for i, head in enumerate(heads)}
 
-    def probabilities(self, crops: Crops, expressions: str) -> NDArray[np.float64]:
+    def answer(self, name: str, *, prior: Prior | None = None, risk: float | None = None) -> Answer:
+        """One of the model's answers, for a prior and a risk.
+
+        Args:
+            name: One of `metadata.answers`.
+            prior: How frequent each expression is taken to be; None for the answer's own.
+            risk: The greatest share of wrong answers among the certain ones; None for the answer's own.
+
+        Raises:
+            UnknownExpressionSet: If the model has no answer of that name.
+            ArgumentError: If the prior or the risk is none, or differs from the answer's own and the file carries no
+                calibration faces, by which to tell what is certain then.
+        """
+        own = self.metadata.answer(name)
+        asked = own
+        if prior is not None:
+            asked = replace(asked, prior=class_shares(prior, own.labels, own.training_prior))
+        if risk is not None:
+            asked = replace(asked, risk=checked_risk(risk))
+        if asked == own:
+            return own
+        if self.calibration_faces is None:
+            raise ArgumentError(
+                f"{self.file.name} carries no calibration faces, so that it has no other prior or risk than its own; "
+                "leave these out, or export it again"
+            )
+        return self.calibration_faces.answer(name, asked)
+
+    def probabilities(self, crops: Crops, expressions: str | Answer) -> NDArray[np.float64]:
         """Calibrated probabilities of shape (N, K) in class order.
 
         Args:
             crops: As in `prepare`.
-            expressions: The name of one of `metadata.answers`.
+            expressions: The name of one of `metadata.answers`, or what `answer` gives.
 
         Raises:
             UnknownExpressionSet: If the model has no answer of that name.
         """
-        answer = self.metadata.answer(expressions)
-        return probabilities(self.logits(crops), answer)
+        return probabilities(self.logits(crops), self._answer(expressions))
 
-    def predict(self, crops: Crops, expressions: str) -> tuple[Prediction, ...]:
+    def predict(self, crops: Crops, expressions: str | Answer) -> tuple[Prediction, ...]:
         """One prediction for each crop; arguments and errors as for `probabilities`."""
-        answer = self.metadata.answer(expressions)
+        answer = self._answer(expressions)
         logits = self.logits(crops)
         given = probabilities(logits, answer)
         supports = support(logits, given, answer)
@@ -116,6 +152,9 @@ class ExpressionModel:
                 other = OtherExpression(names[beyond.argmax()], float(beyond.max()))
             predictions.append(Prediction(answer.labels, tuple(row), uncertain, strength, other))
         return tuple(predictions)
+
+    def _answer(self, expressions: str | Answer) -> Answer:
+        return self.metadata.answer(expressions) if isinstance(expressions, str) else expressions
 
     def _run(self, crops: Crops) -> list[NDArray[np.float32]]:
         outputs: list[NDArray[np.float32]] = self._session.run(
@@ -133,14 +172,14 @@ class ExpressionModel:
         if not takes_faces or any(outputs.get(f"{head}_logits", [])[1:] != [len(labels)] for head, labels in heads):
             raise ModelError(f"{self.file.path} has other inputs or outputs than its metadata says; export it again")
 
-    def _metadata_text(self) -> str:
+    def _stored_texts(self) -> dict[str, str]:
         try:
             stored: Mapping[str, Any] = self._session.get_modelmeta().custom_metadata_map
         except UnicodeDecodeError as fault:
             raise ModelError(f"{self.file.path} has damaged metadata; fetch or export it again") from fault
         if METADATA_KEY not in stored:
             raise ModelError(f"{self.file.path} is an ONNX model, but not one of mien's; make one with: mien export")
-        return str(stored[METADATA_KEY])
+        return {key: str(text) for key, text in stored.items()}
 
 
 def load_model(model: str | Path = "base", *, threads: int | None = None) -> ExpressionModel:

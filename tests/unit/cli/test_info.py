@@ -69,9 +69,10 @@ def test_a_model_that_says_little_is_shown(monkeypatch: pytest.MonkeyPatch, caps
     lines = shown(
         ModelMetadata("mine", asked, {"mood": words}, {"mood": whole_head("mood", words)}), monkeypatch, capsys
     )
-    assert lines[-3:] == [
+    assert lines[-4:] == [
         "  input                 96 × 112 px, RGB",
         "  set mood              calm, tense",
+        "    by default          prior training",
         "  license               not stated",
     ]
 

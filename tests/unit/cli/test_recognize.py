@@ -29,11 +29,14 @@ class FakeRecognizer:
         model: str = "base",
         *,
         expressions: str | None = None,
+        prior: Any = None,
+        risk: float | None = None,
         detector: Any = "mtcnn",
         threads: int | None = None,
         rotations: tuple[int, ...] = (),
     ) -> None:
         self.detector, self.threads, self.rotations = detector, threads, rotations
+        self.prior, self.risk = prior, risk
         FAKES.append(self)
         if model == "nosuch":
             raise UnknownModel("no model 'nosuch'; choose from base")
@@ -140,6 +143,22 @@ def test_one_bad_picture_does_not_stop_the_rest(run: Run, tmp_path: Path) -> Non
 def answering(monkeypatch: pytest.MonkeyPatch, *answers: tuple[Face, ...] | BaseException) -> None:
     """Makes the recognizer see these faces in one picture after the other, or end with an exception."""
     monkeypatch.setattr(FakeRecognizer, "faces", Mock(side_effect=answers))
+
+
+@pytest.mark.parametrize(
+    ("asked", "prior", "risk"),
+    [
+        ([], None, None),
+        (["--prior", "balanced"], "balanced", None),
+        (["--prior", "happy=.6,neutral=.4", "--risk", "0.1"], {"happy": 0.6, "neutral": 0.4}, 0.1),
+    ],
+)
+def test_prior_and_risk_are_handed_on(
+    run: Run, tmp_path: Path, asked: list[str], prior: object, risk: float | None
+) -> None:
+    picture(tmp_path / "a.png")
+    assert run("a.png", *asked).status == 0
+    assert (FAKES[-1].prior, FAKES[-1].risk) == (prior, risk)
 
 
 def test_the_smallest_face_is_handed_on(run: Run, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from mien.errors import ModelError
 from mien.evaluate.classifiers import CropClassifier, MienClassifier, Probabilities, collected, mirrored, with_core_sets
-from mien.expressions import EXPRESSION_SETS
+from mien.expressions import CORE4_BALANCED, EXPRESSION_SETS
 from mien.model.package import load_model
 from mien.preprocess import Crops
 
@@ -81,14 +81,44 @@ def test_a_model_of_ours_tells_support_and_thresholds_and_runs_once() -> None:
     said = ours.predict_faces(faces)
     assert asked == [5]
     assert (ours.name, ours.sha256) == ("ours", model.file.sha256)
-    assert list(said.probabilities) == [each.name for each in EXPRESSION_SETS] == list(ours.labels)
+    known = [*(each.name for each in EXPRESSION_SETS), CORE4_BALANCED.name]
+    assert list(said.probabilities) == known == list(ours.labels)
     for name, given in said.probabilities.items():
         assert given.sum(axis=1) == pytest.approx(np.ones(5))
         assert np.all(said.support[name] <= given.max(axis=1) + 1e-12)
     assert said.support["fer7"] == pytest.approx(said.probabilities["fer7"].max(axis=1))
-    assert set(said.thresholds) == set(ours.labels)
+    assert set(said.thresholds) == set(said.risks) == set(ours.labels)
     again = ours.predict(faces.crops, batch=2)
     assert all(again[name] == pytest.approx(given, abs=1e-5) for name, given in said.probabilities.items())
+
+
+def test_the_core_four_are_measured_as_trained_and_balanced_and_the_default_by_any_prior() -> None:
+    model, faces = load_model("tiny"), drawn_faces(12, seed=2)
+    training = np.array(model.metadata.answers["core4"].training_prior)
+    said = MienClassifier(model).predict_faces(faces)
+    balanced = said.probabilities["core4"] / training
+    np.testing.assert_allclose(
+        said.probabilities["core4-balanced"], balanced / balanced.sum(axis=1, keepdims=True), atol=1e-12
+    )
+    shares = {"happy": 0.7, "sad": 0.1, "surprise": 0.1, "neutral": 0.1}
+    asked = MienClassifier(model, prior=shares, risk=0.2).predict_faces(faces)
+    expected = balanced * list(shares.values())
+    np.testing.assert_allclose(asked.probabilities["core4"], expected / expected.sum(axis=1, keepdims=True), atol=1e-12)
+    assert set(asked.risks.values()) == {0.2}
+    for name in ("core4-balanced", "fer7"):
+        np.testing.assert_array_equal(asked.probabilities[name], said.probabilities[name])
+        assert asked.thresholds[name] < said.thresholds[name]
+
+
+def test_files_are_answered_as_recognize_answers_them(tmp_path: Path) -> None:
+    faces = drawn_faces(1, seed=2)
+    path = tmp_path / "face.png"
+    Image.fromarray(faces.crops[0]).save(path)
+    for prior, measured in ((None, "core4-balanced"), ("training", "core4")):
+        classifier = MienClassifier(load_model("tiny"), prior=prior)
+        assert list(classifier.predict_files([path])) == [measured]
+        given = classifier.predict(faces.crops)[measured]
+        np.testing.assert_allclose(classifier.predict_files([path])[measured], given, atol=1e-5)
 
 
 def test_crops_of_any_size_are_mirrored_and_kept_together_where_they_can_be() -> None:

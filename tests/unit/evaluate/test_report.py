@@ -18,6 +18,7 @@ from mien.evaluate.protocols import P1, P2
 from mien.evaluate.report import notes, sections, title
 from mien.expressions import CORE4
 from mien.preprocess import Crops
+from mien.stats import Proportion
 
 pytestmark = pytest.mark.slow
 
@@ -162,7 +163,18 @@ def test_markdown_has_the_same_words_and_tables(evaluation: Evaluation) -> None:
 
 
 def test_notes_say_the_rest_in_a_sentence_each(evaluation: Evaluation) -> None:
-    compared, worse, same = notes(evaluation)
+    precision, mark, compared, worse, same = notes(evaluation)
+    assert mark == "P2: all answers are marked uncertain"
+    promised = replace(evaluation.marks["P2"], promised=0.05, certain=Proportion.of(20, 40))
+    assert notes(replace(evaluation, marks={"P2": promised}))[1].startswith(
+        "P2: 50.0 % (35.2-64.8) of the answers are not uncertain, of which "
+    )
+    assert notes(replace(evaluation, marks={"P2": promised}))[1].endswith(" are wrong; at most 5 % are promised")
+    nothing = replace(promised, certain=Proportion.of(0, 40))
+    assert notes(replace(evaluation, marks={"P2": nothing}))[1] == (
+        "P2: all answers are marked uncertain; at most 5 % are promised"
+    )
+    assert precision.startswith("P2, precision: happy ")
     assert compared.startswith("P2: <b>theirs</b> less <b>theirs</b>: +0.0 (+0.0 to +0.0) points of accuracy, n = 40")
     assert worse.startswith("P2, 4 faces: ")
     assert same.startswith("Invariance: greatest difference 0 over ")

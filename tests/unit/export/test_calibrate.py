@@ -1,3 +1,6 @@
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from drawn_faces import drawn_faces
@@ -7,9 +10,10 @@ from mien.data.duplicates import training_rows_to_keep
 from mien.data.labelled_faces import LabelledFaces
 from mien.data.manifest import manifest
 from mien.errors import DataError
-from mien.export.calibrate import COVERAGE, best_temperature, calibrated, calibration_part, training_prior
+from mien.export.calibrate import best_temperature, calibrated, calibration_part, training_prior
 from mien.expressions import FER7, FERPLUS8
 from mien.model.calibration import Answer, Logits, probabilities, support
+from mien.model.calibration_faces import parse_calibration_faces
 from mien.model.facts import Manifest
 from mien.train.heads import ANSWERS, HEADS
 
@@ -35,7 +39,7 @@ def of(faces: LabelledFaces) -> Manifest:
 
 
 def calibrate(logits: Logits, faces: LabelledFaces) -> dict[str, Answer]:
-    return calibrated(logits, faces, of(faces))
+    return calibrated(logits, faces, of(faces)).answers
 
 
 def test_finds_the_temperature_that_was_put_in() -> None:
@@ -47,12 +51,46 @@ def test_finds_the_temperature_that_was_put_in() -> None:
         assert answer.head_temperature == answers[answer.head].temperature
 
 
-def test_threshold_leaves_the_stated_coverage() -> None:
-    faces = drawn_faces(1000, seed=0)
-    logits = noisy_logits(faces, 1.0, np.random.default_rng(1))
-    for answer in calibrate(logits, faces).values():
-        backed = support(logits, probabilities(logits, answer), answer)
-        assert (backed >= answer.threshold).mean() == pytest.approx(COVERAGE, abs=0.01)
+def test_wrong_answers_are_no_more_than_promised() -> None:
+    faces = drawn_faces(2000, seed=0)
+    targets = {"fer7": faces.fer7, "ferplus8": faces.majority()}
+    rng = np.random.default_rng(1)
+    logits = {
+        name: rng.normal(5 * np.eye(8)[target][:, : 7 + (name == "ferplus8")], 2).astype(np.float32)
+        for name, target in targets.items()
+    }
+    answers = calibrate(logits, faces)
+    assert {name: answer.risk for name, answer in answers.items()} == {
+        "core4": 0.05,
+        "core4-fer2013": 0.1,
+        "fer7": 0.1,
+        "ferplus8": 0.05,
+    }
+    for name, target in targets.items():
+        given = probabilities(logits, answers[name])
+        certain = support(logits, given, answers[name]) >= answers[name].threshold
+        assert 0.1 < answers[name].coverage < 1
+        assert certain.mean() == pytest.approx(answers[name].coverage, abs=0.01)
+        assert (given.argmax(axis=1) != target)[certain].mean() < answers[name].risk
+
+
+def test_the_default_answer_has_a_balanced_prior_and_the_others_none() -> None:
+    faces = drawn_faces(200, seed=0)
+    answers = calibrate(noisy_logits(faces, 1.0, np.random.default_rng(1)), faces)
+    assert {name: answer.prior for name, answer in answers.items()} == {
+        "core4": (0.25,) * 4,
+        "core4-fer2013": None,
+        "fer7": None,
+        "ferplus8": None,
+    }
+
+
+def test_what_the_file_carries_gives_the_same_thresholds() -> None:
+    faces = drawn_faces(200, seed=0)
+    found = calibrated(noisy_logits(faces, 1.0, np.random.default_rng(1)), faces, of(faces))
+    kept = parse_calibration_faces(found.faces.to_text(), found.answers, Path("some.onnx"))
+    for name, answer in found.answers.items():
+        assert kept.answer(name, replace(answer, threshold=0.0, coverage=None)) == answer
 
 
 def test_answers_that_are_all_right_say_nothing_of_the_temperature() -> None:
@@ -62,14 +100,12 @@ def test_answers_that_are_all_right_say_nothing_of_the_temperature() -> None:
     assert best_temperature(3 * np.eye(4)[truth], wrong) > 1
 
 
-def test_threshold_near_one_is_rounded_down() -> None:
-    faces = drawn_faces(40, seed=0)
+def test_answers_that_are_all_right_are_all_certain() -> None:
+    faces = drawn_faces(400, seed=0)
     lead = np.linspace(12.5, 16, len(faces))[:, None]  # so sure that all are 1 to four digits
     logits = {"fer7": lead * np.eye(7)[faces.fer7], "ferplus8": lead * np.eye(8)[faces.majority()]}
-    for answer in calibrate(logits, faces).values():
-        backed = support(logits, probabilities(logits, answer), answer)
-        assert backed.max() < 1
-        assert (backed >= answer.threshold).all()
+    answers = calibrate(logits, faces)
+    assert [answer.coverage for answer in answers.values()] == [1, 1, 1, 1]
 
 
 def without_votes(faces: LabelledFaces) -> LabelledFaces:

@@ -25,6 +25,7 @@ from mien.export.card import (
     write_plots,
 )
 from mien.model.facts import Certainty, ExportFacts, Failure, Manifest, Parity, TrainingFacts
+from mien.model.risk import ALL_UNCERTAIN
 from mien.stats import Estimate
 from mien.train.heads import ANSWERS
 
@@ -108,7 +109,7 @@ def test_first_weights_of_imagenet_are_told_unless_there_were_none() -> None:
 
 
 EXPORT = ExportFacts("fp32", 18, None, Parity(0.1413, 0.021, 0.0, {"core4": 0.9941}, {"P2": 0.8877}, {"P2": 0.8888}))
-CORE = replace(ANSWERS["core4"], threshold=0.6008)
+CORE = replace(ANSWERS["core4"], threshold=0.6008, training_prior=(0.4, 0.1, 0.1, 0.4), prior=(0.25,) * 4)
 
 
 def share(value: float) -> Estimate:
@@ -160,10 +161,16 @@ def test_risks_stand_under_their_coverage() -> None:
     assert shown["at 90 %"] == "7.2 %"
     assert shown["all answered"] == "10.0 %"
     assert shown["ECE"] == "1.6 % (1.8 %)"
-    assert "| `core4` | 0.60 | 88.4 % (5.0-15.0) | 6.7 % (5.0-15.0) |" in text
+    assert "| `core4` | balanced | 5 % | 0.60 | 88.4 % (5.0-15.0) | 6.7 % (5.0-15.0) |" in text
     assert "| `core4` | anger | 177 | 86.4 % (5.0-15.0) |" in text
     assert "(some-card/calibration.svg)" in text
     assert "(some-card/risk-coverage.svg)" in text
+
+
+def test_answers_that_are_all_uncertain_are_wrong_in_no_share() -> None:
+    none = replace(CERTAINTY["core4"], certain=Estimate(0, 0, 0.01), certain_wrong=Estimate(1, 0, 1))
+    text = about_certainty({"core4": none}, {"core4": replace(CORE, threshold=ALL_UNCERTAIN)}, "some-card")
+    assert "| `core4` | balanced | 5 % | all uncertain | 0.0 % (0.0-1.0) | - |" in text
 
 
 def test_what_is_not_there_is_said() -> None:

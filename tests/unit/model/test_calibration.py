@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -54,6 +56,53 @@ def test_higher_temperature_is_less_confident() -> None:
     logits = logits_for({"happy": 3}, {"happiness": 3})
     cool, warm = (Answer(CORE.head, CORE.labels, CORE.positions, temperature=t) for t in (0.5, 3.0))
     assert probabilities(logits, cool).max() > probabilities(logits, warm).max()
+
+
+TRAINED = replace(CORE, training_prior=(0.4, 0.1, 0.1, 0.4))
+
+
+def test_another_prior_multiplies_by_how_much_more_frequent_each_class_is() -> None:
+    logits = logits_for({}, {"happiness": 1.0, "sadness": 0.5})
+    as_trained = probabilities(logits, TRAINED)
+    expected = as_trained * np.array([0.25 / 0.4, 2.5, 2.5, 0.25 / 0.4])
+    balanced = probabilities(logits, replace(TRAINED, prior=(0.25,) * 4))
+    np.testing.assert_allclose(balanced, expected / expected.sum(), atol=1e-12)
+    assert (CORE.labels[as_trained.argmax()], CORE.labels[balanced.argmax()]) == ("happy", "sad")
+    without = probabilities(logits, replace(TRAINED, prior=(0.5, 0.0, 0.0, 0.5)))
+    assert without[0, [1, 2]].tolist() == [0, 0]
+
+
+@given(arrays(np.float32, (3, 8), elements=finite), st.floats(0.3, 3))
+def test_the_prior_of_the_training_and_a_balanced_one_where_training_was_leave_all_as_it_was(
+    ferplus8: np.ndarray, temperature: float
+) -> None:
+    logits = {"ferplus8": ferplus8}
+    bare = replace(CORE, temperature=temperature)
+    known = replace(bare, training_prior=(0.25,) * 4)
+    for same in (known, replace(known, prior=(0.25,) * 4)):
+        np.testing.assert_array_equal(probabilities(logits, same), probabilities(logits, bare))
+    named = replace(TRAINED, temperature=temperature, prior=TRAINED.training_prior)
+    np.testing.assert_allclose(probabilities(logits, named), probabilities(logits, bare), atol=1e-15)
+
+
+@given(arrays(np.float32, (4, 8), elements=finite))
+def test_what_else_is_asked_changes_no_answer(ferplus8: np.ndarray) -> None:
+    balanced = replace(TRAINED, prior=(0.25,) * 4)
+    together = probabilities({"ferplus8": ferplus8}, balanced)
+    for face in range(4):
+        np.testing.assert_array_equal(
+            probabilities({"ferplus8": ferplus8[face : face + 1]}, balanced)[0], together[face]
+        )
+
+
+def test_a_prior_leaves_the_probability_of_being_one_of_the_set() -> None:
+    logits = logits_for({}, {"anger": 2.0, "happiness": 1.0})
+    inside = [
+        (support(logits, given, answer) / given.max())[0]
+        for answer in (TRAINED, replace(TRAINED, prior=(0.1, 0.7, 0.1, 0.1)))
+        for given in [probabilities(logits, answer)]
+    ]
+    assert inside[0] == pytest.approx(inside[1])
 
 
 def test_an_angry_face_has_little_support_among_the_four() -> None:

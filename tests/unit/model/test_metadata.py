@@ -74,7 +74,7 @@ METADATA = ModelMetadata(
     input=Preprocessing(64, 48, "rgb", (1.0, 2.0, 3.0), (4.0, 5.0, 6.5), Framing(1.2, 0.05, kind="five-point")),
     heads={"mood": MOODS},
     answers={
-        "two": Answer("mood", ("relaxed", "amused"), (0, 1), 0.8, 0.9, 0.4, (0.25, 0.75)),
+        "two": Answer("mood", ("relaxed", "amused"), (0, 1), 0.8, 0.9, 0.4, (0.25, 0.75), (0.5, 0.5), 0.1, 0.8),
         "mood": whole_head("mood", MOODS),
     },
     license="Apache-2.0",
@@ -136,6 +136,9 @@ def test_text_that_is_no_metadata(text: str) -> None:
         ("answers.two.positions", [0, 7], r"answers\.two: positions \(0, 7\) are not all among 4 labels"),
         ("answers.two.positions", [0], r"answers\.two: positions must be one for each label"),
         ("answers.two.training_prior", [0.5, 0.1], r"answers\.two: training_prior must"),
+        ("answers.two.training_prior", None, r"answers\.two: prior needs a training_prior"),
+        ("answers.two.prior", [0.5, -0.5], r"answers\.two: prior must have a share for each label"),
+        ("answers.two.risk", 1, r"answers\.two: risk must be above 0 and below 1; got 1"),
         ("answers.two.labels", ["a", "a"], r"answers\.two: labels must be two or more, each once"),
         ("answers", {}, "heads and answers must be one or more"),
         ("heads.mood", "calm", r"heads\.mood: must be a list"),

@@ -14,7 +14,7 @@ from mien.data.labelled_faces import LabelledFaces
 from mien.evaluate.classifiers import Predictions
 from mien.evaluate.metrics import calibration_bins
 from mien.evaluate.protocols import Protocol
-from mien.expressions import CORE4, CORE4_FER2013, FER7, FERPLUS8, FERPLUS8_OF_FER7, ExpressionSet
+from mien.expressions import CORE4, CORE4_BALANCED, CORE4_FER2013, FER7, FERPLUS8, FERPLUS8_OF_FER7, ExpressionSet
 from mien.stats import DRAWS, SEED, Estimate, Floats, Proportion, estimates, resampled_counts
 
 COVERAGES = tuple(round(0.05 * step, 2) for step in range(20, 0, -1))
@@ -77,6 +77,7 @@ class UncertainMark:
 
     Attributes:
         threshold: The support under which it marks an answer.
+        promised: The greatest share of wrong answers that it promises among the others; None if it promises none.
         certain: Share of answers that are not marked: the coverage of the mark.
         certain_accuracy: Share of these that are right.
         uncertain_accuracy: Share of the marked ones that are right.
@@ -85,6 +86,7 @@ class UncertainMark:
     """
 
     threshold: float
+    promised: float | None
     certain: Proportion
     certain_accuracy: Proportion
     uncertain_accuracy: Proportion
@@ -140,6 +142,7 @@ def certainty(
     *,
     threshold: float | None = None,
     outside: Mapping[str, Floats] | None = None,
+    promised: float | None = None,
     draws: int = DRAWS,
 ) -> Certainty:
     """How far answers can be relied on.
@@ -148,6 +151,7 @@ def certainty(
         answered: Answers to images that have a truth, at least one.
         threshold: The support under which an answer is marked as uncertain; None if none is.
         outside: Support of the answers to faces that show none of the classes, by what they show.
+        promised: The greatest share of wrong answers promised among those that are not marked; None if none is.
         draws: Bootstrap draws behind the interval of the area.
     """
     bins = reliability(answered.confidence, answered.right)
@@ -158,7 +162,7 @@ def certainty(
         error_by_chance=_error_by_chance(answered.confidence),
         reliability=bins,
         risk_coverage=risk_coverage(answered.support, answered.right, rng=np.random.default_rng(SEED), draws=draws),
-        mark=None if threshold is None else _mark(answered, threshold, outside or {}),
+        mark=None if threshold is None else _mark(answered, threshold, promised, outside or {}),
     )
 
 
@@ -170,14 +174,38 @@ def certainty_of(said: Predictions, faces: LabelledFaces, protocol: Protocol) ->
         faces: The same N faces; those that do not count tell what the mark does where no answer is right.
         protocol: What is right.
     """
-    name, counts = protocol.expressions.name, protocol.counts(faces)
-    given, support = said.probabilities[name], said.support.get(name)
-    supported = given.max(axis=1) if support is None else support
+    name = protocol.expressions.name
     return certainty(
-        Answered.of(given[counts], protocol.target(faces)[counts], supported[counts]),
+        _answered(said, faces, protocol),
         threshold=said.thresholds.get(name),
-        outside={label: supported[chosen] for label, chosen in outside_core(faces, protocol.expressions).items()},
+        outside=_outside_support(said, faces, protocol),
+        promised=said.risks.get(name),
     )
+
+
+def mark_of(said: Predictions, faces: LabelledFaces, protocol: Protocol) -> UncertainMark | None:
+    """What the classifier's own mark is worth; arguments as for `certainty_of`; None if it marks none."""
+    name = protocol.expressions.name
+    if name not in said.thresholds:
+        return None
+    outside = _outside_support(said, faces, protocol)
+    return _mark(_answered(said, faces, protocol), said.thresholds[name], said.risks.get(name), outside)
+
+
+def _answered(said: Predictions, faces: LabelledFaces, protocol: Protocol) -> Answered:
+    name, counts = protocol.expressions.name, protocol.counts(faces)
+    supported = _supported(said, protocol)[counts]
+    return Answered.of(said.probabilities[name][counts], protocol.target(faces)[counts], supported)
+
+
+def _outside_support(said: Predictions, faces: LabelledFaces, protocol: Protocol) -> dict[str, Floats]:
+    supported = _supported(said, protocol)
+    return {label: supported[chosen] for label, chosen in outside_core(faces, protocol.expressions).items()}
+
+
+def _supported(said: Predictions, protocol: Protocol) -> Floats:
+    support = said.support.get(protocol.expressions.name)
+    return said.probabilities[protocol.expressions.name].max(axis=1) if support is None else support
 
 
 def outside_core(faces: LabelledFaces, expressions: ExpressionSet) -> dict[str, NDArray[np.bool_]]:
@@ -187,7 +215,7 @@ def outside_core(faces: LabelledFaces, expressions: ExpressionSet) -> dict[str, 
     the truth for both. Empty for any other set, and without what no face shows.
     """
     faces = faces.with_votes_from_labels()
-    if expressions == CORE4:
+    if expressions in (CORE4, CORE4_BALANCED):
         seen, wider = faces.majority(), FERPLUS8
         positions = [FERPLUS8_OF_FER7[FER7.index(label)] for label in _OUTSIDE]
     elif expressions == CORE4_FER2013:
@@ -243,10 +271,11 @@ def risk_coverage(
     )
 
 
-def _mark(answered: Answered, threshold: float, outside: Mapping[str, Floats]) -> UncertainMark:
+def _mark(answered: Answered, threshold: float, promised: float | None, outside: Mapping[str, Floats]) -> UncertainMark:
     certain = answered.support >= threshold
     return UncertainMark(
         threshold=threshold,
+        promised=promised,
         certain=Proportion.of(int(certain.sum()), len(certain)),
         certain_accuracy=Proportion.among(certain, answered.right),
         uncertain_accuracy=Proportion.among(~certain, answered.right),
