@@ -70,8 +70,11 @@ class Killed:
             for _ in range(min(IN_A_ROW, KILLS - kills)):
                 moment_s = rng.uniform(0, self._duration_s)
                 ended = self._run(folder, Place(kill_after_s=moment_s))
-                kills += 1
+                kills += ended.was_killed
                 self.seen["killed" if ended.was_killed else "quicker"] += 1
+                if not ended.was_killed:  # the load has changed
+                    self._duration_s = min(self._duration_s, ended.elapsed_s)
+                    break
                 self.seen["drafts left"] += len(drafts(folder))
                 assert_whole(folder)
                 check(folder)
