@@ -8,7 +8,6 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from made_models import own_words, write_made
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -329,6 +328,9 @@ def test_prior_and_risk_go_along_into_other_processes() -> None:
 
 
 def test_a_file_without_calibration_faces_has_its_own_prior_and_risk_alone(tmp_path: Path) -> None:
+    pytest.importorskip("onnx", reason="model files are made with onnx")
+    from made_models import own_words, write_made
+
     path = write_made(tmp_path / "own.onnx", own_words())
     assert Recognizer(path, detector="none", prior="training", risk=0.05).answer.threshold == 0
     for options in ({"risk": 0.1}, {"prior": "balanced"}):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom
 
 from mien.errors import ArgumentError
 from mien.model.risk import ALL_UNCERTAIN, Certain, certain_answers, checked_risk, class_weights
@@ -24,6 +23,7 @@ def drawn(faces: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_so_many_are_certain_as_the_binomial_test_lets_pass() -> None:
+    binom = pytest.importorskip("scipy.stats", reason="the oracle is scipy").binom
     support = np.linspace(1, 0, 1000)
     wrong = np.zeros(1000, dtype=bool)
     wrong[600:] = True
