@@ -1,7 +1,7 @@
 """From pictures to their faces and the apparent expressions of these.
 
-Whether an answer is `uncertain` is for `ExpressionModel.predict` to say, by the threshold that `mien.model.risk` chooses; a crop in
-which no upright face is seen (`mien.detect.face_check`) is uncertain whatever the model says.
+Whether an answer is `uncertain` is for `ExpressionModel.predict` to say, by the threshold that `mien.model.risk`
+chooses; a crop in which no upright face is seen (`mien.detect.face_check`) is uncertain whatever the model says.
 """
 
 import os
