@@ -1,7 +1,11 @@
 """What a command's option says of how frequent each expression is."""
 
+from typing import TYPE_CHECKING
+
 from mien.errors import ArgumentError
-from mien.model.priors import PRIOR_NAMES, Prior
+
+if TYPE_CHECKING:
+    from mien.model.priors import Prior
 
 PRIOR_HELP = (
     "How frequent each expression is among these faces: balanced, training (as in the model's training data), or "
@@ -10,13 +14,13 @@ PRIOR_HELP = (
 RISK_HELP = "Greatest share of wrong answers among those that are not uncertain, such as 0.05"
 
 
-def prior_of(text: str | None) -> Prior | None:
+def prior_of(text: str | None) -> "Prior | None":
     """The prior that `text` stands for: a name, or shares as `happy=.6,neutral=.4`; None for None.
 
     Raises:
-        ArgumentError: If it is neither.
+        ArgumentError: If shares are meant, and it gives none. Whether a name is one of a prior is for the model to say.
     """
-    if text is None or text in PRIOR_NAMES or "=" not in text:
+    if text is None or "=" not in text:
         return text
     shares: dict[str, float] = {}
     for part in text.split(","):
