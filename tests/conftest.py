@@ -22,10 +22,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+_SLOW = {"attack", "integration", "export", "search", "study", "train"}
+"""Folders of tests all of which count as slow."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves out whole folders where no slow test is asked for: importing their tests alone takes long."""
+    return True if config.option.markexpr == "not slow" and collection_path.name in _SLOW else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks as `slow` what crosses modules or needs FER2013; other tests that take long carry the mark themselves."""
+    """Marks as `slow` what crosses modules, needs FER2013 or loads torch; others that take long carry the mark."""
     for item in items:
-        if "integration" in item.path.parts or item.get_closest_marker("data"):
+        if _SLOW & set(item.path.parts) or item.get_closest_marker("data"):
             item.add_marker(pytest.mark.slow)
 
 

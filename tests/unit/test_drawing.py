@@ -15,6 +15,8 @@ from mien.expressions import CORE4, EXPRESSION_SETS, FER7, ExpressionSet
 from mien.images import SUFFIXES, read_picture
 from mien.results import Box, Face, Landmarks, OtherExpression, PictureResult, Prediction
 
+pytestmark = pytest.mark.slow
+
 GRAY = (120, 120, 120)
 
 

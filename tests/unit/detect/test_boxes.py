@@ -7,6 +7,8 @@ from hypothesis.extra.numpy import arrays
 from mien.detect.boxes import apply_offsets, clip, non_maximum_suppression, overlaps, square, visible_detections
 from mien.results import Box, Detection, Landmarks
 
+pytestmark = pytest.mark.slow
+
 EDGE = st.floats(-100, 400, width=32)
 SIDE = st.floats(0.5, 200, width=32)
 

@@ -12,6 +12,8 @@ from mien.detect.face_check import CLEAR_EVIDENCE, FACE_EVIDENCE
 from mien.preprocess import Preprocessing, crop_face
 from mien.results import Doubt
 
+pytestmark = pytest.mark.slow
+
 Pixels = NDArray[np.uint8]
 GRAY = Preprocessing(48, 48, "gray", (0.0,), (1.0,))
 

@@ -24,6 +24,8 @@ from mien.model.facts import LeftOut, Manifest, TrainingFacts
 from mien.model.package import load_model
 from mien.preprocess import Crops
 
+pytestmark = pytest.mark.slow
+
 Probabilities = Mapping[str, NDArray[np.float64]]
 
 

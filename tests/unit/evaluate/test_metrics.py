@@ -11,6 +11,8 @@ from sklearn import metrics as sk
 from mien.evaluate.metrics import CALIBRATION_BINS, Metrics, calibration_bins, measure
 from mien.stats import Bootstrap, Estimate
 
+pytestmark = pytest.mark.slow
+
 LABELS = ("happy", "sad", "surprise", "neutral")
 Floats = NDArray[np.float64]
 

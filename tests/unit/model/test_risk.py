@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from mien.errors import ArgumentError
 from mien.model.risk import ALL_UNCERTAIN, Certain, certain_answers, checked_risk, class_weights
 
+pytestmark = pytest.mark.slow
+
 NONE = Certain(ALL_UNCERTAIN, 0.0)
 
 

@@ -11,6 +11,8 @@ from mien.evaluate.protocols import P2, P3
 from mien.expressions import CORE4, FER7
 from mien.preprocess import Crops
 
+pytestmark = pytest.mark.slow
+
 FACES = drawn_faces(60, seed=2)
 CROPS = drawn_faces(40, seed=1).gray()
 PINNED = {
