@@ -88,3 +88,12 @@ def test_every_extra_that_is_named_exists(project: dict[str, Any]) -> None:
     feature_and_extra = re.findall(r"(?:for_feature|require_matplotlib)\([^()]*\"([a-z]+)\"", code)
     assert len(feature_and_extra) >= 5
     assert set(feature_and_extra) <= extras
+
+
+def test_notice_names_files_that_are_there() -> None:
+    named = [line for line in (ROOT / "NOTICE").read_text("utf-8").splitlines() if line.startswith("src/")]
+    assert len(named) == 2
+    for line in named:
+        first, *others = line.split(", ")
+        assert (ROOT / first).is_file()
+        assert all((ROOT / first).with_name(name).is_file() for name in others)
